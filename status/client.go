@@ -1,0 +1,129 @@
+package status
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrNoServer means that nobody answers on the socket: it does not exist,
+	// or the server that made it is gone.
+	ErrNoServer = errors.New("no server answers")
+	// ErrNoAnswer means that a server is there and did not answer in time.
+	ErrNoAnswer = errors.New("the server does not answer in time")
+	// ErrBadAnswer means that the answer is not one of a farswap server.
+	ErrBadAnswer = errors.New("not the answer of a farswap server")
+)
+
+// maxAnswer bounds a status, in bytes. A device of 4 TiB in slabs of 4 MiB, a
+// million of them, stays below it.
+const maxAnswer = 256 << 20
+
+// Fetch asks the device's server on the socket at path for its status. The
+// errors are ErrNoServer, ErrNoAnswer, ErrBadAnswer, or os.ErrPermission.
+func Fetch(ctx context.Context, path string) (Device, error) {
+	var d Device
+	err := fetch(ctx, path, &d)
+	return d, err
+}
+
+// FetchDonor is Fetch for a donor's socket.
+func FetchDonor(ctx context.Context, path string) (DonorDaemon, error) {
+	var d DonorDaemon
+	err := fetch(ctx, path, &d)
+	return d, err
+}
+
+// Stop asks the server on the socket at path to stop, and returns when it has
+// begun to. The errors are ErrRefused, with the server's reason, and those of
+// [Fetch].
+func Stop(ctx context.Context, path string) error {
+	_, err := exchange(ctx, path, http.MethodPost, "/stop", http.StatusAccepted)
+	return err
+}
+
+func fetch(ctx context.Context, path string, into any) error {
+	body, err := exchange(ctx, path, http.MethodGet, "/status", http.StatusOK)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrBadAnswer, path, err)
+	}
+	return nil
+}
+
+// exchange makes one request on a connection of its own and returns the body
+// of an answer that has the wanted code.
+func exchange(ctx context.Context, path, method, url string, want int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	transport := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+	}
+	defer transport.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(ctx, method, "http://farswap"+url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	text := string(bytes.TrimSpace(body[:min(len(body), 1<<10)]))
+	switch {
+	case len(body) > maxAnswer:
+		return nil, fmt.Errorf("%w: %s sent more than %d bytes", ErrBadAnswer, path, maxAnswer)
+	case resp.StatusCode == want:
+		return body, nil
+	case resp.StatusCode == http.StatusConflict:
+		return nil, &refusal{text}
+	case resp.StatusCode == http.StatusInternalServerError:
+		return nil, fmt.Errorf("server on %s: %s", path, text)
+	default:
+		return nil, fmt.Errorf("%w: %s answered %s", ErrBadAnswer, path, resp.Status)
+	}
+}
+
+// explain gives a failed exchange the error that says what to do about it.
+func explain(path string, err error) error {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED):
+		return fmt.Errorf("%w on %s", ErrNoServer, path)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("ask server on %s as its user: %w", path, err)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return fmt.Errorf("%w on %s", ErrNoAnswer, path)
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE), errors.Is(err, io.EOF):
+		return fmt.Errorf("%w on %s: it ended while it was asked", ErrNoServer, path)
+	default:
+		return fmt.Errorf("%w: %s: %w", ErrBadAnswer, path, err)
+	}
+}
+
+// refusal is ErrRefused in the server's own words.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return ErrRefused }

@@ -1,0 +1,145 @@
+package status
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// States of a [Device]. The kernel knows a device only from StateLive on.
+const (
+	StateStarting = "starting" // made, not yet taking I/O
+	StateLive     = "live"     // takes I/O
+	StateStopping = "stopping" // a stop was asked for and goes on
+	StateDead     = "dead"     // the kernel still has the device, its server is gone
+)
+
+// Device is one swap device as its server sees it at one moment. The counters
+// run from the server's start and never go down.
+type Device struct {
+	ID        int     `json:"id"`
+	Path      string  `json:"path"`
+	State     string  `json:"state"`
+	Size      int64   `json:"size"`      // bytes
+	SlabSize  int64   `json:"slab_size"` // bytes
+	Ack       string  `json:"ack"`       // acknowledge policy: remote-first, strict
+	Transport string  `json:"transport"`
+	Pages     Pages   `json:"pages"`
+	IO        IO      `json:"io"`
+	Latency   Latency `json:"latency_ns"`
+	Memory    Memory  `json:"memory"`
+	Donors    []Donor `json:"donors"` // never null in JSON
+	Slabs     []Slab  `json:"slabs"`  // never null in JSON
+
+	PID       int       `json:"pid"`
+	Started   time.Time `json:"started"`
+	Target    string    `json:"target"`             // swap, null or loop
+	Swap      bool      `json:"swap"`               // listed in /proc/swaps
+	Degraded  bool      `json:"degraded"`           // serves, but with less safety than was asked for
+	Reason    string    `json:"degraded_reason"`    // empty unless Degraded
+	Backing   string    `json:"backing"`            // path, or "none"
+	BackingOK bool      `json:"backing_ok"`         // false once the backing file failed
+	Queues    int       `json:"queues"`             // hardware queues
+	Depth     int       `json:"depth"`              // requests in flight per queue
+	MaxIO     int       `json:"max_io"`             // bytes of one request
+	Ublk      []string  `json:"ublk"`               // names of the driver flags that the kernel granted
+	Insecure  bool      `json:"insecure,omitempty"` // control sessions run without TLS
+}
+
+// Pages counts the pages of a device by where their valid copies are. Both is
+// not part of Remote or Backing: the four add up to the pages of the device.
+type Pages struct {
+	Remote  int64 `json:"remote"`  // on a donor only
+	Backing int64 `json:"backing"` // in the backing file only
+	Both    int64 `json:"both"`    // on a donor and in the backing file
+	None    int64 `json:"none"`    // never written, or discarded: reads give zeros
+}
+
+// IO counts requests of the kernel and what happened to them.
+type IO struct {
+	Reads     uint64 `json:"reads"`
+	Writes    uint64 `json:"writes"`
+	Discards  uint64 `json:"discards"`
+	Errors    uint64 `json:"errors"`    // requests that ended with an error in the kernel
+	Corrupt   uint64 `json:"corrupt"`   // pages that failed their checksum and were served from another copy
+	Failovers uint64 `json:"failovers"` // slabs taken off a donor that failed
+
+	Flushes       uint64 `json:"flushes"`
+	BytesRead     uint64 `json:"bytes_read"`
+	BytesWritten  uint64 `json:"bytes_written"`
+	RemoteReads   uint64 `json:"remote_reads"`   // pages read from donors
+	RemoteWrites  uint64 `json:"remote_writes"`  // pages written to donors
+	BackingReads  uint64 `json:"backing_reads"`  // pages read from the backing file
+	BackingWrites uint64 `json:"backing_writes"` // pages written to the backing file
+	ZeroReads     uint64 `json:"zero_reads"`     // pages answered with zeros, without I/O
+}
+
+// Quantiles of a latency distribution, in nanoseconds; all 0 before the first
+// sample.
+type Quantiles struct {
+	P50  int64 `json:"p50"`
+	P99  int64 `json:"p99"`
+	P999 int64 `json:"p999"`
+}
+
+// Latency of the kernel's requests, from fetch to commit.
+type Latency struct {
+	Read  Quantiles `json:"read"`
+	Write Quantiles `json:"write"`
+}
+
+// Memory that the server holds for a device.
+type Memory struct {
+	PerPage float64 `json:"per_page_bytes"` // bytes of state for each page of the device
+	Locked  int64   `json:"locked_bytes"`   // off-heap memory locked in RAM
+
+	PerPageTotal int64   `json:"per_page_total_bytes"` // PerPage for all pages
+	PerPageShare float64 `json:"per_page_percent"`     // PerPageTotal in percent of the device's size
+}
+
+// SetPerPage fills in the three figures about per-page state from its total.
+// A size of 0 leaves them 0.
+func (m *Memory) SetPerPage(total, deviceSize, pageSize int64) {
+	m.PerPageTotal = total
+	if deviceSize <= 0 {
+		return
+	}
+	m.PerPage = float64(total) * float64(pageSize) / float64(deviceSize)
+	m.PerPageShare = 100 * float64(total) / float64(deviceSize)
+}
+
+// Donor is a donor as one device sees it.
+type Donor struct {
+	Name    string    `json:"name"`
+	Address string    `json:"address"` // of its control port, as configured
+	State   string    `json:"state"`
+	Slabs   int       `json:"slabs"` // slabs of this device that it holds
+	Latency Quantiles `json:"latency_ns"`
+
+	Free  int64  `json:"free_bytes"`      // what it last offered
+	Error string `json:"error,omitempty"` // why it is not usable, if it is not
+}
+
+// Slab is one slab of a device's address space.
+type Slab struct {
+	Index       int     `json:"index"`
+	State       string  `json:"state"`
+	Donor       string  `json:"donor"`    // name; empty unless the slab is on one
+	Activity    float64 `json:"activity"` // page I/Os per second, smoothed
+	RemotePages int64   `json:"remote_pages"`
+}
+
+// MarshalJSON writes absent lists as [], so that a reader can always loop.
+func (d Device) MarshalJSON() ([]byte, error) {
+	type plain Device
+	p := plain(d)
+	if p.Donors == nil {
+		p.Donors = []Donor{}
+	}
+	if p.Slabs == nil {
+		p.Slabs = []Slab{}
+	}
+	if p.Ublk == nil {
+		p.Ublk = []string{}
+	}
+	return json.Marshal(p)
+}

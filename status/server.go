@@ -1,0 +1,147 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrServing means that a server already answers on the socket.
+var ErrServing = errors.New("a server already answers on this socket")
+
+// ErrRefused means that the server would lose data by stopping now.
+var ErrRefused = errors.New("refused")
+
+// Limits of one exchange on the local socket. Both sides are on one machine
+// and the answer is made from memory, so seconds mean that a side hangs.
+const (
+	requestTimeout = 5 * time.Second
+	answerTimeout  = 10 * time.Second
+	maxHeader      = 8 << 10 // bytes
+)
+
+// Source is what a socket shows and does. Both functions are called from
+// several goroutines at once.
+type Source struct {
+	// Status makes the answer to GET /status: a Device or a DonorDaemon.
+	Status func() any
+	// Stop starts a stop and returns without waiting for its end. An error
+	// that wraps ErrRefused means that the server goes on because stopping
+	// would lose data. The context ends with the request.
+	Stop func(context.Context) error
+}
+
+// Server answers on a local socket until it is closed.
+type Server struct {
+	http *http.Server
+	done chan struct{}
+	err  error // why serving ended; read after done is closed
+}
+
+// Serve listens on a unix socket of mode 0600 at path and answers from src in
+// goroutines of its own. A socket that a dead server left there is replaced;
+// the error is ErrServing when somebody answers on it.
+func Serve(path string, src Source) (*Server, error) {
+	if err := clearStale(path); err != nil {
+		return nil, err
+	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s (%d bytes, a socket's path holds at most 107): %w", path, len(path), err)
+	}
+	// The folder is 0700, so nobody else can connect before this.
+	if err := os.Chmod(path, 0o600); err != nil {
+		listener.Close()
+		return nil, fmt.Errorf("protect socket: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerStatus(w, src) })
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerStop(w, r, src) })
+	s := &Server{
+		done: make(chan struct{}),
+		http: &http.Server{
+			Handler:           mux,
+			ReadHeaderTimeout: requestTimeout,
+			ReadTimeout:       requestTimeout,
+			WriteTimeout:      answerTimeout,
+			IdleTimeout:       requestTimeout,
+			MaxHeaderBytes:    maxHeader,
+		},
+	}
+	go func() {
+		defer close(s.done)
+		s.err = s.http.Serve(listener)
+	}()
+	return s, nil
+}
+
+// Close ends the server, waits a short time for answers under way, and removes
+// the socket.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	<-s.done
+	if !errors.Is(s.err, http.ErrServerClosed) {
+		err = errors.Join(err, s.err)
+	}
+	return err
+}
+
+func answerStatus(w http.ResponseWriter, src Source) {
+	body, err := json.Marshal(src.Status())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // a reader that left needs no answer
+}
+
+func answerStop(w http.ResponseWriter, r *http.Request, src Source) {
+	err := src.Stop(r.Context())
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusAccepted)
+	case errors.Is(err, ErrRefused):
+		http.Error(w, err.Error(), http.StatusConflict)
+	default:
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+	}
+}
+
+// clearStale removes a socket at path that nobody listens on.
+func clearStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at socket: %w", err)
+	}
+	if info.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("%s is in the way and is not a socket; remove it", path)
+	}
+	conn, err := net.DialTimeout("unix", path, requestTimeout)
+	if err == nil {
+		conn.Close()
+		return fmt.Errorf("%w: %s", ErrServing, path)
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("try old socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove old socket: %w", err)
+	}
+	return nil
+}
