@@ -1,0 +1,81 @@
+// Package verbs is one-sided memory access between machines, in the terms of
+// RDMA: registered regions with keys, reliable connections (queue pairs), READ
+// and WRITE posted in batches, completions polled. A device reads and writes a
+// donor's memory; the donor takes no part in a single operation beyond having
+// given out the key.
+//
+// The package holds the contract only. Package verbs/tcp implements it over
+// TCP, driven by the caller's own ring; verbs/faulty wraps an implementation and
+// injects faults.
+//
+// # Dangers
+//
+// Buffers belong to the kernel from Post until the completion. Between the two,
+// the caller must neither read, write, free nor unmap WR.Local. That holds for
+// failed connections too: [QP.Fail] does not give buffers back, completions do.
+// After a completion whose status is not [StatusOK] the contents of a READ's
+// buffer are undefined, and a WRITE may have been carried out wholly, in part or
+// not at all.
+//
+// Memory handed to [Device.Register] and [Server.Register] must lie off the Go
+// heap (package internal/offheap) and stay mapped until the region is closed or
+// [Server.Deregister] has returned. The kernel holds bare addresses in it, which
+// the garbage collector cannot see.
+//
+// Keys and secrets are capabilities. Whoever knows a session's secret can
+// connect as that session; whoever knows a key besides can read and write the
+// region. Send them over the authenticated control connection alone, and never
+// log them: [Credential] and [Key] print themselves without their value for this
+// reason. Whether the data path is protected against a listener on the network
+// depends on the implementation; verbs/tcp and RDMA are not encrypted.
+//
+// Nothing here detects altered bytes. A page that comes back from another
+// machine has to be checked by its own checksum.
+//
+// # Threads
+//
+// A [QP] belongs to the loop that it was attached to. All its methods, and
+// [Conn.Attach], must be called on that loop's thread; there is no lock. The
+// notify function runs on the same thread, from inside [uring.Loop.Pass], never
+// from inside a method of the QP; it may call any method of the QP.
+//
+// [Device], [Region], [Conn.Close] and [Server] may be used from any goroutine.
+// Their methods are the control path: they allocate and may block. Post,
+// Doorbell, Poll, Outstanding, Tick and State neither allocate nor block.
+//
+// # Order
+//
+// The semantics are those of a reliable connection. Operations of one QP are
+// carried out once, in posting order, and complete in that order; between two
+// QPs there is no order at all. A READ sees every WRITE posted before it on the
+// same QP. The reverse does not hold, as on RDMA without a fence: a WRITE posted
+// while an earlier READ of the same bytes has not completed may already be seen,
+// in part, by that READ. Wait for the READ's completion.
+//
+// An operation of up to [MaxLength] bytes is not atomic against other QPs.
+//
+// # Failure
+//
+// Errors are fatal to the QP. A remote access error, a transport error, a
+// protocol error or a timeout moves it to [StateError]: the operation that was
+// hit completes with its own status, all others posted after it with
+// [StatusFlushed], and Post refuses from then on. There is no way back; Close it
+// and Connect again.
+//
+// A dead peer is noticed by operations that do not complete. The owner calls
+// [QP.Tick] from time to time, at least a few times per [QPConfig.Timeout]. A QP
+// without outstanding operations need not notice that its peer has gone.
+//
+// # Life of a connection
+//
+//	conn, err := dev.Connect(ctx, addr, cred, verbs.QPConfig{Depth: 64})
+//	// on the loop's thread:
+//	qp, err := conn.Attach(loop, notify)
+//	err = qp.Post(&verbs.WR{ID: 7, Op: verbs.OpRead, Local: page, Remote: off, Key: grant.Key})
+//	qp.Doorbell()
+//	// … loop.Pass calls notify:
+//	n := qp.Poll(completions[:])
+//	// to end it:
+//	qp.Fail(reason) // only if something is outstanding: then Poll until nothing is
+//	err = qp.Close()
+package verbs
