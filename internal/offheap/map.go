@@ -1,0 +1,72 @@
+package offheap
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrLocked is wrapped by Map when memory cannot be locked.
+var ErrLocked = errors.New("memory cannot be locked")
+
+// Options says how Map prepares memory.
+type Options struct {
+	Huge     bool // ask for transparent huge pages (madvise, best effort)
+	Lock     bool // mlock: the memory is resident and is never swapped
+	Populate bool // touch every page now; implied by Lock
+}
+
+// Map returns size bytes of zeroed, page-aligned private memory. size is
+// rounded up to the page size for the mapping; the slice has exactly size
+// bytes. It may be called from any goroutine.
+func Map(size int, opt Options) ([]byte, error) {
+	if size <= 0 {
+		return nil, fmt.Errorf("map %d bytes: %w", size, unix.EINVAL)
+	}
+	flags := unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, flags)
+	if err != nil {
+		return nil, fmt.Errorf("map %d bytes of memory: %w", size, err)
+	}
+	if opt.Huge {
+		// A kernel without huge pages refuses; the memory serves all the same.
+		_ = unix.Madvise(mem, unix.MADV_HUGEPAGE)
+	}
+	// Buffers that the kernel reads or writes must not be duplicated by a fork:
+	// the parent would get the copy, the device the original.
+	_ = unix.Madvise(mem, unix.MADV_DONTFORK)
+	if opt.Lock {
+		err = lock(mem)
+	} else if opt.Populate {
+		touch(mem)
+	}
+	if err != nil {
+		_ = unix.Munmap(mem)
+		return nil, err
+	}
+	return mem, nil
+}
+
+// Unmap gives memory from Map back to the kernel.
+func Unmap(mem []byte) error {
+	if err := unix.Munmap(mem); err != nil {
+		return fmt.Errorf("unmap %d bytes of memory: %w", len(mem), err)
+	}
+	return nil
+}
+
+func lock(mem []byte) error {
+	if err := unix.Mlock(mem); err != nil {
+		return fmt.Errorf("lock %d bytes: %w (%w): run as root, or raise the limit (ulimit -l, LimitMEMLOCK=)", len(mem), ErrLocked, err)
+	}
+	return nil
+}
+
+// touch writes to every page, so that no later access faults.
+func touch(mem []byte) {
+	for i := 0; i < len(mem); i += os.Getpagesize() {
+		mem[i] = 0
+	}
+}

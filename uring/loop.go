@@ -1,0 +1,241 @@
+package uring
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"farswap/internal/offheap"
+)
+
+// Handler gets the completions of the operations that were prepared under its
+// class. id is what was given to Loop.SQE; res and flags are the CQE's.
+// Handle runs on the loop's thread and must not wait.
+type Handler interface {
+	Handle(id uint64, res int32, flags uint32)
+}
+
+// HandlerFunc is a function as Handler.
+type HandlerFunc func(id uint64, res int32, flags uint32)
+
+// Handle calls f.
+func (f HandlerFunc) Handle(id uint64, res int32, flags uint32) { f(id, res, flags) }
+
+// Class is the owner of a completion: the top byte of user_data.
+type Class uint8
+
+// Data is the user_data of operation id under the class. Only the low 56 bits
+// of id are kept.
+func (c Class) Data(id uint64) uint64 { return uint64(c)<<classShift | id&idMask }
+
+// classLoop is the loop's own class: its wake-up.
+const classLoop Class = 0
+
+// Loop is a ring together with the owners of its completions. Except for Post,
+// its methods belong to the thread that made it.
+type Loop struct {
+	ring     *Ring
+	handlers [256]Handler
+	hooks    []func()
+	now      int64
+
+	eventFD int
+	event   []byte // 8 bytes off the heap, for the eventfd's counter
+	armed   bool
+
+	mu     sync.Mutex // guards posted, spare's exchange and closed
+	posted []func()
+	closed bool
+	spare  []func() // the emptied list of the last pass, used again
+}
+
+// NewLoop makes a loop for the calling OS thread, to which the goroutine must
+// be locked (runtime.LockOSThread).
+func NewLoop(cfg Config) (*Loop, error) {
+	ring, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("eventfd: %w", err), ring.Close())
+	}
+	event, err := offheap.Map(8, offheap.Options{Populate: true})
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(fd), ring.Close())
+	}
+	l := &Loop{ring: ring, eventFD: fd, event: event}
+	l.handlers[classLoop] = HandlerFunc(l.woken)
+	l.now = monotonic()
+	return l, nil
+}
+
+// Ring is the loop's ring, for registering buffers and files.
+func (l *Loop) Ring() *Ring { return l.ring }
+
+// Now is the monotonic clock in nanoseconds since the process began, read once
+// per pass after the wait.
+func (l *Loop) Now() int64 { return l.now }
+
+// Attach gives h a class of its own. It panics when all 255 are taken, which
+// is a mistake of the program.
+func (l *Loop) Attach(h Handler) Class {
+	for c := range l.handlers {
+		if l.handlers[c] == nil {
+			l.handlers[c] = h
+			return Class(c)
+		}
+	}
+	panic("uring: a loop has 255 handlers at most")
+}
+
+// Detach frees the class. The caller has no operation in flight under it:
+// completions that come later would go to the class's next owner.
+func (l *Loop) Detach(c Class) { l.handlers[c] = nil }
+
+// SQE returns a zeroed SQE whose completion goes to the handler of c with id.
+// When the submission ring is full it is submitted first.
+func (l *Loop) SQE(c Class, id uint64) *SQE {
+	sqe := l.ring.SQE()
+	for sqe == nil {
+		// Without waiting this cannot fail but for a dead ring, which Pass reports.
+		if err := l.ring.Submit(); err != nil {
+			panic(fmt.Sprintf("uring: %v", err))
+		}
+		sqe = l.ring.SQE()
+	}
+	sqe.userData = c.Data(id)
+	return sqe
+}
+
+// BeforeEnter adds a hook that runs in each pass before the system call: the
+// place to ring doorbells for all that the pass has prepared. The function
+// returned takes the hook away again.
+func (l *Loop) BeforeEnter(f func()) (remove func()) {
+	i := len(l.hooks)
+	for j, h := range l.hooks {
+		if h == nil {
+			i = j
+			break
+		}
+	}
+	if i == len(l.hooks) {
+		l.hooks = append(l.hooks, nil)
+	}
+	l.hooks[i] = f
+	return func() { l.hooks[i] = nil }
+}
+
+// Pass runs the hooks, submits, waits until there is a completion, a Post or
+// the timeout (0: does not wait; negative: no limit), and dispatches every
+// completion that is there. An error means that the ring is unusable.
+func (l *Loop) Pass(timeout time.Duration) error {
+	l.arm()
+	for _, hook := range l.hooks {
+		if hook != nil {
+			hook()
+		}
+	}
+	if err := l.ring.SubmitAndWait(1, timeout); err != nil {
+		return err
+	}
+	l.now = monotonic()
+	for {
+		cqe, ok := l.ring.Next()
+		if !ok {
+			return nil
+		}
+		// A handler that has gone leaves nothing in flight; nil is its late wake-up.
+		if h := l.handlers[cqe.UserData>>classShift]; h != nil {
+			h.Handle(cqe.UserData&idMask, cqe.Res, cqe.Flags)
+		}
+	}
+}
+
+// arm keeps one read of the eventfd in flight, so that Post ends a wait.
+func (l *Loop) arm() {
+	if l.armed {
+		return
+	}
+	l.armed = true
+	l.SQE(classLoop, 0).Read(int32(l.eventFD), offheap.Pointer(l.event), 8, 0)
+}
+
+func (l *Loop) woken(uint64, int32, uint32) {
+	l.armed = false
+	l.mu.Lock()
+	run := l.posted
+	l.posted = l.spare
+	l.mu.Unlock()
+	for i, f := range run {
+		run[i] = nil
+		f()
+	}
+	l.spare = run[:0]
+}
+
+// Post has f run on the loop's thread in a coming pass and wakes the loop. It
+// may be called from any goroutine, and allocates: it is for control, not for
+// data. False means that the loop is closed and f will not run.
+func (l *Loop) Post(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return false
+	}
+	l.posted = append(l.posted, f)
+	if len(l.posted) == 1 {
+		one := [8]byte{1}
+		if _, err := unix.Write(l.eventFD, one[:]); err != nil {
+			panic(fmt.Sprintf("uring: wake a loop: %v", err))
+		}
+	}
+	return true
+}
+
+// Close ends the loop and its ring; functions posted but not run are dropped.
+// Operations in flight must have been reaped: see Ring.Close.
+func (l *Loop) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	l.posted = nil
+	err := l.drainWake()
+	return errors.Join(err, l.ring.Close(), unix.Close(l.eventFD), offheap.Unmap(l.event))
+}
+
+// drainWake ends the read of the eventfd, whose buffer is about to go.
+func (l *Loop) drainWake() error {
+	if !l.armed {
+		return nil
+	}
+	one := [8]byte{1}
+	if _, err := unix.Write(l.eventFD, one[:]); err != nil {
+		return fmt.Errorf("wake a loop that closes: %w", err)
+	}
+	for {
+		if err := l.ring.SubmitAndWait(1, time.Second); err != nil {
+			return err
+		}
+		for {
+			cqe, ok := l.ring.Next()
+			if !ok {
+				break
+			}
+			if cqe.UserData == classLoop.Data(0) {
+				return nil
+			}
+		}
+	}
+}
+
+// started is the origin of Now.
+var started = time.Now()
+
+func monotonic() int64 { return int64(time.Since(started)) }

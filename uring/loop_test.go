@@ -1,0 +1,243 @@
+package uring
+
+import (
+	"bytes"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"farswap/internal/offheap"
+)
+
+func newTestLoop(t testing.TB, entries uint32) *Loop {
+	t.Helper()
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	l, err := NewLoop(Config{Entries: entries})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+type results map[uint64]int32
+
+func (r results) Handle(id uint64, res int32, _ uint32) { r[id] = res }
+
+// until makes passes until done, for ten seconds at most.
+func until(t testing.TB, l *Loop, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); {
+		if err := l.Pass(100 * time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("not done in ten seconds")
+		}
+	}
+}
+
+func TestLoopDispatchesByClass(t *testing.T) {
+	l := newTestLoop(t, 4)
+	a, b := results{}, results{}
+	ca, cb := l.Attach(a), l.Attach(b)
+	// More operations than slots: the loop submits by itself.
+	for i := range uint64(20) {
+		l.SQE(ca, i).Nop()
+		l.SQE(cb, 1<<60|i).Nop() // the top byte is not the handler's
+	}
+	until(t, l, func() bool { return len(a) == 20 && len(b) == 20 })
+	l.Detach(ca)
+	if c := l.Attach(b); c != ca {
+		t.Errorf("class %d, want the free %d", c, ca)
+	}
+}
+
+func TestLoopHooksRunBeforeEnter(t *testing.T) {
+	l := newTestLoop(t, 4)
+	got := results{}
+	c := l.Attach(got)
+	calls := 0
+	remove := l.BeforeEnter(func() {
+		calls++
+		l.SQE(c, uint64(calls)).Nop()
+	})
+	if err := l.Pass(time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if calls != 1 || len(got) != 1 {
+		t.Fatalf("%d calls, %d completions in one pass", calls, len(got))
+	}
+	remove()
+	if err := l.Pass(0); err != nil {
+		t.Fatal(err)
+	}
+	if calls != 1 {
+		t.Error("a removed hook ran")
+	}
+}
+
+func TestPostWakesTheLoop(t *testing.T) {
+	l := newTestLoop(t, 8)
+	const posts = 1000
+	ran := 0
+	go func() {
+		for range posts {
+			if !l.Post(func() { ran++ }) {
+				t.Error("the loop is closed")
+			}
+		}
+	}()
+	until(t, l, func() bool { return ran == posts })
+}
+
+func TestSocketMessages(t *testing.T) {
+	l := newTestLoop(t, 16)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pair[0])
+	defer unix.Close(pair[1])
+	mem := buffer(t, 4096)
+	iov, freeIov, err := offheap.New[unix.Iovec](4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer freeIov()
+	msg, freeMsg, err := offheap.New[unix.Msghdr](2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer freeMsg()
+	copy(mem, "head")
+	copy(mem[100:], "payload")
+	iov[0] = unix.Iovec{Base: &mem[0], Len: 4}
+	iov[1] = unix.Iovec{Base: &mem[100], Len: 7}
+	iov[2] = unix.Iovec{Base: &mem[1000], Len: 4}
+	iov[3] = unix.Iovec{Base: &mem[1100], Len: 7}
+	msg[0] = unix.Msghdr{Iov: &iov[0], Iovlen: 2}
+	msg[1] = unix.Msghdr{Iov: &iov[2], Iovlen: 2}
+
+	got := results{}
+	c := l.Attach(got)
+	l.SQE(c, 1).RecvMsg(int32(pair[1]), &msg[1], 0)
+	l.SQE(c, 2).SendMsg(int32(pair[0]), &msg[0], 0)
+	until(t, l, func() bool { return len(got) == 2 })
+	if got[1] != 11 || got[2] != 11 || !bytes.Equal(mem[1000:1004], mem[:4]) || !bytes.Equal(mem[1100:1107], mem[100:107]) {
+		t.Errorf("results %v", got)
+	}
+	l.SQE(c, 3).Send(int32(pair[0]), offheap.Pointer(mem[100:]), 7, 0)
+	l.SQE(c, 4).Recv(int32(pair[1]), offheap.Pointer(mem[2000:]), 64, 0)
+	until(t, l, func() bool { return len(got) == 4 })
+	if got[3] != 7 || got[4] != 7 || string(mem[2000:2007]) != "payload" {
+		t.Errorf("results %v", got)
+	}
+
+	l.SQE(c, 5).Recv(int32(pair[1]), offheap.Pointer(mem), 64, 0)
+	l.SQE(c, 6).CancelFile(int32(pair[1]))
+	until(t, l, func() bool { return len(got) == 6 })
+	if unix.Errno(-got[5]) != unix.ECANCELED || got[6] != 1 {
+		t.Errorf("results %v", got)
+	}
+}
+
+func TestMultishotPoll(t *testing.T) {
+	l := newTestLoop(t, 8)
+	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	events, armed := 0, true
+	c := l.Attach(HandlerFunc(func(id uint64, res int32, flags uint32) {
+		if id == 1 && res > 0 {
+			events++
+		}
+		armed = armed && (id != 1 || flags&FlagMore != 0)
+	}))
+	l.SQE(c, 1).PollAdd(int32(fd), unix.POLLIN, true)
+	for i := 1; i <= 5; i++ {
+		one, drained := [8]byte{1}, [8]byte{}
+		if _, err := unix.Write(fd, one[:]); err != nil {
+			t.Fatal(err)
+		}
+		until(t, l, func() bool { return events == i })
+		if _, err := unix.Read(fd, drained[:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !armed {
+		t.Fatal("the poll did not stay armed")
+	}
+	l.SQE(c, 2).PollRemove(c.Data(1))
+	until(t, l, func() bool { return !armed })
+}
+
+func TestMsgRingCrossesThreads(t *testing.T) {
+	l := newTestLoop(t, 8)
+	var got uint32
+	c := l.Attach(HandlerFunc(func(id uint64, res int32, _ uint32) {
+		if id == 42 {
+			got = uint32(res)
+		}
+	}))
+	fd := l.Ring().FD()
+	failed := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		other, err := New(Config{Entries: 4})
+		if err != nil {
+			failed <- err
+			return
+		}
+		other.SQE().MsgRing(int32(fd), 7, c.Data(42))
+		failed <- other.SubmitAndWait(1, time.Second)
+		_ = other.Close()
+	}()
+	until(t, l, func() bool { return got == 7 })
+	if err := <-failed; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPassAllocatesNothing(t *testing.T) {
+	l := newTestLoop(t, 64)
+	c := l.Attach(HandlerFunc(func(uint64, int32, uint32) {}))
+	if n := testing.AllocsPerRun(1000, func() {
+		for i := range uint64(8) {
+			l.SQE(c, i).Nop()
+		}
+		if err := l.Pass(time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations per pass", n)
+	}
+}
+
+func BenchmarkPass(b *testing.B) {
+	for _, batch := range []uint64{1, 32} {
+		b.Run(map[uint64]string{1: "nop", 32: "32nops"}[batch], func(b *testing.B) {
+			l := newTestLoop(b, 64)
+			c := l.Attach(HandlerFunc(func(uint64, int32, uint32) {}))
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range batch {
+					l.SQE(c, i).Nop()
+				}
+				if err := l.Pass(time.Second); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
