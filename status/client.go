@@ -24,9 +24,9 @@ var (
 	ErrBadAnswer = errors.New("not the answer of a farswap server")
 )
 
-// maxAnswer bounds a status, in bytes. A device of 4 TiB in slabs of 4 MiB, a
-// million of them, stays below it.
-const maxAnswer = 256 << 20
+// maxAnswer bounds a status, in bytes. A device of 1 TiB in slabs of 4 MiB, a
+// quarter of a million of them, stays below half of it.
+const maxAnswer = 64 << 20
 
 // Fetch asks the device's server on the socket at path for its status. The
 // errors are ErrNoServer, ErrNoAnswer, ErrBadAnswer, or os.ErrPermission.
@@ -115,7 +115,7 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%w on %s", ErrNoAnswer, path)
 	case errors.Is(err, context.Canceled):
 		return err
-	case errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE), errors.Is(err, io.EOF):
+	case errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w on %s: it ended while it was asked", ErrNoServer, path)
 	default:
 		return fmt.Errorf("%w: %s: %w", ErrBadAnswer, path, err)

@@ -33,7 +33,10 @@ func Acquire(dir string) (*Lock, error) {
 	// opened that file before and gets its lock after holds nothing: the loop
 	// takes the file that has the name.
 	for {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+			return nil, fmt.Errorf("make root of state folders: %w", err)
+		}
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 			return nil, fmt.Errorf("make state folder: %w", err)
 		}
 		l, current, err := tryLock(dir)
@@ -43,17 +46,16 @@ func Acquire(dir string) (*Lock, error) {
 		if current {
 			return l, nil
 		}
-		l.file.Close()
 	}
 }
 
-// tryLock takes the lock of the file that is there now, and says whether that
-// file still had its name afterwards.
+// tryLock takes the lock of the file that is there now. It says false, and holds
+// nothing, when that file no longer has its name afterwards.
 func tryLock(dir string) (*Lock, bool, error) {
 	path := filepath.Join(dir, lockName)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if errors.Is(err, os.ErrNotExist) { // the folder went away in between
-		return &Lock{}, false, nil
+		return nil, false, nil
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("open lock of state folder: %w", err)
@@ -71,13 +73,9 @@ func tryLock(dir string) (*Lock, bool, error) {
 		file.Close()
 		return nil, false, fmt.Errorf("lock %s: %w", path, err)
 	}
-	named, err := os.Stat(path)
-	if err != nil {
-		return l, false, nil
-	}
-	opened, err := file.Stat()
-	if err != nil || !os.SameFile(named, opened) {
-		return l, false, nil
+	if !hasName(file, path) {
+		file.Close()
+		return nil, false, nil
 	}
 	if err := l.writePID(); err != nil {
 		file.Close()
@@ -86,16 +84,37 @@ func tryLock(dir string) (*Lock, bool, error) {
 	return l, true, nil
 }
 
+func hasName(file *os.File, path string) bool {
+	named, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	opened, err := file.Stat()
+	return err == nil && os.SameFile(named, opened)
+}
+
 // Dir is the locked state folder.
 func (l *Lock) Dir() string { return l.dir }
 
 // Release gives the lock up and leaves the folder for the next server.
 func (l *Lock) Release() error { return l.file.Close() }
 
-// Remove deletes the state folder with all that is in it, then gives the lock
-// up: nothing of a server that ended well is left behind.
+// Remove deletes the state folder with all that is in it and gives the lock up:
+// nothing of a server that ended well is left behind.
 func (l *Lock) Remove() error {
-	err := os.RemoveAll(l.dir)
+	// The lock's file goes last. From then on the folder is anybody's, and
+	// stays when somebody has already taken it.
+	entries, err := os.ReadDir(l.dir)
+	for _, e := range entries {
+		if e.Name() != lockName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(l.dir, e.Name())))
+		}
+	}
+	err = errors.Join(err, os.Remove(filepath.Join(l.dir, lockName)))
+	rmErr := unix.Rmdir(l.dir)
+	if !errors.Is(rmErr, unix.ENOTEMPTY) && !errors.Is(rmErr, unix.ENOENT) {
+		err = errors.Join(err, rmErr)
+	}
 	return errors.Join(err, l.file.Close())
 }
 

@@ -1,0 +1,258 @@
+package status
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func serve(t *testing.T, src Source) string {
+	t.Helper()
+	path := Socket(t.TempDir())
+	s, err := Serve(path, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("socket is left: %v", err)
+		}
+	})
+	return path
+}
+
+func TestFetch(t *testing.T) {
+	want := Device{
+		ID: 4, Path: "/dev/ublkb4", State: StateLive, Size: 1 << 30, Ublk: []string{"USER_RECOVERY"},
+		Latency: Latency{Read: Quantiles{P50: 1, P99: 2, P999: 3}},
+		Donors:  []Donor{{Name: "a", Slabs: 2}},
+		Slabs:   []Slab{{Index: 1, Donor: "a", Activity: 20.5}},
+		Started: time.Unix(1e9, 0).UTC(),
+	}
+	path := serve(t, Source{Status: func() any { return want }})
+	got, err := Fetch(t.Context(), path)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("socket has mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+func TestFetchDonor(t *testing.T) {
+	path := serve(t, Source{Status: func() any { return DonorDaemon{Name: "d", Memory: DonorMemory{Total: 7}} }})
+	got, err := FetchDonor(t.Context(), path)
+	if err != nil || got.Name != "d" || got.Memory.Total != 7 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestStop(t *testing.T) {
+	var answer error
+	var calls atomic.Int32
+	path := serve(t, Source{Stop: func(context.Context) error { calls.Add(1); return answer }})
+	if err := Stop(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+	answer = fmt.Errorf("%w: swapoff first", ErrRefused)
+	if err := Stop(t.Context(), path); !errors.Is(err, ErrRefused) || err.Error() != "refused: swapoff first" {
+		t.Errorf("refused stop: got %v", err)
+	}
+	answer = errors.New("broken")
+	if err := Stop(t.Context(), path); err == nil || !strings.HasSuffix(err.Error(), "broken") {
+		t.Errorf("failed stop: got %v", err)
+	}
+	if calls.Load() != 3 {
+		t.Errorf("%d calls", calls.Load())
+	}
+}
+
+func TestServeOnWhatIsThere(t *testing.T) {
+	src := Source{Status: func() any { return Device{ID: 1} }}
+	live := serve(t, src)
+	if _, err := Serve(live, src); !errors.Is(err, ErrServing) {
+		t.Errorf("live socket: got %v", err)
+	}
+
+	stale := leaveStale(t)
+	if _, err := Fetch(t.Context(), stale); !errors.Is(err, ErrNoServer) {
+		t.Errorf("fetch from stale socket: got %v", err)
+	}
+	s, err := Serve(stale, src)
+	if err != nil {
+		t.Fatalf("stale socket: %v", err)
+	}
+	if got, err := Fetch(t.Context(), stale); err != nil || got.ID != 1 {
+		t.Errorf("over stale socket: got %v, %v", got, err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+
+	file := filepath.Join(t.TempDir(), "sock")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Serve(file, src); err == nil || !strings.Contains(err.Error(), "not a socket") {
+		t.Errorf("a file in the way: got %v", err)
+	}
+
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 120))
+	if _, err := Serve(long, src); err == nil || !strings.Contains(err.Error(), "107") {
+		t.Errorf("a path too long: got %v", err)
+	}
+}
+
+// leaveStale makes a socket as a killed server leaves it.
+func leaveStale(t *testing.T) string {
+	t.Helper()
+	path := Socket(t.TempDir())
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	return path
+}
+
+func TestFetchErrors(t *testing.T) {
+	t.Run("no socket", func(t *testing.T) {
+		if _, err := Fetch(t.Context(), filepath.Join(t.TempDir(), "sock")); !errors.Is(err, ErrNoServer) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("mute server", func(t *testing.T) {
+		path := listen(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)); <-t.Context().Done() })
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		if _, err := Fetch(ctx, path); !errors.Is(err, ErrNoAnswer) {
+			t.Errorf("got %v", err)
+		}
+	})
+	for name, tc := range map[string]struct {
+		answer string
+		want   error
+	}{
+		"hangs up":       {"", ErrNoServer},
+		"not HTTP":       {"hello\r\n\r\n", ErrBadAnswer},
+		"not JSON":       {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{,}", ErrBadAnswer},
+		"wrong type":     {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"x\"}", ErrBadAnswer},
+		"not found":      {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", ErrBadAnswer},
+		"truncated":      {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", ErrNoServer},
+		"refuses status": {"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\nno", ErrRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := listen(t, func(c net.Conn) {
+				_, _ = c.Read(make([]byte, 4096))
+				_, _ = c.Write([]byte(tc.answer))
+			})
+			if _, err := Fetch(t.Context(), path); !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+		})
+	}
+	t.Run("too long", func(t *testing.T) {
+		chunk := bytes.Repeat([]byte{' '}, 1<<20)
+		path := listen(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"))
+			for {
+				if _, err := c.Write(chunk); err != nil {
+					return
+				}
+			}
+		})
+		if _, err := Fetch(t.Context(), path); !errors.Is(err, ErrBadAnswer) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// listen answers every connection with handle until the test ends.
+func listen(t *testing.T, handle func(net.Conn)) string {
+	t.Helper()
+	path := Socket(t.TempDir())
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			handle(c)
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { l.Close(); <-done })
+	return path
+}
+
+// TestServerLimits sends what no client of ours sends.
+func TestServerLimits(t *testing.T) {
+	path := serve(t, Source{Status: func() any { return Device{} }, Stop: func(context.Context) error { return nil }})
+	for name, tc := range map[string]struct {
+		request string
+		want    int
+	}{
+		"long header": {"GET /status HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 2*maxHeader) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
+		"stop by GET": {"GET /stop HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusMethodNotAllowed},
+		"other path":  {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusNotFound},
+		"not HTTP":    {"\x00\x01\x02\r\n\r\n", http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, err := net.Dial("unix", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_, _ = c.Write([]byte(tc.request)) // the server may hang up before it has read all
+			line := make([]byte, 12)
+			if _, err := c.Read(line); err != nil {
+				t.Fatal(err)
+			}
+			if want := fmt.Sprintf("HTTP/1.1 %d", tc.want); string(line) != want {
+				t.Errorf("got %q, want %q", line, want)
+			}
+		})
+	}
+}
+
+// FuzzExchange feeds arbitrary bytes to the client as an answer: it returns a
+// status or an error, and never hangs.
+func FuzzExchange(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
+	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"))
+	f.Add([]byte("HTTP/1.1 409 Conflict\r\n\r\nswapoff"))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, answer []byte) {
+		path := listen(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write(answer)
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := Fetch(ctx, path); errors.Is(err, ErrNoAnswer) {
+			t.Error("hangs")
+		}
+	})
+}

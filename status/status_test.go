@@ -1,0 +1,96 @@
+package status
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(helperEnv) != "" {
+		os.Exit(lockHelper())
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// TestContract pins the names that tools build on: this list only grows.
+func TestContract(t *testing.T) {
+	d := Device{Donors: []Donor{{}}, Slabs: []Slab{{}}}
+	for _, path := range []string{
+		"id", "path", "state", "size", "slab_size", "ack", "transport",
+		"pages.remote", "pages.backing", "pages.both", "pages.none",
+		"io.reads", "io.writes", "io.discards", "io.errors", "io.corrupt", "io.failovers",
+		"latency_ns.read.p50", "latency_ns.read.p99", "latency_ns.read.p999",
+		"latency_ns.write.p50", "latency_ns.write.p99", "latency_ns.write.p999",
+		"memory.per_page_bytes", "memory.locked_bytes",
+		"donors.name", "donors.address", "donors.state", "donors.slabs",
+		"donors.latency_ns.p50", "donors.latency_ns.p99",
+		"slabs.index", "slabs.state", "slabs.donor", "slabs.activity", "slabs.remote_pages",
+	} {
+		requireField(t, d, path)
+	}
+	donor := DonorDaemon{Sessions: []DonorSession{{}}, Leases: []DonorLease{{}}}
+	for _, path := range []string{
+		"name", "address", "data_address",
+		"memory.total", "memory.mapped", "memory.prepared", "memory.free",
+		"sessions.device", "sessions.uuid", "sessions.identity", "sessions.address", "sessions.slabs", "sessions.since",
+		"leases.device", "leases.uuid", "leases.slabs", "leases.expires",
+		"io.reads", "io.writes", "io.bytes_read", "io.bytes_written", "io.refused",
+	} {
+		requireField(t, donor, path)
+	}
+}
+
+// requireField follows a dotted path through the JSON of v, into the first
+// element of lists.
+func requireField(t *testing.T, v any, path string) {
+	t.Helper()
+	raw, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at any
+	if err := json.Unmarshal(raw, &at); err != nil {
+		t.Fatal(err)
+	}
+	for name := range strings.SplitSeq(path, ".") {
+		if list, ok := at.([]any); ok {
+			at = list[0]
+		}
+		object, ok := at.(map[string]any)
+		if !ok {
+			t.Fatalf("%s: %q is not in an object", path, name)
+		}
+		if at, ok = object[name]; !ok {
+			t.Fatalf("%s: field %q is missing", path, name)
+		}
+	}
+}
+
+func TestAbsentListsAreEmpty(t *testing.T) {
+	for _, v := range []any{Device{}, &Device{}, DonorDaemon{}, []Device{{}}} {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(raw), "null") {
+			t.Errorf("%T has null in %s", v, raw)
+		}
+	}
+}
+
+func TestSetPerPage(t *testing.T) {
+	var m Memory
+	m.SetPerPage(8<<20, 4<<30, 4096)
+	if m.PerPage != 8 || m.PerPageTotal != 8<<20 || m.PerPageShare != 0.1953125 {
+		t.Errorf("got %+v", m)
+	}
+	m = Memory{}
+	m.SetPerPage(0, 0, 4096)
+	if m != (Memory{}) {
+		t.Errorf("size 0: got %+v", m)
+	}
+}
