@@ -1,0 +1,60 @@
+package slabmap
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// HotSlab is the paper's threshold for mapping a slab, in page I/Os per
+// second.
+const HotSlab = 20.0
+
+// Weights of the paper's smoothing, and the activity below which a slab is
+// idle: without it, one that was used once would count for an hour.
+const (
+	newWeight = 0.2
+	oldWeight = 1 - newWeight
+	idle      = 1e-3
+)
+
+// Touch counts page I/Os of slab towards its activity.
+func (m *Map) Touch(slab, pages int) { m.slabs[slab].touched.Add(uint64(pages)) }
+
+// Tick works out the activity of every slab, A = 0.2·measured + 0.8·old, from
+// what was touched in the seconds since the last Tick. The smoothing assumes
+// one call a second. It does nothing if seconds is not above 0.
+func (m *Map) Tick(seconds float64) {
+	if !(seconds > 0) {
+		return
+	}
+	for i := range m.slabs {
+		e := &m.slabs[i]
+		measured := float64(e.touched.Swap(0)) / seconds
+		a := newWeight*measured + oldWeight*math.Float64frombits(e.activity.Load())
+		if a < idle {
+			a = 0
+		}
+		e.activity.Store(math.Float64bits(min(a, math.MaxFloat64)))
+	}
+}
+
+// Activity is the smoothed page I/Os per second of slab, as of the last Tick.
+func (m *Map) Activity(slab int) float64 {
+	return math.Float64frombits(m.slabs[slab].activity.Load())
+}
+
+// HotSlabs returns the unmapped slabs whose activity is above threshold, the
+// hottest first, in dst's memory where that is long enough.
+func (m *Map) HotSlabs(threshold float64, dst []int) []int {
+	dst = dst[:0]
+	for i := range m.slabs {
+		if m.Slab(i).State == Unmapped && m.Activity(i) > threshold {
+			dst = append(dst, i)
+		}
+	}
+	slices.SortFunc(dst, func(a, b int) int {
+		return cmp.Or(cmp.Compare(m.Activity(b), m.Activity(a)), cmp.Compare(a, b))
+	})
+	return dst
+}

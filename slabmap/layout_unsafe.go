@@ -1,0 +1,48 @@
+package slabmap
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// header begins the memory of a map, so that a later server can tell whose it
+// is. Written once, before the map is used.
+type header struct {
+	magic    uint64
+	size     int64
+	slabSize int64
+	_        [5]uint64
+}
+
+// entry is one slab, alone on its cache line: queues that work on different
+// slabs do not disturb each other.
+type entry struct {
+	word     atomic.Uint64 // state, donor, epoch: see slabWord
+	inflight atomic.Int64  // operations counted in, plus closed while the slab is being given up
+	touched  atomic.Uint64 // pages touched since the last Tick
+	activity atomic.Uint64 // float64 bits, page I/Os per second
+	_        [4]uint64
+}
+
+const (
+	headerSize = int(unsafe.Sizeof(header{}))
+	entrySize  = int(unsafe.Sizeof(entry{}))
+	wordSize   = int(unsafe.Sizeof(atomic.Uint64{}))
+)
+
+// aligned reports whether mem begins on an 8-byte boundary, as atomic
+// operations on it need.
+func aligned(mem []byte) bool {
+	return uintptr(unsafe.Pointer(unsafe.SliceData(mem)))%8 == 0
+}
+
+// lay places the three parts of a map over mem.
+//
+// Preconditions: mem is aligned and has MemoryNeeded(g) bytes.
+func lay(g Geometry, mem []byte) (*header, []entry, []atomic.Uint64) {
+	base := unsafe.Pointer(unsafe.SliceData(mem))
+	slabs := g.Slabs()
+	entries := unsafe.Slice((*entry)(unsafe.Add(base, headerSize)), slabs)
+	pages := unsafe.Slice((*atomic.Uint64)(unsafe.Add(base, headerSize+slabs*entrySize)), g.Pages())
+	return (*header)(base), entries, pages
+}

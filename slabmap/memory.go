@@ -1,0 +1,138 @@
+package slabmap
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"sync/atomic"
+)
+
+// ErrMemory means that the memory given to New cannot hold the map, or holds
+// something that is not one.
+var ErrMemory = errors.New("unusable map memory")
+
+// magic begins every map and names the version of its layout: "slabmap" 1.
+const magic = uint64('s')<<56 | 'l'<<48 | 'a'<<40 | 'b'<<32 | 'm'<<24 | 'a'<<16 | 'p'<<8 | 1
+
+// MemoryNeeded is the number of bytes that New needs for a valid g: at most
+// 0.2% of the device if its last slab is full.
+func MemoryNeeded(g Geometry) int {
+	return headerSize + g.Slabs()*entrySize + int(g.Pages())*wordSize
+}
+
+// Map is the state of a device. Make one with New.
+type Map struct {
+	geometry  Geometry
+	slabShift uint // page >> slabShift is its slab
+	recovered bool
+	slabs     []entry
+	pages     []atomic.Uint64
+}
+
+// New lays a map over mem, which must stay in place, off the Go heap, for as
+// long as the map is used, and have nobody else at work on it. It must begin
+// on an 8-byte boundary and have at least MemoryNeeded(g) bytes.
+//
+// Memory of zeros is a new device. Anything else must be what an earlier server left for a device of the same geometry: New
+// checks every word, and refuses with an error wrapping ErrMemory, before it
+// has changed anything, if one is not legal. Of what the earlier server had
+// under way nothing is left: no page is Writing or Pending (the kernel issues
+// those requests again), slabs that were being mapped are unmapped, and no
+// operation is in flight. Slabs that were mapped, draining or failed stay so:
+// the caller asks their donors, and fails what it cannot reach.
+func New(g Geometry, mem []byte) (*Map, error) {
+	if err := g.Validate(); err != nil {
+		return nil, err
+	}
+	if need := MemoryNeeded(g); len(mem) < need {
+		return nil, fmt.Errorf("map of a %d-byte device in %d bytes: give %d: %w", g.Size, len(mem), need, ErrMemory)
+	}
+	if !aligned(mem) {
+		return nil, fmt.Errorf("map at an odd address: give memory on an 8-byte boundary: %w", ErrMemory)
+	}
+	m := &Map{geometry: g, slabShift: uint(bits.TrailingZeros64(uint64(g.PagesPerSlab())))}
+	var h *header
+	h, m.slabs, m.pages = lay(g, mem)
+	if *h == (header{}) {
+		if !zero(mem[:MemoryNeeded(g)]) {
+			return nil, fmt.Errorf("memory without a header that is not empty either: remove it and start afresh: %w", ErrMemory)
+		}
+		*h = header{magic: magic, size: g.Size, slabSize: g.SlabSize}
+		return m, nil
+	}
+	if h.magic != magic {
+		return nil, fmt.Errorf("memory begins with %#x, not a map of this version: remove it and start afresh: %w", h.magic, ErrMemory)
+	}
+	if h.size != g.Size || h.slabSize != g.SlabSize {
+		return nil, fmt.Errorf("map left for a device of %d bytes in slabs of %d, not %d and %d: give the same sizes, or remove it: %w",
+			h.size, h.slabSize, g.Size, g.SlabSize, ErrMemory)
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	m.recover()
+	return m, nil
+}
+
+// Geometry is what New was given.
+func (m *Map) Geometry() Geometry { return m.geometry }
+
+// Recovered reports whether New found the state of an earlier server.
+func (m *Map) Recovered() bool { return m.recovered }
+
+// zeros is what a new map is compared with, piece by piece.
+var zeros [PageSize]byte
+
+func zero(mem []byte) bool {
+	for len(mem) > len(zeros) {
+		if !bytes.Equal(mem[:len(zeros)], zeros[:]) {
+			return false
+		}
+		mem = mem[len(zeros):]
+	}
+	return bytes.Equal(mem, zeros[:len(mem)])
+}
+
+// check refuses words that no server writes.
+func (m *Map) check() error {
+	for i := range m.slabs {
+		w := slabWord(m.slabs[i].word.Load())
+		if !w.legal() {
+			return fmt.Errorf("slab %d holds %#x, which is no slab state: remove the map and start afresh: %w", i, uint64(w), ErrMemory)
+		}
+		if a := math.Float64frombits(m.slabs[i].activity.Load()); !(a >= 0 && a <= math.MaxFloat64) {
+			return fmt.Errorf("slab %d has an activity of %g: remove the map and start afresh: %w", i, a, ErrMemory)
+		}
+	}
+	for i := range m.pages {
+		if w := pageWord(m.pages[i].Load()); !w.legal() {
+			return fmt.Errorf("page %d holds %#x, which is no page state: remove the map and start afresh: %w", i, uint64(w), ErrMemory)
+		}
+	}
+	return nil
+}
+
+// recover ends what the earlier server had under way. Pages come first: if
+// this server dies too, a slab whose tags were not yet all swept is still
+// mapping, and the next one sweeps again.
+func (m *Map) recover() {
+	for i := range m.slabs {
+		s := slabWord(m.slabs[i].word.Load())
+		first, end := m.geometry.PageRange(i)
+		for p := first; p < end; p++ {
+			w := pageWord(m.pages[p].Load()) &^ (flagWriting | flagPending)
+			if w&flagRemote != 0 && !w.remoteIn(s) {
+				w &^= tagMask
+			}
+			m.pages[p].Store(uint64(w))
+		}
+		if s.state() == Mapping {
+			m.slabs[i].word.Store(uint64(packSlab(Unmapped, 0, s.epoch())))
+		}
+		m.slabs[i].inflight.Store(0)
+		m.slabs[i].touched.Store(0)
+	}
+	m.recovered = true
+}

@@ -1,0 +1,96 @@
+package slabmap
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestPairProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		holds := rapid.SliceOfN(rapid.IntRange(0, 2), 0, 12).Draw(t, "holds")
+		cands := make([]Candidate, len(holds))
+		for i, h := range holds {
+			cands[i] = Candidate{Donor: uint16(100 + i), Holds: h}
+		}
+		// Ask until nobody is left, as a caller does whom all refuse.
+		var asked []Candidate
+		for p := Placement(PowerOfTwo{}); ; {
+			pair := p.Pair(rng, cands)
+			if len(pair) == 0 {
+				break
+			}
+			var groups []bool
+			for _, d := range pair {
+				i := slices.IndexFunc(cands, func(c Candidate) bool { return c.Donor == d })
+				if i < 0 {
+					t.Fatalf("%d is not a candidate, or is named twice: %v", d, pair)
+				}
+				asked = append(asked, cands[i])
+				groups = append(groups, cands[i].Holds == 0)
+				cands = slices.Delete(cands, i, i+1)
+			}
+			if len(pair) > 2 || len(pair) == 2 && groups[0] != groups[1] {
+				t.Fatalf("pair %v of groups %v", pair, groups)
+			}
+			if len(pair) == 1 && slices.ContainsFunc(cands, func(c Candidate) bool { return (c.Holds == 0) == groups[0] }) {
+				t.Fatalf("asked only %v, though its group has more", pair)
+			}
+		}
+		if len(cands) != 0 {
+			t.Fatalf("never asked: %v", cands)
+		}
+		if !slices.IsSortedFunc(asked, func(a, b Candidate) int { return min(a.Holds, 1) - min(b.Holds, 1) }) {
+			t.Fatalf("a holder was asked before one without a slab: %v", asked)
+		}
+	})
+}
+
+func TestPairIsFair(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	cands := make([]Candidate, 5)
+	for i := range cands {
+		cands[i].Donor = uint16(i)
+	}
+	var first, second [5]int
+	const rounds = 20000
+	for range rounds {
+		p := PowerOfTwo{}.Pair(rng, cands)
+		first[p[0]]++
+		second[p[1]]++
+	}
+	for i := range cands {
+		for _, n := range []int{first[i], second[i]} {
+			if n < rounds/5*9/10 || n > rounds/5*11/10 {
+				t.Fatalf("uneven: %v %v", first, second)
+			}
+		}
+	}
+}
+
+func TestBest(t *testing.T) {
+	const slab = 64 << 20
+	for _, c := range []struct {
+		name    string
+		answers []Candidate
+		donor   uint16
+		ok      bool
+	}{
+		{"nobody", nil, 0, false},
+		{"the emptier by share", []Candidate{{Donor: 1, Free: 10 * slab, Total: 100 * slab}, {Donor: 2, Free: 2 * slab, Total: 3 * slab}}, 2, true},
+		{"the first of two alike", []Candidate{{Donor: 5, Free: slab, Total: 2 * slab}, {Donor: 4, Free: 2 * slab, Total: 4 * slab}}, 5, true},
+		{"the emptier has no room", []Candidate{{Donor: 1, Free: slab - 1, Total: slab}, {Donor: 2, Free: slab, Total: 1000 * slab}}, 2, true},
+		{"no room at all", []Candidate{{Donor: 1, Free: slab - 1, Total: slab}, {Donor: 2}}, 0, false},
+		{"just room", []Candidate{{Donor: 0, Free: slab, Total: slab}}, 0, true},
+		{"nonsense", []Candidate{{Donor: 1, Free: slab, Total: 0}, {Donor: 2, Free: -1, Total: -1}}, 0, false},
+		{"terabytes", []Candidate{{Donor: 1, Free: 1 << 50, Total: 1 << 52}, {Donor: 2, Free: 1 << 51, Total: 1 << 52}}, 2, true},
+	} {
+		donor, ok := PowerOfTwo{SlabSize: slab}.Best(c.answers)
+		if donor != c.donor || ok != c.ok {
+			t.Errorf("%s: %d, %t, want %d, %t", c.name, donor, ok, c.donor, c.ok)
+		}
+	}
+}

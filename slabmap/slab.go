@@ -1,0 +1,213 @@
+package slabmap
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of the transitions.
+var (
+	// ErrTransition means that the slab was not in the state, or no longer in
+	// the epoch, that the transition starts from. Nothing was changed: look
+	// at the slab again.
+	ErrTransition = errors.New("slab is not in the state for this transition")
+	// ErrBusy means that operations are in flight. Nothing was changed: try
+	// again when they are done.
+	ErrBusy = errors.New("slab is busy")
+)
+
+// State is the state of a slab.
+type State uint8
+
+// The states of a slab. Zeroed memory is Unmapped.
+const (
+	Unmapped State = iota // no donor: pages are in the backing file
+	Mapping               // a donor is being asked
+	Mapped                // reads and writes go to the donor
+	Draining              // reads go to the donor, writes no longer
+	Failed                // the donor is lost; operations are ending
+	numStates
+)
+
+// String is the name of the state in status and logs.
+func (s State) String() string {
+	if s >= numStates {
+		return "invalid"
+	}
+	return [numStates]string{"unmapped", "mapping", "mapped", "draining", "failed"}[s]
+}
+
+// Slab is the state of a slab at one moment.
+type Slab struct {
+	State State
+	Donor uint16 // meaningful only when mapped, draining or failed
+	Epoch uint64 // 40 bits
+}
+
+// slabWord is the state of one slab: state (8 high bits), donor (16), epoch
+// (40 low bits).
+type slabWord uint64
+
+const (
+	epochBits = 40
+	epochMask = 1<<epochBits - 1
+	donorBits = 16
+	tagBits   = 24
+	maxTag    = 1<<tagBits - 1
+	// lifeTags is how often the epoch moves from BeginMap to unmapped again,
+	// that included: Fail, then Release. No life of a slab spans the point
+	// where tags begin again.
+	lifeTags = 2
+)
+
+func packSlab(s State, donor uint16, epoch uint64) slabWord {
+	return slabWord(s)<<(epochBits+donorBits) | slabWord(donor)<<epochBits | slabWord(epoch&epochMask)
+}
+
+func (w slabWord) state() State  { return State(w >> (epochBits + donorBits)) }
+func (w slabWord) donor() uint16 { return uint16(w >> epochBits) }
+func (w slabWord) epoch() uint64 { return uint64(w & epochMask) }
+func (w slabWord) tag() uint32   { return uint32(w & maxTag) }
+func (w slabWord) slab() Slab    { return Slab{w.state(), w.donor(), w.epoch()} }
+
+// holds reports whether the donor's copies count.
+func (w slabWord) holds() bool { return w.state() == Mapped || w.state() == Draining }
+
+// legal reports whether a server can have left w: a life under way has room
+// for the epochs still to come, and only a slab never mapped has tag 0.
+func (w slabWord) legal() bool {
+	switch w.state() {
+	case Unmapped:
+		return w.donor() == 0 && (w == 0 || w.tag() != 0)
+	case Mapping:
+		return w.donor() == 0 && w.tag() != 0 && w.tag() <= maxTag-lifeTags
+	case Mapped, Draining:
+		return w.tag() != 0 && w.tag() <= maxTag-lifeTags
+	case Failed:
+		return w.tag() > 1 && w.tag() < maxTag
+	}
+	return false
+}
+
+// transition is one row of the table of legal transitions.
+type transition struct {
+	name  string
+	from  [numStates]bool
+	to    State
+	step  uint64 // how far the epoch moves
+	keeps bool   // the donor
+}
+
+// BeginMap has no row: where it goes depends on the tag.
+var (
+	completeMap = transition{"complete the mapping of", [numStates]bool{Mapping: true}, Mapped, 0, false}
+	abortMap    = transition{"give up the mapping of", [numStates]bool{Mapping: true}, Unmapped, 0, false}
+	beginDrain  = transition{"drain", [numStates]bool{Mapped: true}, Draining, 0, true}
+	fail        = transition{"fail", [numStates]bool{Mapped: true, Draining: true}, Failed, 1, true}
+	endDrain    = transition{"end the draining of", [numStates]bool{Draining: true}, Unmapped, 1, false}
+	release     = transition{"release", [numStates]bool{Failed: true}, Unmapped, 1, false}
+)
+
+// starts reports whether t leads from w, if the caller means epoch.
+func (t *transition) starts(w slabWord, epoch uint64) bool {
+	return w.epoch() == epoch && t.from[w.state()]
+}
+
+func (t *transition) refuse(slab int, epoch uint64, w slabWord) error {
+	return fmt.Errorf("%s slab %d at epoch %d, which is %s at epoch %d: look at it again: %w",
+		t.name, slab, epoch, w.state(), w.epoch(), ErrTransition)
+}
+
+// Slab returns the state of slab.
+func (m *Map) Slab(slab int) Slab { return slabWord(m.slabs[slab].word.Load()).slab() }
+
+// BeginMap takes slab from unmapped to mapping and returns its new epoch,
+// which the other transitions ask for. Once in some five million lives of the
+// slab it goes through all of its pages: see sweep.
+func (m *Map) BeginMap(slab int) (epoch uint64, err error) {
+	word := &m.slabs[slab].word
+	w := slabWord(word.Load())
+	epoch = w.epoch() + 1
+	wrap := w.tag()+1 > maxTag-lifeTags
+	if wrap {
+		epoch = ((w.epoch() | maxTag) + 2) & epochMask
+	}
+	if w.state() != Unmapped || !word.CompareAndSwap(uint64(w), uint64(packSlab(Mapping, 0, epoch))) {
+		return 0, fmt.Errorf("map slab %d, which is %s: %w", slab, w.state(), ErrTransition)
+	}
+	if wrap {
+		m.sweep(slab)
+	}
+	return epoch, nil
+}
+
+// sweep voids the tags of all pages of slab, which is mapping: no remote copy
+// is valid and no operation is in flight that could record one. Tags may then
+// begin again.
+func (m *Map) sweep(slab int) {
+	first, end := m.geometry.PageRange(slab)
+	for i := first; i < end; i++ {
+		p := &m.pages[i]
+		for w := p.Load(); pageWord(w)&tagMask != 0; w = p.Load() {
+			if p.CompareAndSwap(w, uint64(pageWord(w)&^tagMask)) {
+				break
+			}
+		}
+	}
+}
+
+// CompleteMap takes slab from mapping to mapped: donor has memory for it.
+func (m *Map) CompleteMap(slab int, epoch uint64, donor uint16) error {
+	_, err := m.transit(slab, epoch, &completeMap, donor)
+	return err
+}
+
+// AbortMap takes slab from mapping back to unmapped: no donor was found.
+func (m *Map) AbortMap(slab int, epoch uint64) error {
+	_, err := m.transit(slab, epoch, &abortMap, 0)
+	return err
+}
+
+// BeginDrain takes slab from mapped to draining: writes go elsewhere from
+// here on, reads of what the donor has still work.
+func (m *Map) BeginDrain(slab int, epoch uint64) error {
+	_, err := m.transit(slab, epoch, &beginDrain, 0)
+	return err
+}
+
+// Fail takes slab from mapped or draining to failed and returns its new
+// epoch, which Release asks for: all its remote copies are void at once. Of
+// several threads that notice the same loss one succeeds, the others get
+// ErrTransition.
+func (m *Map) Fail(slab int, epoch uint64) (failed uint64, err error) {
+	return m.transit(slab, epoch, &fail, 0)
+}
+
+// EndDrain takes slab from draining to unmapped and voids its remote copies.
+// ErrBusy means that operations are in flight.
+func (m *Map) EndDrain(slab int, epoch uint64) error { return m.giveUp(slab, epoch, &endDrain) }
+
+// Release takes slab from failed to unmapped; epoch is what Fail returned.
+// ErrBusy means that operations are in flight.
+func (m *Map) Release(slab int, epoch uint64) error { return m.giveUp(slab, epoch, &release) }
+
+// transit does one transition with one compare-and-swap and returns the epoch
+// after it. The slab is donor's from then on, unless t keeps the old one.
+func (m *Map) transit(slab int, epoch uint64, t *transition, donor uint16) (uint64, error) {
+	word := &m.slabs[slab].word
+	w := slabWord(word.Load())
+	if !t.starts(w, epoch) {
+		return 0, t.refuse(slab, epoch, w)
+	}
+	if t.keeps {
+		donor = w.donor()
+	}
+	next := epoch + t.step
+	for !word.CompareAndSwap(uint64(w), uint64(packSlab(t.to, donor, next))) {
+		// Only mapped to draining leaves a slab where t may still start.
+		if w = slabWord(word.Load()); !t.starts(w, epoch) {
+			return 0, t.refuse(slab, epoch, w)
+		}
+	}
+	return next, nil
+}
