@@ -1,0 +1,32 @@
+package flusher
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrMemlock means that the process may not lock its memory.
+var ErrMemlock = errors.New("memory cannot be locked")
+
+// oomImmune is OOM_SCORE_ADJ_MIN of the kernel: never chosen.
+const oomImmune = "-1000"
+
+// Protect locks the memory of the process, present and future, and exempts it
+// from the OOM killer. It is to be called after [Reexec]. The warnings are what
+// the cgroup can still do to it, one sentence each; see [Cgroup].
+func Protect() (warnings []string, err error) {
+	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+		return nil, fmt.Errorf("%w: mlockall: %w: run as root, or give CAP_IPC_LOCK, or raise the limit (ulimit -l, LimitMEMLOCK=infinity)", ErrMemlock, err)
+	}
+	err = os.WriteFile("/proc/self/oom_score_adj", []byte(oomImmune), 0)
+	if errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("set oom_score_adj to %s: %w", oomImmune, ErrCapability)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("set oom_score_adj to %s: %w", oomImmune, err)
+	}
+	return Cgroup("/"), nil
+}

@@ -1,0 +1,41 @@
+//go:build !race
+
+// The race detector reserves far more memory than a machine has, and mlockall
+// would fill all of it.
+
+package flusher
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() { modes["protect"] = reportProtect }
+
+func reportProtect() {
+	_, err := Protect()
+	status, _ := os.ReadFile("/proc/self/status")
+	adj, _ := readValue("/proc/self/oom_score_adj")
+	locked := "none"
+	for line := range strings.SplitSeq(string(status), "\n") {
+		if size, ok := strings.CutPrefix(line, "VmLck:"); ok && strings.TrimSpace(size) != "0 kB" {
+			locked = "some"
+		}
+	}
+	fmt.Printf("locked=%s oom=%s err=%v\n", locked, adj, err)
+}
+
+func TestProtect(t *testing.T) {
+	_, got := run(t, "protect")
+	want := "locked=some oom=-1000 err=<nil>\n"
+	if !hasCapability(unix.CAP_SYS_RESOURCE) {
+		want = "locked=some oom=0 err=set oom_score_adj to -1000: CAP_SYS_RESOURCE is missing\n"
+	}
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
