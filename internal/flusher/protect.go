@@ -23,7 +23,7 @@ func Protect() (warnings []string, err error) {
 	}
 	err = os.WriteFile("/proc/self/oom_score_adj", []byte(oomImmune), 0)
 	if errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("set oom_score_adj to %s: %w", oomImmune, ErrCapability)
+		return nil, fmt.Errorf("set oom_score_adj to %s: %w: %s", oomImmune, ErrCapability, capabilityHint)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("set oom_score_adj to %s: %w", oomImmune, err)

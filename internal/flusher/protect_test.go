@@ -33,7 +33,8 @@ func TestProtect(t *testing.T) {
 	_, got := run(t, "protect")
 	want := "locked=some oom=-1000 err=<nil>\n"
 	if !hasCapability(unix.CAP_SYS_RESOURCE) {
-		want = "locked=some oom=0 err=set oom_score_adj to -1000: CAP_SYS_RESOURCE is missing\n"
+		before, _ := readValue("/proc/self/oom_score_adj")
+		want = "locked=some oom=" + before + " err=set oom_score_adj to -1000: CAP_SYS_RESOURCE is missing: " + capabilityHint + "\n"
 	}
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)

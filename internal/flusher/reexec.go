@@ -20,6 +20,8 @@ var (
 	ErrUnsupported = errors.New("the kernel does not mark this process as an I/O flusher")
 )
 
+const capabilityHint = "run as root, or with AmbientCapabilities=CAP_SYS_RESOURCE; in a container add the capability"
+
 // guard is set to the process id across the one re-exec. An exec keeps the id
 // and a child has another one, so that an inherited variable is told apart.
 const guard = "FARSWAP_IO_FLUSHER_PID"
@@ -99,7 +101,7 @@ func self() string {
 
 func explain(err error) error {
 	if errors.Is(err, unix.EPERM) && !hasCapability(unix.CAP_SYS_RESOURCE) {
-		return fmt.Errorf("mark as I/O flusher: %w: run as root, or with AmbientCapabilities=CAP_SYS_RESOURCE; in a container add the capability", ErrCapability)
+		return fmt.Errorf("mark as I/O flusher: %w: %s", ErrCapability, capabilityHint)
 	}
 	return fmt.Errorf("%w (Linux 5.6 or newer is needed): %w", ErrUnsupported, err)
 }
