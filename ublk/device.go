@@ -1,0 +1,248 @@
+package ublk
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// Target serves the requests of a device.
+type Target interface {
+	// OpenQueue is called once for each queue, on the queue's own locked OS
+	// thread, before any request. What it attaches to q.Loop runs on that thread.
+	OpenQueue(q *Queue) (Server, error)
+}
+
+// Server serves the requests of one queue, on the queue's thread.
+type Server interface {
+	// Serve begins request d of a tag, and ends it now or later with q.Complete.
+	// The data of a write are in q.Buffer(tag); those of a read go there.
+	Serve(tag int, d Desc)
+	// Idle reports whether the server has no I/O of its own in flight. A queue
+	// ends when the kernel has taken all tags back and the server is idle.
+	Idle() bool
+	// Close frees what the server holds. It is the last call.
+	Close() error
+}
+
+// Device is a ublk device that this process added. Its methods may be called
+// from any goroutine except those of its queues.
+type Device struct {
+	control *Control
+	spec    Spec
+	info    DevInfo
+	char    *os.File
+
+	mu      sync.Mutex // guards what follows
+	started bool
+	stopped bool
+	deleted bool
+	queues  []*Queue
+
+	done chan struct{} // closed when every queue has ended
+	err  error         // why, valid after done
+}
+
+// wanted lists the flags that help a swap device; the driver grants those that
+// it knows.
+const wanted = FlagUserRecovery | FlagUserRecoveryReissue | FlagIoctlEncode | FlagSafeStop | FlagNoPartScan
+
+// required are the flags without which a swap device loses I/O.
+const required = FlagUserRecovery | FlagUserRecoveryReissue | FlagIoctlEncode
+
+// Add creates a device; nothing is left of it after an error. It fails with
+// ErrSpec, ErrIDTaken, ErrFeature or ErrPermission.
+func Add(c *Control, spec Spec) (*Device, error) {
+	spec = spec.WithDefaults()
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	features, err := c.Features()
+	if err != nil {
+		return nil, err
+	}
+	info, err := c.add(DevInfo{
+		Queues: uint16(spec.Queues), Depth: uint16(spec.Depth), MaxIO: uint32(spec.MaxIO),
+		ID: uint32(spec.ID), Flags: wanted & features,
+	})
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{control: c, spec: spec, info: info, done: make(chan struct{})}
+	if err := d.setUp(); err != nil {
+		return nil, errors.Join(err, d.Delete())
+	}
+	return d, nil
+}
+
+func (d *Device) setUp() error {
+	i := d.info
+	if missing := required &^ i.Flags; missing != 0 {
+		return fmt.Errorf("add device %d: flags %v were not granted: Linux 6.4 or newer is needed: %w", d.ID(), missing, ErrFeature)
+	}
+	if int(i.Queues) != d.spec.Queues || int(i.Depth) != d.spec.Depth || int(i.MaxIO) != d.spec.MaxIO {
+		return fmt.Errorf("add device %d: granted %d queues of depth %d with %d bytes, asked for %d, %d, %d: %w",
+			d.ID(), i.Queues, i.Depth, i.MaxIO, d.spec.Queues, d.spec.Depth, d.spec.MaxIO, ErrSpec)
+	}
+	if i.ioDescSize != 0 && i.ioDescSize != ioDescSize {
+		return fmt.Errorf("add device %d: descriptors of %d bytes, want %d: %w", d.ID(), i.ioDescSize, ioDescSize, ErrFeature)
+	}
+	want := d.spec.params()
+	if err := d.control.setParams(d.ID(), want); err != nil {
+		return err
+	}
+	got, err := d.control.getParams(d.ID())
+	if err != nil {
+		return err
+	}
+	if got.basic != want.basic || got.types&want.types != want.types {
+		return fmt.Errorf("set parameters of device %d: the driver keeps %+v of %+v: %w", d.ID(), got, want, ErrFeature)
+	}
+	d.char, err = openSoon(d.CharPath())
+	return err
+}
+
+// openSoon opens a device node that the kernel or udev is just making.
+func openSoon(path string) (*os.File, error) {
+	for end := time.Now().Add(quickDeadline); ; time.Sleep(5 * time.Millisecond) {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, os.ErrNotExist) || time.Now().After(end) {
+			return nil, openError(path, err)
+		}
+	}
+}
+
+// ID is the device's number.
+func (d *Device) ID() int { return int(d.info.ID) }
+
+// Info is the device's shape as the driver granted it.
+func (d *Device) Info() DevInfo { return d.info }
+
+// Path is the block device.
+func (d *Device) Path() string { return BlockPath(d.ID()) }
+
+// CharPath is the device through which this process serves it.
+func (d *Device) CharPath() string { return fmt.Sprint(charPrefix, d.ID()) }
+
+// BlockPath is the block device of number id.
+func BlockPath(id int) string { return fmt.Sprint(blockPrefix, id) }
+
+// Start opens the queues and makes the block device appear; when it returns,
+// the device takes I/O. After an error the device can only be deleted.
+func (d *Device) Start(t Target) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.started || d.deleted {
+		return fmt.Errorf("start device %d a second time: %w: delete it and add another", d.ID(), ErrState)
+	}
+	d.started = true
+	if err := d.openQueues(t); err != nil {
+		d.stopped = true
+		close(d.done)
+		return fmt.Errorf("start device %d: %w", d.ID(), err)
+	}
+	go d.watch()
+	if err := d.control.start(d.ID()); err != nil {
+		return errors.Join(err, d.stop())
+	}
+	return nil
+}
+
+// openQueues starts the queue threads. They end by themselves after an error.
+func (d *Device) openQueues(t Target) error {
+	ready := make(chan error)
+	for i := range d.spec.Queues {
+		q := &Queue{device: d, index: i, ahead: make(chan bool, 1), ended: make(chan struct{})}
+		go q.run(t, ready)
+		d.queues = append(d.queues, q)
+	}
+	var errs error
+	for range d.queues {
+		errs = errors.Join(errs, <-ready)
+	}
+	if errs == nil {
+		for _, q := range d.queues {
+			q.proceed()
+		}
+		return nil
+	}
+	for _, q := range d.queues {
+		q.abandon()
+		<-q.ended
+	}
+	return errs
+}
+
+// watch collects the ends of the queues.
+func (d *Device) watch() {
+	for _, q := range d.queues {
+		<-q.ended
+		d.err = errors.Join(d.err, q.err)
+	}
+	close(d.done)
+}
+
+// Done is closed when every queue has ended: after Stop, or because a queue
+// failed, which Err tells.
+func (d *Device) Done() <-chan struct{} { return d.done }
+
+// Err says why the queues ended, once Done is closed: nil after Stop.
+func (d *Device) Err() error {
+	select {
+	case <-d.done:
+		return d.err
+	default:
+		return nil
+	}
+}
+
+// Stop makes the block device disappear when all requests in flight are
+// answered, and ends the queues. The caller makes sure that nobody uses it.
+func (d *Device) Stop() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stop()
+}
+
+func (d *Device) stop() error {
+	if !d.started || d.stopped {
+		return nil
+	}
+	if err := d.control.Stop(d.ID()); err != nil {
+		return err
+	}
+	d.stopped = true
+	select {
+	case <-d.done:
+		return nil
+	case <-time.After(slowDeadline):
+		return fmt.Errorf("stop device %d: its queues still hold requests after %v: %w", d.ID(), slowDeadline, ErrTimeout)
+	}
+}
+
+// Delete stops the device if need be and gives its number back.
+func (d *Device) Delete() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.deleted {
+		return nil
+	}
+	if err := d.stop(); err != nil {
+		return err
+	}
+	if d.char != nil {
+		if err := d.char.Close(); err != nil {
+			return fmt.Errorf("close %s: %w", d.CharPath(), err)
+		}
+	}
+	if err := d.control.Delete(d.ID()); err != nil {
+		return err
+	}
+	d.deleted = true
+	return nil
+}

@@ -1,0 +1,225 @@
+package ublk
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"farswap/internal/offheap"
+	"farswap/uring"
+)
+
+// Queue is one hardware queue of a device, with the thread, loop and buffers
+// that serve it. Its methods belong to that thread.
+type Queue struct {
+	device *Device
+	index  int
+	loop   *uring.Loop
+	class  uring.Class
+	server Server
+	bounds bounds
+
+	descs   []byte // the kernel's descriptors, read-only
+	arena   []byte // all buffers
+	buffers []int  // by tag: its buffer
+	free    []int  // buffers of no tag
+
+	live int // tags that the kernel may still give requests for
+
+	ahead chan bool     // from openQueues: fetch (true), or give up
+	ended chan struct{} // closed when the thread has ended
+	err   error         // why, valid after ended
+}
+
+// charSlot is the char device's place in the ring's registered files; a target
+// may use the slots from FirstFileSlot on, with Queue.RegisterFile.
+const (
+	charSlot      = 0
+	fileSlots     = 16
+	FirstFileSlot = 1
+)
+
+// Index is the queue's number, from 0.
+func (q *Queue) Index() int { return q.index }
+
+// Depth is the number of tags; tags count from 0.
+func (q *Queue) Depth() int { return q.device.spec.Depth }
+
+// Loop is where all I/O of the queue's thread happens.
+func (q *Queue) Loop() *uring.Loop { return q.loop }
+
+// RegisterFile puts fd in slot (FirstFileSlot to 15) of the ring's registered
+// files.
+func (q *Queue) RegisterFile(slot int, fd int32) error { return q.loop.Ring().UpdateFile(slot, fd) }
+
+// Arena is the memory of all the queue's buffers: locked, touched, and
+// registered with the ring as buffer 0.
+func (q *Queue) Arena() []byte { return q.arena }
+
+// Buffer is the buffer of a tag, as large as the largest request.
+func (q *Queue) Buffer(tag int) []byte { return q.BufferAt(q.buffers[tag]) }
+
+// BufferAt is a buffer by its number, as Detach gives it.
+func (q *Queue) BufferAt(buf int) []byte {
+	size := q.device.spec.MaxIO
+	return q.arena[buf*size : (buf+1)*size : (buf+1)*size]
+}
+
+// Detach takes a tag's buffer away from it, so that a write can be completed
+// while its data stay in use; the tag goes on with a fresh one. It returns
+// false when no spare buffer is left. Release gives the buffer back.
+func (q *Queue) Detach(tag int) (buf int, ok bool) {
+	if len(q.free) == 0 {
+		return 0, false
+	}
+	buf = q.buffers[tag]
+	last := len(q.free) - 1
+	q.buffers[tag], q.free = q.free[last], q.free[:last]
+	return buf, true
+}
+
+// Release makes a detached buffer spare again.
+func (q *Queue) Release(buf int) { q.free = append(q.free, buf) }
+
+// Complete ends the request of a tag: res is the number of bytes done, 0 for
+// operations without data, or a negated errno. It goes to the kernel with the
+// coming pass of the loop.
+func (q *Queue) Complete(tag int, res int32) { q.command(ioCommitAndFetch, tag, res) }
+
+func (q *Queue) command(op uint32, tag int, res int32) {
+	sqe := q.loop.SQE(q.class, uint64(tag))
+	prepareIO(sqe, charSlot, op, ioCmd{
+		queueID: uint16(q.index), tag: uint16(tag), result: res, addr: address(q.Buffer(tag)),
+	})
+	sqe.Flags |= uring.FixedFile
+}
+
+// Handle gets the completion of a fetch: a request has come, or the kernel has
+// taken the tag back. The loop calls it.
+func (q *Queue) Handle(id uint64, res int32, _ uint32) {
+	tag := int(id)
+	if res < 0 {
+		q.live--
+		if errno := unix.Errno(-res); errno != unix.ENODEV && q.err == nil {
+			q.err = fmt.Errorf("queue %d of device %d: fetch of tag %d: %w", q.index, q.device.ID(), tag, errno)
+		}
+		return
+	}
+	d, err := descriptor(q.descs, tag).parse(q.bounds)
+	if err != nil {
+		q.Complete(tag, -int32(unix.EIO))
+		return
+	}
+	q.server.Serve(tag, d)
+}
+
+// run is the queue's thread.
+func (q *Queue) run(t Target, ready chan<- error) {
+	// Never unlocked: the thread has the queue's affinity, and ends with it.
+	runtime.LockOSThread()
+	defer close(q.ended)
+	err := q.open(t)
+	ready <- err
+	if err == nil && <-q.ahead {
+		q.err = errors.Join(q.serve(), q.err)
+	}
+	q.err = errors.Join(q.err, q.close())
+}
+
+func (q *Queue) open(t Target) error {
+	d := q.device
+	if set, err := d.control.affinity(d.ID(), q.index); err == nil {
+		// Best effort: a container may not be allowed those CPUs.
+		_ = unix.SchedSetaffinity(0, &set)
+	}
+	var err error
+	q.loop, err = uring.NewLoop(uring.Config{Entries: uint32(max(64, 2*q.Depth())), CQEntries: uint32(max(256, 8*q.Depth()))})
+	if err != nil {
+		return err
+	}
+	q.class = q.loop.Attach(q)
+	if err := q.mapMemory(); err != nil {
+		return err
+	}
+	files := make([]int32, fileSlots)
+	for i := range files {
+		files[i] = -1
+	}
+	files[charSlot] = int32(d.char.Fd())
+	if err := q.loop.Ring().RegisterFiles(files); err != nil {
+		return err
+	}
+	iov := []unix.Iovec{{Base: &q.arena[0], Len: uint64(len(q.arena))}}
+	if err := q.loop.Ring().RegisterBuffers(iov); err != nil {
+		return err
+	}
+	q.bounds = bounds{size: d.spec.Size, maxIO: d.spec.MaxIO}
+	q.server, err = t.OpenQueue(q)
+	return err
+}
+
+// mapMemory maps the descriptors and the arena. The stride from one queue's
+// descriptors to the next counts the largest depth, whatever the real one is.
+func (q *Queue) mapMemory() error {
+	d, page := q.device, unix.Getpagesize()
+	roundUp := func(n int) int { return (n + page - 1) / page * page }
+	offset := int64(q.index) * int64(roundUp(MaxQueueDepth*ioDescSize))
+	var err error
+	q.descs, err = unix.Mmap(int(d.char.Fd()), offset, roundUp(q.Depth()*ioDescSize), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if err != nil {
+		return fmt.Errorf("map the descriptors of queue %d from %s: %w", q.index, d.CharPath(), err)
+	}
+	n := q.Depth() + d.spec.Spare
+	q.arena, err = offheap.Map(n*d.spec.MaxIO, offheap.Options{Huge: true, Lock: true})
+	if err != nil {
+		return fmt.Errorf("queue %d, %d buffers of %d bytes: %w", q.index, n, d.spec.MaxIO, err)
+	}
+	q.buffers, q.free = make([]int, q.Depth()), make([]int, 0, n)
+	for i := range n {
+		if i < q.Depth() {
+			q.buffers[i] = i
+		} else {
+			q.free = append(q.free, i)
+		}
+	}
+	return nil
+}
+
+// proceed lets an opened queue fetch; abandon has it close instead.
+func (q *Queue) proceed() { q.ahead <- true }
+func (q *Queue) abandon() { q.ahead <- false }
+
+// serve fetches for every tag and runs the loop until the kernel has taken them
+// all back.
+func (q *Queue) serve() error {
+	for tag := range q.Depth() {
+		q.command(ioFetch, tag, 0)
+		q.live++
+	}
+	for q.live > 0 || !q.server.Idle() {
+		if err := q.loop.Pass(-1); err != nil {
+			return fmt.Errorf("queue %d of device %d: %w", q.index, q.device.ID(), err)
+		}
+	}
+	return nil
+}
+
+// close frees what open made, whatever of it there is. Nothing is in flight.
+func (q *Queue) close() error {
+	var err error
+	if q.server != nil {
+		err = q.server.Close()
+	}
+	if q.loop != nil {
+		err = errors.Join(err, q.loop.Close())
+	}
+	if q.arena != nil {
+		err = errors.Join(err, offheap.Unmap(q.arena))
+	}
+	if q.descs != nil {
+		err = errors.Join(err, unix.Munmap(q.descs))
+	}
+	return err
+}
