@@ -1,0 +1,107 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// admit shakes hands as a donor and starts the session.
+func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Session, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timing.Handshake)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	r := bufio.NewReader(conn)
+	hello, err := l.readHello(ctx, conn, r)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(conn, peerOf(conn), l.cfg.Timing)
+	if err := l.remember(s); err != nil {
+		return nil, refuse(conn, err)
+	}
+	welcome, handler, err := svc.Admit(ctx, s, hello)
+	if err != nil {
+		l.forget(s)
+		return nil, refuse(conn, err)
+	}
+	s.held = welcome.Held
+	first := *welcome
+	first.Held = s.held[:min(len(s.held), MaxList)]
+	first.HeldTotal = uint32(len(s.held))
+	b, err := appendFrame(nil, 0, true, &first)
+	if err == nil {
+		_, err = conn.Write(b)
+	}
+	if err == nil && !stop() {
+		err = ctx.Err()
+	}
+	if err != nil {
+		l.forget(s)
+		svc.Ended(s)
+		return nil, err
+	}
+	s.start(r, handler)
+	return s, nil
+}
+
+// plainAlert is TLS's handshake_failure, which crypto/tls does not send to a peer
+// that does not speak TLS. An insecure device understands it: see readPreamble.
+var plainAlert = []byte{0x15, 0x03, 0x03, 0, 2, 2, 40}
+
+// readHello answers the preamble with this side's even when the peer's is of
+// another version, so that it too can say what is wrong.
+func (l *Listener) readHello(ctx context.Context, conn net.Conn, r *bufio.Reader) (*Hello, error) {
+	if c, ok := conn.(*tls.Conn); ok {
+		if err := c.HandshakeContext(ctx); err != nil {
+			if errors.As(err, &tls.RecordHeaderError{}) {
+				_, _ = c.NetConn().Write(plainAlert)
+			}
+			return nil, err
+		}
+	}
+	version, err := readPreamble(r)
+	if err == nil || errors.Is(err, ErrProtocol) {
+		if _, err := conn.Write(preamble()); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case version != Version:
+		return nil, otherVersion(version)
+	}
+	f, err := readFrame(r)
+	if err != nil {
+		if errors.Is(err, ErrProtocol) {
+			return nil, refuse(conn, err)
+		}
+		return nil, err
+	}
+	m, err := decode(f)
+	if err != nil {
+		return nil, refuse(conn, fmt.Errorf("%w: %w", ErrProtocol, err))
+	}
+	hello, ok := m.(*Hello)
+	if !ok || f.reply {
+		return nil, refuse(conn, fmt.Errorf("%w: %v where Hello belongs", ErrProtocol, f.kind))
+	}
+	return hello, nil
+}
+
+// refuse tells the device why it is not admitted, and returns why.
+func refuse(conn net.Conn, why error) error {
+	if b, err := appendFrame(nil, 0, false, failureOf(why)); err == nil {
+		_, _ = conn.Write(b)
+	}
+	return why
+}

@@ -1,0 +1,75 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Call sends a request and waits for its answer, at most until the context ends
+// or Timing.Call has passed. The peer's Failure comes back as an error that
+// wraps its sentinel; no answer is ErrTimeout (and the context's error), a session
+// that ended is its Err. After a timeout the peer may still carry it out.
+func (s *Session) Call(ctx context.Context, req Message) (Message, error) {
+	answer := kinds[req.kind()].answer
+	if answer == 0 {
+		return nil, fmt.Errorf("call %v: %w: not a request", req.kind(), ErrInvalid)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timing.Call)
+	defer cancel()
+
+	reply := make(chan Message, 1)
+	id, err := s.register(pendingCall{answer, reply})
+	if err != nil {
+		return nil, fmt.Errorf("%v of %v: %w", req.kind(), s.peer, err)
+	}
+	defer s.unregister(id)
+	b, err := appendFrame(nil, id, false, req)
+	if err != nil {
+		return nil, fmt.Errorf("call %v: %w", s.peer, err)
+	}
+	if err := s.send(ctx, b); err != nil {
+		return nil, s.callError(ctx, req, err)
+	}
+	select {
+	case m := <-reply:
+		if f, ok := m.(*Failure); ok {
+			return nil, fmt.Errorf("%v of %v: %w", req.kind(), s.peer, f)
+		}
+		return m, nil
+	case <-ctx.Done():
+		return nil, s.callError(ctx, req, ctx.Err())
+	case <-s.ctx.Done():
+		return nil, s.callError(ctx, req, s.Err())
+	}
+}
+
+func (s *Session) callError(ctx context.Context, req Message, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && s.Err() == nil {
+		err = fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	}
+	return fmt.Errorf("%v of %v: %w", req.kind(), s.peer, err)
+}
+
+func (s *Session) register(c pendingCall) (uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.err != nil:
+		return 0, s.err
+	case len(s.pending) >= maxPending:
+		return 0, fmt.Errorf("%w: %d calls wait for an answer", ErrBusy, maxPending)
+	case s.last == math.MaxUint32:
+		return 0, fmt.Errorf("%w: the session's request numbers are used up: open a new one", ErrBusy)
+	}
+	s.last++
+	s.pending[s.last] = c
+	return s.last, nil
+}
+
+func (s *Session) unregister(id uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.pending, id)
+}

@@ -1,0 +1,189 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// maxHeld bounds the slabs that a device lets a donor say it holds: 4 TiB in the
+// smallest slabs.
+const maxHeld = 1 << 20
+
+// DialConfig is a device's side of a session.
+type DialConfig struct {
+	Device   UUID
+	Name     string // the device's, as the donor shows it
+	SlabSize uint64 // bytes
+
+	Identity *Identity // required unless Insecure
+	Insecure bool      // no TLS; loopback addresses only
+	Timing   Timing
+	Handler  Handler // answers the donor's requests (CheckActivity); nil refuses them
+}
+
+// Dial opens a session with the donor at host:port. It takes at most the
+// context's time or Timing.Handshake. Errors are one line that says what to do:
+// ErrInsecureAddress, ErrIdentity, ErrUntrusted, ErrExpired, ErrVersion,
+// ErrProtocol, ErrRefused, ErrTimeout, ErrPeerLost, or the network's. Nothing is
+// left open after one.
+func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
+	hello := &Hello{Device: cfg.Device, Name: cfg.Name, SlabSize: cfg.SlabSize}
+	if err := hello.check(); err != nil {
+		return nil, err
+	}
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("donor %q: %w: want HOST:PORT", addr, ErrInvalid)
+	}
+	if cfg.Identity == nil && !cfg.Insecure {
+		return nil, fmt.Errorf("donor %s: %w: make one with farswap cert issue", addr, ErrIdentity)
+	}
+	t := cfg.Timing.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, t.Handshake)
+	defer cancel()
+
+	dialer := net.Dialer{}
+	if cfg.Insecure {
+		dialer.Control = onlyLoopback
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("donor %w", connectError(addr, err))
+	}
+	if !cfg.Insecure {
+		conn = tls.Client(conn, cfg.Identity.ClientConfig(host))
+	}
+	s, err := open(ctx, conn, addr, hello, t, cfg.Handler)
+	if err != nil {
+		return nil, fmt.Errorf("donor %w", err)
+	}
+	return s, nil
+}
+
+// open shakes hands as a device on a fresh connection, and owns it.
+func open(ctx context.Context, conn net.Conn, addr string, hello *Hello, t Timing, h Handler) (*Session, error) {
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	s, r, err := greet(ctx, conn, hello, t)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		rawClose(conn)
+		if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) {
+			return nil, fmt.Errorf("%s: %w", addr, ctxErr)
+		}
+		return nil, explain(err, addr)
+	}
+	s.start(r, h)
+	if err := s.fetchHeld(ctx); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func greet(ctx context.Context, conn net.Conn, hello *Hello, t Timing) (*Session, *bufio.Reader, error) {
+	if c, ok := conn.(*tls.Conn); ok {
+		if err := c.HandshakeContext(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	r := bufio.NewReader(conn)
+	if _, err := conn.Write(preamble()); err != nil {
+		return nil, nil, readBeforeWriteError(r, err)
+	}
+	version, err := readPreamble(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	if version != Version {
+		return nil, nil, otherVersion(version)
+	}
+	b, err := appendFrame(nil, 0, false, hello)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := conn.Write(b); err != nil {
+		return nil, nil, readBeforeWriteError(r, err)
+	}
+	f, err := readFrame(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := decode(f)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	switch m := m.(type) {
+	case *Failure:
+		return nil, nil, m
+	case *Welcome:
+		s := newSession(conn, peerOf(conn), t)
+		s.welcome = m
+		return s, r, nil
+	}
+	return nil, nil, fmt.Errorf("%w: %v where Welcome belongs", ErrProtocol, f.kind)
+}
+
+// readBeforeWriteError prefers what the peer said before it closed (in TLS 1.3
+// its verdict on this side's certificate comes late) to the failed write.
+func readBeforeWriteError(r *bufio.Reader, writeErr error) error {
+	if _, err := r.Peek(1); err != nil {
+		return err
+	}
+	return writeErr
+}
+
+// fetchHeld completes Welcome's list of held slabs.
+func (s *Session) fetchHeld(ctx context.Context) error {
+	w := s.welcome
+	if w.HeldTotal > maxHeld {
+		return fmt.Errorf("%v: %w: holds %d slabs, at most %d", s.peer, ErrProtocol, w.HeldTotal, maxHeld)
+	}
+	for len(w.Held) < int(w.HeldTotal) {
+		held, err := ask[*Held](ctx, s, &QueryHeld{From: uint32(len(w.Held))})
+		if err != nil {
+			return err
+		}
+		if len(held.Slabs) == 0 || len(w.Held)+len(held.Slabs) > int(w.HeldTotal) {
+			return fmt.Errorf("%v: %w: list of held slabs does not add up to %d", s.peer, ErrProtocol, w.HeldTotal)
+		}
+		w.Held = append(w.Held, held.Slabs...)
+	}
+	return nil
+}
+
+// onlyLoopback sees the address that a name was resolved to.
+func onlyLoopback(_, address string, _ syscall.RawConn) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return fmt.Errorf("%w: %s is not: use TLS identities (farswap cert issue)", ErrInsecureAddress, address)
+	}
+	return nil
+}
+
+func connectError(addr string, err error) error {
+	switch {
+	case errors.Is(err, ErrInsecureAddress):
+		return explain(errors.Unwrap(err), addr)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%s: %w: nobody listens there: start farswap donor, or correct the address", addr, syscall.ECONNREFUSED)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w", addr, context.Canceled)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w: the machine cannot be reached", addr, ErrTimeout)
+	}
+	return fmt.Errorf("%s: %w", addr, err)
+}

@@ -1,0 +1,110 @@
+package control
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// Errors that cross the wire: a handler that returns one of them, wrapped or
+// not, makes the caller's errors.Is true for the same one.
+var (
+	ErrInternal    = errors.New("failed")
+	ErrVersion     = errors.New("protocol versions differ")
+	ErrProtocol    = errors.New("protocol violated")
+	ErrRefused     = errors.New("refused")
+	ErrInvalid     = errors.New("invalid request")
+	ErrUnsupported = errors.New("request not supported")
+	ErrBusy        = errors.New("too many requests or sessions")
+	ErrNoMemory    = errors.New("no memory to lend")
+	ErrUnknownSlab = errors.New("slab not mapped")
+	ErrSlabHeld    = errors.New("slab already mapped or held")
+	ErrTooBig      = errors.New("too big")
+	ErrPeerClosed  = errors.New("closed by the peer")
+	ErrSuperseded  = errors.New("superseded by a newer session of the same device")
+)
+
+// Errors of this side only.
+var (
+	ErrClosed          = errors.New("session closed")
+	ErrPeerLost        = errors.New("peer lost")
+	ErrTimeout         = errors.New("no answer in time")
+	ErrInsecureAddress = errors.New("insecure mode is for loopback addresses only")
+	ErrIdentity        = errors.New("no usable identity")
+	ErrExpired         = errors.New("certificate expired or not yet valid")
+	ErrUntrusted       = errors.New("certificate not trusted")
+)
+
+// Code is a sentinel error's number on the wire. Numbers are never reused.
+type Code uint16
+
+// Zero is not a code, so that an empty Failure is an invalid one.
+var codes = []struct {
+	code Code
+	err  error
+}{
+	{1, ErrInternal},
+	{2, ErrVersion},
+	{3, ErrProtocol},
+	{4, ErrRefused},
+	{5, ErrInvalid},
+	{6, ErrUnsupported},
+	{7, ErrBusy},
+	{8, ErrNoMemory},
+	{9, ErrUnknownSlab},
+	{10, ErrSlabHeld},
+	{11, ErrTooBig},
+	{12, ErrPeerClosed},
+	{13, ErrSuperseded},
+}
+
+// Unwrap gives the code's sentinel error, ErrInternal for a code that a newer
+// peer added.
+func (f *Failure) Unwrap() error {
+	for _, c := range codes {
+		if c.code == f.Code {
+			return c.err
+		}
+	}
+	return ErrInternal
+}
+
+// Error is the peer's text, made safe to print on one line.
+func (f *Failure) Error() string {
+	if f.Text == "" {
+		return f.Unwrap().Error()
+	}
+	return oneLine(f.Text)
+}
+
+// failureOf turns an error into the message that makes the same sentinel true
+// on the other side.
+func failureOf(err error) *Failure {
+	f := &Failure{Code: 1, Text: oneLine(err.Error())}
+	for _, c := range codes[1:] {
+		if errors.Is(err, c.err) {
+			f.Code = c.code
+			break
+		}
+	}
+	return f
+}
+
+// oneLine bounds a text to maxText bytes and takes out what could forge a log
+// line or steer a terminal.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) <= maxText {
+		return s
+	}
+	s = s[:maxText]
+	for !utf8.ValidString(s) {
+		s = s[:len(s)-1]
+	}
+	return s
+}

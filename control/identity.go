@@ -1,0 +1,162 @@
+package control
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Identity is who this machine is to its peers, and whom it trusts: every
+// certificate of the same CA. It is immutable.
+type Identity struct {
+	Name     string    // the certificate's common name
+	NotAfter time.Time // when it expires
+
+	cert  tls.Certificate
+	roots *x509.CertPool
+}
+
+const issueHint = "farswap cert issue"
+
+// LoadIdentity reads the files that Issue wrote. A missing, unreadable or
+// mismatched file is ErrIdentity, a certificate outside its dates ErrExpired,
+// one that another CA signed ErrUntrusted. A key that other users can read is
+// refused with ErrIdentity.
+func LoadIdentity(dir string) (*Identity, error) {
+	return loadIdentityAt(dir, time.Now())
+}
+
+func loadIdentityAt(dir string, now time.Time) (*Identity, error) {
+	root, err := readCertificate(filepath.Join(dir, caCertFile), issueHint)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, certFile)
+	cert, err := readCertificate(path, issueHint)
+	if err != nil {
+		return nil, err
+	}
+	key, err := readKey(filepath.Join(dir, keyFile), cert, issueHint)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDates(cert, path, now, issueHint); err != nil {
+		return nil, err
+	}
+	if err := checkDates(root, filepath.Join(dir, caCertFile), now, "farswap cert init, then farswap cert issue"); err != nil {
+		return nil, err
+	}
+	if !ValidName(cert.Subject.CommonName) {
+		return nil, fmt.Errorf("%s: %w: its name is %q: make one with %s", path, ErrIdentity, cert.Subject.CommonName, issueHint)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(root)
+	opts := x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	if _, err := cert.Verify(opts); err != nil {
+		return nil, fmt.Errorf("%s: %w: the CA in %s did not sign it (%w): make both with %s", path, ErrUntrusted, caCertFile, err, issueHint)
+	}
+	return &Identity{
+		Name:     cert.Subject.CommonName,
+		NotAfter: cert.NotAfter,
+		cert:     tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert},
+		roots:    roots,
+	}, nil
+}
+
+// ClientConfig is for a device that dials the given host: the donor has to show
+// a certificate of the same CA for that host.
+func (id *Identity) ClientConfig(host string) *tls.Config {
+	return &tls.Config{
+		MinVersion:       tls.VersionTLS13,
+		Certificates:     []tls.Certificate{id.cert},
+		RootCAs:          id.roots,
+		ServerName:       host,
+		VerifyConnection: verifyName,
+	}
+}
+
+// ServerConfig is for a donor: a device has to show a certificate of the same
+// CA. Sessions are not resumed, so that every connection is checked anew.
+func (id *Identity) ServerConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion:             tls.VersionTLS13,
+		Certificates:           []tls.Certificate{id.cert},
+		ClientCAs:              id.roots,
+		ClientAuth:             tls.RequireAndVerifyClientCert,
+		SessionTicketsDisabled: true,
+		VerifyConnection:       verifyName,
+	}
+}
+
+// verifyName runs after the chain was verified.
+func verifyName(cs tls.ConnectionState) error {
+	if name := cs.PeerCertificates[0].Subject.CommonName; !ValidName(name) {
+		return fmt.Errorf("%w: its certificate's name is %q", ErrUntrusted, oneLine(name))
+	}
+	return nil
+}
+
+func readPEM(path, block, hint string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w: %w: make it with %s", path, ErrIdentity, os.ErrNotExist, hint)
+	} else if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrIdentity, err)
+	}
+	b, _ := pem.Decode(data)
+	if b == nil || b.Type != block {
+		return nil, fmt.Errorf("%s: %w: no PEM block %q in it: make it with %s", path, ErrIdentity, block, hint)
+	}
+	return b.Bytes, nil
+}
+
+func readCertificate(path, hint string) (*x509.Certificate, error) {
+	der, err := readPEM(path, "CERTIFICATE", hint)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w: make it with %s", path, ErrIdentity, err, hint)
+	}
+	return cert, nil
+}
+
+// readKey reads the private key that belongs to a certificate.
+func readKey(path string, cert *x509.Certificate, hint string) (crypto.Signer, error) {
+	der, err := readPEM(path, "PRIVATE KEY", hint)
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrIdentity, err)
+	} else if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s: %w: mode %#o lets other users read the key: chmod 600 it, or issue anew if they did", path, ErrIdentity, info.Mode().Perm())
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w: make it with %s", path, ErrIdentity, err, hint)
+	}
+	signer, ok := key.(ed25519.PrivateKey)
+	if !ok || !signer.Public().(ed25519.PublicKey).Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("%s: %w: the key does not belong to the certificate beside it: make both with %s", path, ErrIdentity, hint)
+	}
+	return signer, nil
+}
+
+func checkDates(cert *x509.Certificate, path string, now time.Time, hint string) error {
+	switch {
+	case now.After(cert.NotAfter):
+		return fmt.Errorf("%s: %w: it ended %s: renew it with %s", path, ErrExpired, cert.NotAfter.Format(time.DateTime), hint)
+	case now.Before(cert.NotBefore):
+		return fmt.Errorf("%s: %w: it begins %s: check this machine's clock", path, ErrExpired, cert.NotBefore.Format(time.DateTime))
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// newCA makes a CA and returns its folder.
+func newCA(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "ca")
+	if err := InitCA(dir, "test-ca"); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func identity(t *testing.T, ca, name string, hosts ...string) *Identity {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	if err := Issue(ca, dir, name, hosts); err != nil {
+		t.Fatal(err)
+	}
+	id, err := LoadIdentity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestIssueAndLoad(t *testing.T) {
+	ca := newCA(t)
+	dir := t.TempDir()
+	if err := Issue(ca, dir, "donor-1", []string{"10.0.0.7", "::1", "rack.example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	id, err := LoadIdentity(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id.Name != "donor-1" || time.Until(id.NotAfter) < 365*24*time.Hour {
+		t.Errorf("identity %q until %v", id.Name, id.NotAfter)
+	}
+	for _, h := range []string{"donor-1", "10.0.0.7", "::1", "rack.example.org"} {
+		if err := id.cert.Leaf.VerifyHostname(h); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, path := range []string{
+		filepath.Join(ca, caCertFile), filepath.Join(ca, caKeyFile),
+		filepath.Join(dir, caCertFile), filepath.Join(dir, certFile), filepath.Join(dir, keyFile),
+	} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+	}
+	if s := fmt.Sprintf("%v %+v %#v %s %x", Secret{9}, Secret{9}, Secret{9}, Secret{9}, Secret{9}); strings.Contains(s, "9") {
+		t.Errorf("a secret printed as %s", s)
+	}
+}
+
+func TestNothingIsOverwritten(t *testing.T) {
+	ca := newCA(t)
+	before, err := os.ReadFile(filepath.Join(ca, caKeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := InitCA(ca, "again"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("second CA: %v", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(ca, caKeyFile)); err != nil || string(after) != string(before) {
+		t.Error("the CA's key changed")
+	}
+
+	dir := t.TempDir()
+	stray := filepath.Join(dir, keyFile) // the last file that Issue writes
+	if err := os.WriteFile(stray, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Issue(ca, dir, "d", nil); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("issue over a file: %v", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(stray); len(entries) != 1 || err != nil || string(got) != "mine" {
+		t.Errorf("left behind: %v, %q", entries, got)
+	}
+}
+
+func TestIssueRefuses(t *testing.T) {
+	ca := newCA(t)
+	for _, c := range []struct {
+		name, ca, as string
+		hosts        []string
+		want         error
+	}{
+		{"no CA", t.TempDir(), "d", nil, ErrIdentity},
+		{"empty name", ca, "", nil, ErrInvalid},
+		{"path as name", ca, "../d", nil, ErrInvalid},
+		{"host with port", ca, "d", []string{"h:1"}, ErrInvalid},
+		{"empty host", ca, "d", []string{""}, ErrInvalid},
+		{"host with underscore", ca, "d", []string{"a_b"}, ErrInvalid},
+	} {
+		out := filepath.Join(t.TempDir(), "out")
+		err := Issue(c.ca, out, c.as, c.hosts)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: more than a line: %v", c.name, err)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%s: made the folder", c.name)
+		}
+	}
+	if err := InitCA(filepath.Join(t.TempDir(), "x"), "a b"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("CA with a space: %v", err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	ca, other := newCA(t), newCA(t)
+	write := func(dir, name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFrom := func(dir, from, name string) {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(dir, name, string(b))
+	}
+	for _, c := range []struct {
+		name  string
+		spoil func(dir string)
+		at    time.Duration // from now
+		want  error
+	}{
+		{"no files", func(dir string) { _ = os.RemoveAll(dir) }, 0, ErrIdentity},
+		{"no key", func(dir string) { _ = os.Remove(filepath.Join(dir, keyFile)) }, 0, ErrIdentity},
+		{"no certificate", func(dir string) { _ = os.Remove(filepath.Join(dir, certFile)) }, 0, fs.ErrNotExist},
+		{"garbage", func(dir string) { write(dir, certFile, "hello") }, 0, ErrIdentity},
+		{"garbage in PEM", func(dir string) {
+			write(dir, certFile, "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n")
+		}, 0, ErrIdentity},
+		{"key of another", func(dir string) {
+			d := t.TempDir()
+			if err := Issue(ca, d, "x", nil); err != nil {
+				t.Fatal(err)
+			}
+			copyFrom(dir, d, keyFile)
+		}, 0, ErrIdentity},
+		{"key for all", func(dir string) { _ = os.Chmod(filepath.Join(dir, keyFile), 0o644) }, 0, ErrIdentity},
+		{"wrong CA", func(dir string) { copyFrom(dir, other, caCertFile) }, 0, ErrUntrusted},
+		{"expired", func(string) {}, identityLife + time.Hour, ErrExpired},
+		{"not yet valid", func(string) {}, -2 * clockSkew, ErrExpired},
+	} {
+		dir := t.TempDir()
+		if err := Issue(ca, dir, "d", nil); err != nil {
+			t.Fatal(err)
+		}
+		c.spoil(dir)
+		_, err := loadIdentityAt(dir, time.Now().Add(c.at))
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: more than a line: %v", c.name, err)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package control
+
+import "fmt"
+
+// Bounds of what a message may carry.
+const (
+	MinSlab = 4 << 20 // bytes
+	MaxSlab = 1 << 30 // bytes
+
+	// MaxList bounds the slabs in one message: 4096 × 9 bytes of CBOR stay well
+	// under maxFrame.
+	MaxList = 4096
+
+	maxText      = 512 // bytes of a Failure's text
+	maxNameLen   = 64  // bytes of a name; also the limit of an X.509 common name
+	maxAddress   = 256 // bytes of an endpoint's address
+	maxEndpoints = 8
+)
+
+// Message is one of this package's message types, as a pointer.
+type Message interface {
+	kind() kind
+	check() error // the fields' bounds; errors wrap ErrInvalid
+}
+
+type kind uint16
+
+// Numbers are part of the protocol and never reused.
+const (
+	kindHello         kind = 1
+	kindWelcome       kind = 2
+	kindFailure       kind = 3
+	kindPing          kind = 4
+	kindPong          kind = 5
+	kindQueryMem      kind = 6
+	kindFreeMem       kind = 7
+	kindMap           kind = 8
+	kindMRInfo        kind = 9
+	kindUnmap         kind = 10
+	kindDone          kind = 11
+	kindCheckActivity kind = 12
+	kindActivity      kind = 13
+	kindQueryHeld     kind = 14
+	kindHeld          kind = 15
+)
+
+// kinds makes an empty message to decode into, and says what answers a request
+// (0: it is no request).
+var kinds = map[kind]struct {
+	name   string
+	make   func() Message
+	answer kind
+}{
+	kindHello:         {"Hello", func() Message { return new(Hello) }, 0},
+	kindWelcome:       {"Welcome", func() Message { return new(Welcome) }, 0},
+	kindFailure:       {"Failure", func() Message { return new(Failure) }, 0},
+	kindPing:          {"Ping", func() Message { return new(Ping) }, kindPong},
+	kindPong:          {"Pong", func() Message { return new(Pong) }, 0},
+	kindQueryMem:      {"QueryMem", func() Message { return new(QueryMem) }, kindFreeMem},
+	kindFreeMem:       {"FreeMem", func() Message { return new(FreeMem) }, 0},
+	kindMap:           {"Map", func() Message { return new(Map) }, kindMRInfo},
+	kindMRInfo:        {"MRInfo", func() Message { return new(MRInfo) }, 0},
+	kindUnmap:         {"Unmap", func() Message { return new(Unmap) }, kindDone},
+	kindDone:          {"Done", func() Message { return new(Done) }, 0},
+	kindCheckActivity: {"CheckActivity", func() Message { return new(CheckActivity) }, kindActivity},
+	kindActivity:      {"Activity", func() Message { return new(Activity) }, 0},
+	kindQueryHeld:     {"QueryHeld", func() Message { return new(QueryHeld) }, kindHeld},
+	kindHeld:          {"Held", func() Message { return new(Held) }, 0},
+}
+
+func (k kind) String() string {
+	if e, ok := kinds[k]; ok {
+		return e.name
+	}
+	return fmt.Sprintf("message %d", uint16(k))
+}
+
+// Hello opens a session: the device says who it is. SlabSize is in bytes, a
+// power of two from MinSlab to MaxSlab.
+type Hello struct {
+	Device   UUID   `cbor:"1,keyasint"`
+	Name     string `cbor:"2,keyasint"`
+	SlabSize uint64 `cbor:"3,keyasint"`
+}
+
+// Welcome accepts a device. Session and Secret are its credential on the data
+// connections. Held are slabs that an earlier session left here under lease, at
+// most MaxList of them; HeldTotal counts all, QueryHeld gives the others.
+type Welcome struct {
+	Session   uint64     `cbor:"1,keyasint"`
+	Name      string     `cbor:"2,keyasint"`
+	Data      []Endpoint `cbor:"3,keyasint"`
+	Secret    Secret     `cbor:"4,keyasint"`
+	Held      []uint32   `cbor:"5,keyasint,omitempty"`
+	HeldTotal uint32     `cbor:"6,keyasint,omitempty"`
+}
+
+// Endpoint is where one transport ("tcp", "rdma") serves the donor's memory. A
+// host that is empty or unspecified means the host of the control connection.
+type Endpoint struct {
+	Transport string `cbor:"1,keyasint"`
+	Address   string `cbor:"2,keyasint"`
+}
+
+// Failure answers a request that was not carried out. It is an error, and
+// unwraps to the sentinel that its code stands for.
+type Failure struct {
+	Code Code   `cbor:"1,keyasint"`
+	Text string `cbor:"2,keyasint"`
+}
+
+// Ping asks for a sign of life.
+type Ping struct{}
+
+// Pong is one.
+type Pong struct{}
+
+// QueryMem asks a donor for its memory.
+type QueryMem struct{}
+
+// FreeMem is a donor's memory in bytes. Total is what it lends at most, Mapped
+// what devices hold, Used what is taken from its machine (mapped, and prepared
+// to be), Free what can still be mapped: Total − Mapped.
+type FreeMem struct {
+	Free   uint64 `cbor:"1,keyasint"`
+	Total  uint64 `cbor:"2,keyasint"`
+	Used   uint64 `cbor:"3,keyasint"`
+	Mapped uint64 `cbor:"4,keyasint"`
+}
+
+// Map asks for the memory of one slab, zeroed; or, with Claim, for a held slab
+// as it was left. Bytes is the slab size said in Hello.
+type Map struct {
+	Slab  uint32 `cbor:"1,keyasint"`
+	Bytes uint64 `cbor:"2,keyasint"`
+	Claim bool   `cbor:"3,keyasint,omitempty"`
+}
+
+// MRInfo grants it: Key is the secret that opens the region's Bytes on the data
+// connections of this session, and dies with the session.
+type MRInfo struct {
+	Slab  uint32 `cbor:"1,keyasint"`
+	Key   uint64 `cbor:"2,keyasint"`
+	Bytes uint64 `cbor:"3,keyasint"`
+}
+
+// Unmap gives a mapped or held slab back; its content is gone.
+type Unmap struct {
+	Slab uint32 `cbor:"1,keyasint"`
+}
+
+// Done says that the slab can no longer be reached.
+type Done struct {
+	Slab uint32 `cbor:"1,keyasint"`
+}
+
+// CheckActivity asks a device how busy some of its slabs are.
+type CheckActivity struct {
+	Slabs []uint32 `cbor:"1,keyasint"`
+}
+
+// Activity answers in the order asked: smoothed page I/Os per second.
+type Activity struct {
+	PerSecond []float64 `cbor:"1,keyasint"`
+}
+
+// QueryHeld asks for the held slabs from position From of the whole list on.
+type QueryHeld struct {
+	From uint32 `cbor:"1,keyasint"`
+}
+
+// Held is a part of that list, at most MaxList slabs, empty at its end.
+type Held struct {
+	Slabs []uint32 `cbor:"1,keyasint"`
+}
+
+func (*Hello) kind() kind         { return kindHello }
+func (*Welcome) kind() kind       { return kindWelcome }
+func (*Failure) kind() kind       { return kindFailure }
+func (*Ping) kind() kind          { return kindPing }
+func (*Pong) kind() kind          { return kindPong }
+func (*QueryMem) kind() kind      { return kindQueryMem }
+func (*FreeMem) kind() kind       { return kindFreeMem }
+func (*Map) kind() kind           { return kindMap }
+func (*MRInfo) kind() kind        { return kindMRInfo }
+func (*Unmap) kind() kind         { return kindUnmap }
+func (*Done) kind() kind          { return kindDone }
+func (*CheckActivity) kind() kind { return kindCheckActivity }
+func (*Activity) kind() kind      { return kindActivity }
+func (*QueryHeld) kind() kind     { return kindQueryHeld }
+func (*Held) kind() kind          { return kindHeld }

@@ -1,0 +1,51 @@
+package control
+
+import "fmt"
+
+// serve runs the handler.
+func (s *Session) serve() {
+	for {
+		select {
+		case req := <-s.in:
+			if err := s.send(s.ctx, s.answer(req)); err != nil {
+				return
+			}
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *Session) answer(req incoming) []byte {
+	resp, err := s.handle(req)
+	if err == nil {
+		var b []byte
+		if b, err = appendFrame(nil, req.id, true, resp); err == nil {
+			return b
+		}
+		err = fmt.Errorf("%w: %v", ErrInternal, err) //nolint:errorlint // the caller's request was not invalid
+	}
+	b, err := appendFrame(nil, req.id, true, failureOf(err))
+	if err != nil {
+		panic(err) // failureOf keeps within Failure's bounds
+	}
+	return b
+}
+
+func (s *Session) handle(req incoming) (Message, error) {
+	if req.err != nil {
+		return nil, req.err
+	}
+	if q, ok := req.msg.(*QueryHeld); ok {
+		from := min(int(q.From), len(s.held))
+		return &Held{Slabs: s.held[from:min(from+MaxList, len(s.held))]}, nil
+	}
+	if s.handler == nil {
+		return nil, fmt.Errorf("%v: %w", req.msg.kind(), ErrUnsupported)
+	}
+	resp, err := s.handler.Handle(s.ctx, req.msg)
+	if err == nil && (resp == nil || resp.kind() != kinds[req.msg.kind()].answer) {
+		err = fmt.Errorf("%v: %w: wrong answer", req.msg.kind(), ErrInternal)
+	}
+	return resp, err
+}
