@@ -125,10 +125,11 @@ func view(w pageWord, s slabWord) View {
 	return v
 }
 
-// Same reports whether nothing happened to page since v was taken: no write
-// begun or ended, no discard, no change of the slab's epoch. A copy read in
-// between whose checksum is not v.CRC is then corrupt; otherwise look again.
+// Same reports whether nothing can have happened to page since v was taken: no
+// write was under way or begun, no discard, no change of the slab's epoch. A
+// copy read in between whose checksum is not v.CRC is then corrupt. Otherwise
+// look again; if v.Writing, when that write has ended.
 func (m *Map) Same(page int64, v View) bool {
-	return pageWord(m.pages[page].Load()) == v.word &&
+	return !v.Writing && pageWord(m.pages[page].Load()) == v.word &&
 		slabWord(m.slabs[page>>m.slabShift].word.Load()).epoch() == v.Epoch
 }

@@ -1,0 +1,236 @@
+package slabmap
+
+import (
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// perSlab is how many pages of each slab take part in the concurrent history.
+const perSlab = 3
+
+// lent is a donor's memory for one life of one slab. Content is a version
+// number, and its checksum the version itself: a page read is right if it is
+// what its view says.
+type lent struct {
+	freed atomic.Bool // the donor uses it for something else
+	pages [perSlab]atomic.Uint64
+}
+
+// spoil overwrites the memory: the donor is lost, or has taken it back.
+func (l *lent) spoil() {
+	for i := range l.pages {
+		l.pages[i].Store(1 << 40)
+	}
+}
+
+// cluster is a device with its donors, played by goroutines.
+type cluster struct {
+	t       *testing.T
+	m       *Map
+	pages   []int64
+	version atomic.Uint64
+	donors  [1 << 16]atomic.Pointer[lent]
+	donor   atomic.Uint32
+	backing []atomic.Uint64
+	acked   []atomic.Uint64 // the newest version acknowledged to the kernel
+	seen    struct{ remote, backing, pending, zeros, retried, wraps atomic.Int64 }
+}
+
+func newCluster(t *testing.T) *cluster {
+	c := &cluster{t: t}
+	g := Geometry{Size: 3 * MinSlabSize, SlabSize: MinSlabSize}
+	c.m, _ = newMap(t, g)
+	for i := range g.Slabs() {
+		first, _ := g.PageRange(i)
+		for p := range int64(perSlab) {
+			c.pages = append(c.pages, first+p)
+		}
+		c.m.slabs[i].word.Store(uint64(packSlab(Unmapped, 0, maxTag-8)))
+	}
+	c.backing = make([]atomic.Uint64, len(c.pages))
+	c.acked = make([]atomic.Uint64, len(c.pages))
+	return c
+}
+
+// write is the data path of a write, remote first.
+func (c *cluster) write(i int) {
+	page, slab := c.pages[i], i/perSlab
+	if !c.m.BeginWrite(page) {
+		return
+	}
+	version := c.version.Add(1)
+	done := Written{CRC: uint32(version), Backing: true}
+	s, remote := c.m.Acquire(slab)
+	if remote {
+		done = Written{CRC: uint32(version), Remote: true, Epoch: s.Epoch, Pending: true}
+		mem := c.donors[s.Donor].Load()
+		mem.pages[i%perSlab].Store(version)
+		runtime.Gosched()
+		if mem.freed.Load() {
+			c.t.Errorf("slab %d, epoch %#x: written after it was given back", slab, s.Epoch)
+		}
+	} else {
+		c.backing[i].Store(version)
+	}
+	c.m.EndWrite(page, done)
+	for old := c.acked[i].Load(); old < version && !c.acked[i].CompareAndSwap(old, version); {
+		old = c.acked[i].Load()
+	}
+	if remote {
+		c.m.Done(slab)
+		runtime.Gosched()
+		c.backing[i].Store(version)
+		c.m.EndPending(page, true)
+	}
+}
+
+// read is the data path of a read.
+func (c *cluster) read(i int) {
+	page, slab := c.pages[i], i/perSlab
+	floor := c.acked[i].Load()
+	s, counted := c.m.AcquireRead(slab)
+	if counted {
+		defer c.m.Done(slab)
+	}
+	v := c.m.Look(page)
+	var got uint64
+	switch {
+	case v.Place&Remote != 0 && counted && s.Epoch == v.Epoch:
+		mem := c.donors[s.Donor].Load()
+		got = mem.pages[i%perSlab].Load()
+		if mem.freed.Load() {
+			c.t.Errorf("slab %d, epoch %#x: read after it was given back", slab, s.Epoch)
+		}
+		c.seen.remote.Add(1)
+	case v.Place&Backing != 0:
+		got = c.backing[i].Load()
+		c.seen.backing.Add(1)
+	case v.Pending || v.Place&Remote != 0:
+		c.seen.pending.Add(1)
+		return // a server would park
+	case v.Lost:
+		c.t.Errorf("page %d is lost", page)
+		return
+	default:
+		c.seen.zeros.Add(1)
+	}
+	switch {
+	case got != uint64(v.CRC):
+		if c.m.Same(page, v) {
+			c.t.Errorf("page %d: content %d under checksum %d, and nothing has happened to it: %+v", page, got, v.CRC, v)
+		}
+		c.seen.retried.Add(1)
+	case got < floor:
+		c.t.Errorf("page %d: read version %d after %d was acknowledged", page, got, floor)
+	}
+}
+
+// manage takes slabs through their lives, with others at the same slab.
+func (c *cluster) manage(rng *rand.Rand, slab int) {
+	s := c.m.Slab(slab)
+	mem := c.donors[s.Donor].Load()
+	var err error
+	switch {
+	case s.State == Unmapped:
+		var epoch uint64
+		if epoch, err = c.m.BeginMap(slab); err != nil {
+			break
+		}
+		if epoch&maxTag == 1 {
+			c.seen.wraps.Add(1)
+		}
+		fresh := &lent{}
+		fresh.spoil()
+		donor := uint16(c.donor.Add(1))
+		c.donors[donor].Store(fresh)
+		if rng.IntN(4) == 0 {
+			err = c.m.AbortMap(slab, epoch)
+		} else {
+			err = c.m.CompleteMap(slab, epoch, donor)
+		}
+		if err != nil {
+			c.t.Error(err)
+		}
+	case s.State == Mapped && rng.IntN(2) == 0:
+		err = c.m.BeginDrain(slab, s.Epoch)
+	case s.State == Mapped, s.State == Draining && rng.IntN(3) == 0:
+		if _, err = c.m.Fail(slab, s.Epoch); err == nil {
+			mem.spoil()
+		}
+	case s.State == Draining:
+		if err = c.m.EndDrain(slab, s.Epoch); err == nil {
+			mem.freed.Store(true)
+			mem.spoil()
+		}
+	case s.State == Failed:
+		if err = c.m.Release(slab, s.Epoch); err == nil {
+			mem.freed.Store(true)
+		}
+	}
+	if err != nil && !errors.Is(err, ErrTransition) && !errors.Is(err, ErrBusy) {
+		c.t.Error(err)
+	}
+}
+
+func TestConcurrentHistory(t *testing.T) {
+	c := newCluster(t)
+	rounds := 100000
+	if testing.Short() {
+		rounds = 30000
+	}
+	var workers sync.WaitGroup
+	for id := range 8 {
+		rng := rand.New(rand.NewPCG(uint64(id), 1))
+		workers.Go(func() {
+			for range rounds {
+				i := rng.IntN(len(c.pages))
+				switch {
+				case id < 3:
+					c.write(i)
+				case id < 6:
+					c.read(i)
+				case rng.IntN(8) == 0:
+					c.manage(rng, i/perSlab)
+				}
+				c.m.Touch(i/perSlab, 1)
+				if rng.IntN(16) == 0 {
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	workers.Go(func() {
+		var hot []int
+		for range 100 {
+			c.m.Tick(1)
+			hot = c.m.HotSlabs(HotSlab, hot)
+			if n := c.m.Count(); n.Lost != 0 {
+				t.Errorf("lost pages: %+v", n)
+			}
+			runtime.Gosched()
+		}
+	})
+	workers.Wait()
+	for i := range c.m.slabs {
+		if n := c.m.InFlight(i); n != 0 {
+			t.Errorf("slab %d: %d operations left in flight", i, n)
+		}
+	}
+	for i := range c.pages {
+		c.read(i)
+	}
+	for name, n := range map[string]*atomic.Int64{
+		"remote": &c.seen.remote, "backing": &c.seen.backing, "wraps": &c.seen.wraps,
+	} {
+		if n.Load() == 0 {
+			t.Errorf("the history never saw: %s", name)
+		}
+	}
+	t.Logf("remote %d, backing %d, pending %d, zeros %d, retried %d, wraps %d, donors %d",
+		c.seen.remote.Load(), c.seen.backing.Load(), c.seen.pending.Load(), c.seen.zeros.Load(),
+		c.seen.retried.Load(), c.seen.wraps.Load(), c.donor.Load())
+}

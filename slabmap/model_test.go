@@ -1,0 +1,324 @@
+package slabmap
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// model is the map as one would write it without a care for size, threads or
+// tags: it knows of each remote copy under which life of the slab it was
+// written.
+type model struct {
+	pages map[int64]*modelPage
+	slabs map[int]*modelSlab
+}
+
+type modelPage struct {
+	written          bool
+	crc              uint32
+	remoteLife       uint64 // 0: none
+	backing          bool
+	writing, pending bool
+}
+
+type modelSlab struct {
+	state    State
+	donor    uint16
+	life     uint64 // moves whenever remote copies become void
+	epoch    uint64 // as the map said
+	inflight int
+}
+
+func (d *model) view(page int64, slab int) View {
+	p, s := d.pages[page], d.slabs[slab]
+	v := View{CRC: p.crc, Writing: p.writing, Pending: p.pending, Epoch: s.epoch}
+	if p.backing {
+		v.Place = Backing
+	}
+	if p.remoteLife != 0 && p.remoteLife == s.life && (s.state == Mapped || s.state == Draining) {
+		v.Place |= Remote
+	}
+	v.Lost = p.written && v.Place == None && !p.pending
+	return v
+}
+
+// history drives a map and its model side by side.
+type history struct {
+	g    Geometry
+	mem  []byte
+	m    *Map
+	d    model
+	some []int64 // the pages that take part: at the edges of slabs
+}
+
+func newHistory(t *rapid.T) *history {
+	h := &history{g: Geometry{MinSlabSize + PageSize, MinSlabSize}, d: model{map[int64]*modelPage{}, map[int]*modelSlab{}}}
+	h.m, h.mem = newMap(t, h.g)
+	for i := range h.g.Slabs() {
+		first, end := h.g.PageRange(i)
+		h.some = append(h.some, first, end-1)
+		// Near the wrap of tags, so that histories cross it.
+		epoch := rapid.SampledFrom([]uint64{0, 0, maxTag - 5, maxTag - 2, maxTag}).Draw(t, "epoch")
+		h.m.slabs[i].word.Store(uint64(packSlab(Unmapped, 0, epoch)))
+		h.d.slabs[i] = &modelSlab{epoch: epoch, life: 1}
+	}
+	h.some = slices.Compact(h.some)
+	for _, p := range h.some {
+		h.d.pages[p] = &modelPage{}
+	}
+	return h
+}
+
+func (h *history) page(t *rapid.T) (int64, *modelPage, int, *modelSlab) {
+	page := rapid.SampledFrom(h.some).Draw(t, "page")
+	slab := h.m.SlabOf(page)
+	return page, h.d.pages[page], slab, h.d.slabs[slab]
+}
+
+func (h *history) slab(t *rapid.T) (int, *modelSlab) {
+	i := rapid.IntRange(0, h.g.Slabs()-1).Draw(t, "slab")
+	return i, h.d.slabs[i]
+}
+
+func (h *history) beginWrite(t *rapid.T) {
+	page, p, _, _ := h.page(t)
+	if ok := h.m.BeginWrite(page); ok == (p.writing || p.pending) {
+		t.Fatalf("BeginWrite = %t", ok)
+	}
+	p.writing = p.writing || !p.pending
+}
+
+func (h *history) endWrite(t *rapid.T) {
+	page, p, _, s := h.page(t)
+	if !p.writing {
+		return
+	}
+	w := Written{
+		CRC:     rapid.Uint32().Draw(t, "crc"),
+		Remote:  rapid.Bool().Draw(t, "remote"),
+		Backing: rapid.Bool().Draw(t, "backing"),
+		Epoch:   s.epoch - rapid.Uint64Range(0, min(1, s.epoch)).Draw(t, "age"),
+	}
+	w.Pending = w.Remote && !w.Backing && rapid.Bool().Draw(t, "pending")
+	h.m.EndWrite(page, w)
+	*p = modelPage{written: true, crc: w.CRC, backing: w.Backing, pending: w.Pending}
+	if w.Remote && w.Epoch == s.epoch && (s.state == Mapped || s.state == Draining) {
+		p.remoteLife = s.life
+	}
+}
+
+func (h *history) abortWrite(t *rapid.T) {
+	if page, p, _, _ := h.page(t); p.writing {
+		h.m.AbortWrite(page)
+		p.writing = false
+	}
+}
+
+func (h *history) endPending(t *rapid.T) {
+	if page, p, _, _ := h.page(t); p.pending {
+		ok := rapid.Bool().Draw(t, "ok")
+		h.m.EndPending(page, ok)
+		p.pending, p.backing = false, ok
+	}
+}
+
+func (h *history) discard(t *rapid.T) {
+	page, p, _, _ := h.page(t)
+	ok := h.m.Discard(page)
+	if ok == (p.writing || p.pending) {
+		t.Fatalf("Discard = %t", ok)
+	}
+	if ok {
+		*p = modelPage{}
+	}
+}
+
+// epoch is the slab's, or sometimes one that is over.
+func (h *history) epoch(t *rapid.T, s *modelSlab) (uint64, bool) {
+	if rapid.IntRange(0, 9).Draw(t, "stale") == 0 {
+		return s.epoch - 1, false
+	}
+	return s.epoch, true
+}
+
+func (h *history) beginMap(t *rapid.T) {
+	i, s := h.slab(t)
+	epoch, err := h.m.BeginMap(i)
+	if (err == nil) != (s.state == Unmapped) {
+		t.Fatalf("BeginMap of a slab %s: %v", s.state, err)
+	}
+	if err == nil {
+		s.state, s.epoch = Mapping, epoch
+		s.life++
+	}
+	if err == nil && rapid.Bool().Draw(t, "complete") {
+		s.state, s.donor = Mapped, 7
+		must(t, h.m.CompleteMap(i, epoch, s.donor))
+	}
+}
+
+func (h *history) change(t *rapid.T) {
+	i, s := h.slab(t)
+	e, now := h.epoch(t, s)
+	in := func(states ...State) bool { return now && slices.Contains(states, s.state) }
+	var want error
+	expect := func(legal bool, err error) bool {
+		switch {
+		case want != nil:
+			mustBe(t, err, want)
+		case legal:
+			must(t, err)
+			return true
+		default:
+			mustBe(t, err, ErrTransition)
+		}
+		return false
+	}
+	switch rapid.IntRange(0, 5).Draw(t, "transition") {
+	case 0:
+		donor := rapid.Uint16().Draw(t, "donor")
+		if expect(in(Mapping), h.m.CompleteMap(i, e, donor)) {
+			s.state, s.donor = Mapped, donor
+		}
+	case 1:
+		if expect(in(Mapping), h.m.AbortMap(i, e)) {
+			s.state = Unmapped
+		}
+	case 2:
+		if expect(in(Mapped), h.m.BeginDrain(i, e)) {
+			s.state = Draining
+		}
+	case 3:
+		failed, err := h.m.Fail(i, e)
+		if expect(in(Mapped, Draining), err) {
+			s.state, s.epoch = Failed, failed
+			s.life++
+		}
+	case 4:
+		if s.inflight > 0 && in(Draining) {
+			want = ErrBusy
+		}
+		if expect(in(Draining), h.m.EndDrain(i, e)) {
+			s.state, s.donor = Unmapped, 0
+			s.epoch++
+			s.life++
+		}
+	case 5:
+		if s.inflight > 0 && in(Failed) {
+			want = ErrBusy
+		}
+		if expect(in(Failed), h.m.Release(i, e)) {
+			s.state, s.donor = Unmapped, 0
+			s.epoch++
+			s.life++
+		}
+	}
+}
+
+func (h *history) acquire(t *rapid.T) {
+	i, s := h.slab(t)
+	want := s.state == Mapped
+	acquire := h.m.Acquire
+	if rapid.Bool().Draw(t, "read") {
+		acquire = h.m.AcquireRead
+		want = want || s.state == Draining
+	}
+	got, ok := acquire(i)
+	if ok != want || ok && got != (Slab{s.state, s.donor, s.epoch}) {
+		t.Fatalf("%+v, %t from %+v", got, ok, *s)
+	}
+	if ok {
+		s.inflight++
+	}
+}
+
+func (h *history) done(t *rapid.T) {
+	if i, s := h.slab(t); s.inflight > 0 {
+		h.m.Done(i)
+		s.inflight--
+	}
+}
+
+// restart gives the memory to a new server.
+func (h *history) restart(t *rapid.T) {
+	m, err := New(h.g, h.mem)
+	must(t, err)
+	if !m.Recovered() {
+		t.Fatalf("not recovered")
+	}
+	h.m = m
+	for _, s := range h.d.slabs {
+		s.inflight = 0
+		if s.state == Mapping {
+			s.state = Unmapped
+		}
+	}
+	for _, p := range h.d.pages {
+		p.writing, p.pending = false, false
+	}
+}
+
+func (h *history) compare(t *rapid.T) {
+	var want Places
+	for _, page := range h.some {
+		slab := h.m.SlabOf(page)
+		v := h.m.Look(page)
+		if h.m.Same(page, v) == v.Writing {
+			t.Fatalf("page %d: same %t, though %+v", page, !v.Writing, v)
+		}
+		if !v.Zeros() != h.d.pages[page].written {
+			t.Fatalf("page %d: zeros %t", page, v.Zeros())
+		}
+		v.word = 0
+		if w := h.d.view(page, slab); v != w {
+			t.Fatalf("page %d: %+v, want %+v", page, v, w)
+		}
+		switch {
+		case v.Place == Remote:
+			want.Remote++
+		case v.Place == Remote|Backing:
+			want.Both++
+		case v.Place == Backing || v.Pending:
+			want.Backing++
+		case v.Lost:
+			want.Lost++
+		}
+	}
+	want.None = h.g.Pages() - want.Remote - want.Both - want.Backing - want.Lost
+	if got := h.m.Count(); got != want {
+		t.Fatalf("count %+v, want %+v", got, want)
+	}
+	for i, s := range h.d.slabs {
+		if n := h.m.InFlight(i); n != s.inflight {
+			t.Fatalf("slab %d: %d in flight, want %d", i, n, s.inflight)
+		}
+		got := h.m.Slab(i)
+		if got.State != s.state || got.Epoch != s.epoch || (s.state == Mapped || s.state == Draining || s.state == Failed) && got.Donor != s.donor {
+			t.Fatalf("slab %d: %+v, want %+v", i, got, *s)
+		}
+	}
+}
+
+func TestHistoriesAgainstModel(t *testing.T) {
+	// Each round is 100 histories of about 30 steps.
+	for range 10 {
+		rapid.Check(t, func(t *rapid.T) {
+			h := newHistory(t)
+			t.Repeat(map[string]func(*rapid.T){
+				"beginWrite": h.beginWrite,
+				"endWrite":   h.endWrite,
+				"abortWrite": h.abortWrite,
+				"endPending": h.endPending,
+				"discard":    h.discard,
+				"beginMap":   h.beginMap,
+				"change":     h.change,
+				"acquire":    h.acquire,
+				"done":       h.done,
+				"restart":    h.restart,
+				"":           h.compare,
+			})
+		})
+	}
+}
