@@ -1,0 +1,138 @@
+package tcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"farswap/verbs"
+)
+
+const (
+	// maxHandshakes bounds the handshakes under way; more connections wait in
+	// the kernel's backlog.
+	maxHandshakes = 128
+	// acceptPause is how long the accept loop rests after a failure that may
+	// pass, such as running out of file descriptors.
+	acceptPause = 50 * time.Millisecond
+)
+
+// accept takes connections until the listener is closed. It is the control path:
+// plain Go networking, one goroutine per handshake.
+func (s *Server) accept(ctx context.Context) {
+	slots := make(chan struct{}, maxHandshakes)
+	for {
+		slots <- struct{}{}
+		tc, err := s.listener.AcceptTCP()
+		if err != nil {
+			<-slots
+			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				return
+			}
+			s.reject("", fmt.Errorf("accept: %w", err))
+			time.Sleep(acceptPause)
+			continue
+		}
+		s.serving.Go(func() {
+			defer func() { <-slots }()
+			remote := tc.RemoteAddr().String()
+			if err := s.welcome(ctx, tc, remote); err != nil {
+				_ = tc.Close()
+				s.reject(remote, err)
+			}
+		})
+	}
+}
+
+func (s *Server) reject(remote string, err error) {
+	s.rejected.Add(1)
+	if f := s.cfg.Events.Rejected; f != nil {
+		f(remote, err)
+	}
+}
+
+// welcome is the server's side of the handshake. After an error tc is the
+// caller's to close.
+func (s *Server) welcome(ctx context.Context, tc *net.TCPConn, remote string) error {
+	if err := tc.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout)); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = tc.Close() })
+	defer stop()
+	if err := tune(tc, &s.cfg); err != nil {
+		return err
+	}
+	ses, depth, err := s.authenticate(tc)
+	if err != nil {
+		return err
+	}
+	fd, err := takeFD(tc)
+	if err != nil {
+		s.conns.Add(-1)
+		return err
+	}
+	s.accepted.Add(1)
+	if f := s.cfg.Events.Accepted; f != nil {
+		f(remote, ses.id)
+	}
+	w := s.workers[s.next.Add(1)%uint64(len(s.workers))]
+	peer := peer{fd: fd, depth: depth, remote: remote, session: ses}
+	// Close waits for handshakes before it ends the workers.
+	w.loop.Post(func() { w.adopt(peer) })
+	return nil
+}
+
+// authenticate exchanges the messages. When it succeeds, the connection counts
+// among conns.
+func (s *Server) authenticate(rw io.ReadWriter) (*session, int, error) {
+	server := newNonce()
+	if _, err := rw.Write(marshalHello(server)); err != nil {
+		return nil, 0, fmt.Errorf("greet: %w", err)
+	}
+	buf := make([]byte, claimSize)
+	if _, err := io.ReadFull(rw, buf); err != nil {
+		return nil, 0, fmt.Errorf("wait for the credential: %w", err)
+	}
+	ses, c, err := s.judge(buf, server)
+	status, secret := uint16(verdictOK), &[32]byte{}
+	switch {
+	case err == nil:
+		secret = &ses.secret
+	case errors.Is(err, verbs.ErrVersion):
+		status = verdictVersion
+	case errors.Is(err, verbs.ErrBusy):
+		status = verdictFull
+	default:
+		status = verdictRefused
+	}
+	if _, werr := rw.Write(marshalVerdict(status, c.nonce, server, secret)); werr != nil && err == nil {
+		s.conns.Add(-1)
+		err = fmt.Errorf("send the verdict: %w", werr)
+	}
+	return ses, c.depth, err
+}
+
+// judge decides on a claim; when it agrees, it has taken a place in conns.
+func (s *Server) judge(buf []byte, server nonce) (*session, claim, error) {
+	c, err := parseClaim(buf)
+	if err != nil {
+		return nil, c, err
+	}
+	s.mu.Lock()
+	ses := s.sessions[c.session]
+	s.mu.Unlock()
+	if ses == nil {
+		return nil, c, fmt.Errorf("session %d: %w: %w", c.session, verbs.ErrNoSession, verbs.ErrRefused)
+	}
+	if !verifyClaim(buf, server, &ses.secret) {
+		return nil, c, fmt.Errorf("session %d: wrong secret: %w", c.session, verbs.ErrRefused)
+	}
+	if s.conns.Add(1) > int64(s.cfg.MaxConnections) {
+		s.conns.Add(-1)
+		return nil, c, fmt.Errorf("%d connections already: %w", s.cfg.MaxConnections, verbs.ErrBusy)
+	}
+	return ses, c, nil
+}

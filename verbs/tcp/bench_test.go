@@ -1,0 +1,100 @@
+package tcp_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"farswap/verbs"
+	"farswap/verbs/tcp"
+)
+
+const page = 4096
+
+// keepBusy does n operations of one page with depth of them under way.
+func keepBusy(tb testing.TB, r *rig, op verbs.Opcode, depth, n int) {
+	var done [verbs.MaxDepth]verbs.Completion
+	posted, completed := 0, 0
+	for completed < n {
+		for posted < n && r.qp.Outstanding() < depth {
+			slot := uint64(posted%depth) * page
+			wr := verbs.WR{ID: slot, Op: op, Local: r.local[slot : slot+page : slot+page], Remote: slot, Key: r.grant.Key}
+			if err := r.qp.Post(&wr); err != nil {
+				tb.Fatal(err)
+			}
+			posted++
+		}
+		r.qp.Doorbell()
+		if err := r.loop.Pass(time.Second); err != nil {
+			tb.Fatal(err)
+		}
+		k := r.qp.Poll(done[:])
+		for _, c := range done[:k] {
+			if c.Status != verbs.StatusOK {
+				tb.Fatalf("%+v: %v", c, r.qp.Err())
+			}
+		}
+		completed += k
+	}
+}
+
+func benchmark(b *testing.B, op verbs.Opcode) {
+	for _, depth := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
+			r := newRig(b, tcp.Config{Threads: 1}, verbs.QPConfig{Depth: depth})
+			keepBusy(b, r, op, depth, 10*depth)
+			b.SetBytes(page)
+			b.ReportAllocs()
+			b.ResetTimer()
+			keepBusy(b, r, op, depth, b.N)
+			b.StopTimer()
+		})
+	}
+}
+
+func BenchmarkRead4K(b *testing.B)  { benchmark(b, verbs.OpRead) }
+func BenchmarkWrite4K(b *testing.B) { benchmark(b, verbs.OpWrite) }
+
+// BenchmarkGoNet4K is the yardstick: a request of 48 bytes answered with a
+// header and a page, one at a time, by plain goroutines on Go's own networking.
+func BenchmarkGoNet4K(b *testing.B) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		request, reply := make([]byte, 48), make([]byte, 16+page)
+		for {
+			if _, err := io.ReadFull(c, request); err != nil {
+				return
+			}
+			if _, err := c.Write(reply); err != nil {
+				return
+			}
+		}
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	request, reply := make([]byte, 48), make([]byte, 16+page)
+	b.SetBytes(page)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Write(request); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(c, reply); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package tcp
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"farswap/uring"
+	"farswap/verbs"
+)
+
+// Device is the active side. See package verbs for the rules of its methods.
+type Device struct {
+	cfg Config
+
+	// regions is read on every Post by any number of loops; a new slice replaces
+	// it under mu.
+	regions atomic.Pointer[[]*region]
+
+	mu     sync.Mutex // guards writing regions, open and closed
+	open   int        // connections and queue pairs
+	closed bool
+}
+
+// Open returns a device. It takes HandshakeTimeout, UserTimeout and the socket
+// buffers from cfg.
+func Open(cfg Config) (*Device, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, fmt.Errorf("open the tcp transport: %w", err)
+	}
+	d := &Device{cfg: cfg}
+	d.regions.Store(new([]*region))
+	return d, nil
+}
+
+var (
+	_ verbs.Device = (*Device)(nil)
+	_ verbs.Conn   = (*conn)(nil)
+	_ verbs.Region = (*region)(nil)
+	_ verbs.QP     = (*queuePair)(nil)
+	_ verbs.Server = (*Server)(nil)
+)
+
+// Name is "tcp".
+func (d *Device) Name() string { return "tcp" }
+
+type region struct {
+	dev *Device
+	mem []byte
+}
+
+// Register makes mem usable as WR.Local. The cost of Post grows with the number
+// of regions: register arenas, not pages.
+func (d *Device) Register(mem []byte) (verbs.Region, error) {
+	if len(mem) == 0 {
+		return nil, fmt.Errorf("register no memory: %w", verbs.ErrBounds)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, fmt.Errorf("register memory: %w", verbs.ErrClosed)
+	}
+	r := &region{dev: d, mem: mem}
+	old := *d.regions.Load()
+	list := append(append(make([]*region, 0, len(old)+1), old...), r)
+	d.regions.Store(&list)
+	return r, nil
+}
+
+func (r *region) Bytes() []byte { return r.mem }
+
+func (r *region) Close() error {
+	d := r.dev
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []*region
+	for _, other := range *d.regions.Load() {
+		if other != r {
+			list = append(list, other)
+		}
+	}
+	d.regions.Store(&list)
+	return nil
+}
+
+// registered says whether b lies in one region.
+func (d *Device) registered(b []byte) bool {
+	for _, r := range *d.regions.Load() {
+		if within(b, r.mem) {
+			return true
+		}
+	}
+	return false
+}
+
+// Connect dials and authenticates. See verbs.Device.
+func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (verbs.Conn, error) {
+	fail := func(err error) (verbs.Conn, error) {
+		return nil, fmt.Errorf("connect to %s: %w", address, err)
+	}
+	if cfg.Depth == 0 {
+		cfg.Depth = verbs.DefaultDepth
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = verbs.DefaultTimeout
+	}
+	if cfg.Depth < 1 || cfg.Depth > verbs.MaxDepth || cfg.Timeout < 0 {
+		return fail(fmt.Errorf("depth %d, timeout %v, want a depth of 1 to %d: %w", cfg.Depth, cfg.Timeout, verbs.MaxDepth, verbs.ErrConfig))
+	}
+	if err := d.acquire(); err != nil {
+		return fail(err)
+	}
+	fd, err := d.dial(ctx, address, cred, cfg.Depth)
+	if err != nil {
+		d.release()
+		return fail(err)
+	}
+	return &conn{dev: d, fd: fd, cfg: cfg, address: address}, nil
+}
+
+func (d *Device) dial(ctx context.Context, address string, cred verbs.Credential, depth int) (int32, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.HandshakeTimeout)
+	defer cancel()
+	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return -1, err
+	}
+	tc := nc.(*net.TCPConn)
+	// The deadline in the past ends whatever introduce waits for.
+	stop := context.AfterFunc(ctx, func() { _ = tc.SetDeadline(time.Unix(1, 0)) })
+	err = tune(tc, &d.cfg)
+	if err == nil {
+		err = introduce(tc, cred, depth)
+	}
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = tc.Close()
+		return -1, err
+	}
+	return takeFD(tc)
+}
+
+func (d *Device) acquire() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return verbs.ErrClosed
+	}
+	d.open++
+	return nil
+}
+
+func (d *Device) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open--
+}
+
+// Close ends the device. See verbs.Device.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if n := len(*d.regions.Load()); d.open > 0 || n > 0 {
+		return fmt.Errorf("close the tcp device with %d connections and %d regions: %w", d.open, n, verbs.ErrBusy)
+	}
+	d.closed = true
+	return nil
+}
+
+// conn is a connection before a loop drives it.
+type conn struct {
+	dev     *Device
+	fd      int32
+	cfg     verbs.QPConfig
+	address string
+	mu      sync.Mutex // guards taken
+	taken   bool       // attached or closed
+}
+
+func (c *conn) take() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.taken
+	c.taken = true
+	return !was
+}
+
+func (c *conn) Attach(loop *uring.Loop, notify func()) (verbs.QP, error) {
+	if !c.take() {
+		return nil, fmt.Errorf("attach the connection to %s a second time, or closed: %w", c.address, verbs.ErrNotReady)
+	}
+	q, err := newQueuePair(c, loop, notify)
+	if err != nil {
+		_ = unix.Close(int(c.fd))
+		c.dev.release()
+		return nil, fmt.Errorf("attach the connection to %s: %w", c.address, err)
+	}
+	return q, nil
+}
+
+func (c *conn) Close() error {
+	if !c.take() {
+		return nil
+	}
+	c.dev.release()
+	return unix.Close(int(c.fd))
+}
