@@ -1,0 +1,132 @@
+package donor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+
+	"farswap/control"
+)
+
+// ErrConfig is what Validate's errors wrap, besides control's own.
+var ErrConfig = errors.New("wrong configuration")
+
+// Defaults of Config.
+const (
+	DefaultAhead = 4
+	DefaultLease = 60 * time.Second
+
+	// firstSlab is the size prepared before any device has asked: slabmap's
+	// default.
+	firstSlab = 64 << 20
+)
+
+// Config is what a donor lends, to whom, and where. Zero fields take the
+// defaults.
+type Config struct {
+	Name       string // in welcomes and logs; default the identity's, else the host's
+	Listen     string // control, host:port; required
+	DataListen string // data, host:port; default Listen's host, the port after its bound one, or any for port 0
+
+	Memory int64         // bytes lent at most; required, at least control.MinSlab
+	Ahead  int           // slabs prepared ahead of need; default DefaultAhead, negative for none
+	Lease  time.Duration // how long a lost device's slabs are kept; default DefaultLease
+
+	Identity *control.Identity // required unless Insecure
+	Insecure bool              // no TLS; loopback addresses only
+	Timing   control.Timing
+
+	// Unlocked leaves the memory swappable. A donor that swaps what it lends
+	// turns remote memory into remote disk; for tests only.
+	Unlocked bool
+
+	Log zerolog.Logger
+}
+
+// withDefaults fills what does not depend on bound ports.
+func (c Config) withDefaults() Config {
+	if c.Name == "" && c.Identity != nil {
+		c.Name = c.Identity.Name
+	}
+	if c.Name == "" {
+		c.Name, _ = os.Hostname() // Validate sees an empty name
+	}
+	if c.Ahead == 0 {
+		c.Ahead = DefaultAhead
+	}
+	if c.Lease == 0 {
+		c.Lease = DefaultLease
+	}
+	return c
+}
+
+// Validate checks everything that can be checked without opening anything.
+// Errors are one line that says what to do and wrap ErrConfig,
+// control.ErrIdentity or control.ErrInsecureAddress.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	switch {
+	case !control.ValidName(c.Name):
+		return fmt.Errorf("donor name %q: %w: want up to 64 letters, digits, dots, dashes or underscores: set --name", c.Name, ErrConfig)
+	case c.Memory < control.MinSlab:
+		return fmt.Errorf("memory of %d bytes: %w: lend at least one slab of %d MiB", c.Memory, ErrConfig, control.MinSlab>>20)
+	case c.Lease < 0:
+		return fmt.Errorf("lease of %v: %w: it cannot be negative", c.Lease, ErrConfig)
+	case c.Identity == nil && !c.Insecure:
+		return fmt.Errorf("donor: %w: make one with farswap cert issue", control.ErrIdentity)
+	}
+	if total := machineMemory(); c.Memory >= total {
+		return fmt.Errorf("memory of %d bytes: %w: this machine has %d in all, and needs some itself", c.Memory, ErrConfig, total)
+	}
+	if err := c.checkAddress("listen address", c.Listen); err != nil {
+		return err
+	}
+	if c.DataListen == "" {
+		if _, port, _ := net.SplitHostPort(c.Listen); port == "65535" {
+			return fmt.Errorf("listen address %q: %w: no port is left for the data: set the data address too", c.Listen, ErrConfig)
+		}
+		return nil
+	}
+	return c.checkAddress("data address", c.DataListen)
+}
+
+func (c Config) checkAddress(what, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%s %q: %w: want HOST:PORT or :PORT", what, addr, ErrConfig)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%s %q: %w: want a port from 0 to 65535", what, addr, ErrConfig)
+	}
+	if ip := net.ParseIP(host); c.Insecure && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("%s %q: %w: use 127.0.0.1, or a TLS identity (farswap cert issue)", what, addr, control.ErrInsecureAddress)
+	}
+	return nil
+}
+
+// dataAddress is where the data is served, given where control is bound.
+func (c Config) dataAddress(bound net.Addr) string {
+	if c.DataListen != "" {
+		return c.DataListen
+	}
+	host, port, _ := net.SplitHostPort(c.Listen)
+	if port != "0" {
+		port = strconv.Itoa(bound.(*net.TCPAddr).Port + 1)
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// machineMemory is the machine's RAM in bytes.
+func machineMemory() int64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 1<<63 - 1 // no reason to refuse
+	}
+	return int64(info.Totalram) * int64(info.Unit)
+}

@@ -1,0 +1,87 @@
+package donor
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"farswap/control"
+	"farswap/internal/offheap"
+)
+
+func TestOpenRefuses(t *testing.T) {
+	checkFDs(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
+	for _, c := range []struct {
+		name  string
+		spoil func(*Config)
+		want  error
+	}{
+		{"name", func(c *Config) { c.Name = "a b" }, ErrConfig},
+		{"no memory", func(c *Config) { c.Memory = 0 }, ErrConfig},
+		{"less than a slab", func(c *Config) { c.Memory = control.MinSlab - 1 }, ErrConfig},
+		{"more than the machine has", func(c *Config) { c.Memory = 1 << 60 }, ErrConfig},
+		{"lease", func(c *Config) { c.Lease = -time.Second }, ErrConfig},
+		{"no identity", func(c *Config) { c.Insecure = false }, control.ErrIdentity},
+		{"no address", func(c *Config) { c.Listen = "" }, ErrConfig},
+		{"no port", func(c *Config) { c.Listen = "127.0.0.1" }, ErrConfig},
+		{"port", func(c *Config) { c.Listen = "127.0.0.1:65536" }, ErrConfig},
+		{"no port left", func(c *Config) { c.Listen = "127.0.0.1:65535" }, ErrConfig},
+		{"insecure everywhere", func(c *Config) { c.Listen = ":9400" }, control.ErrInsecureAddress},
+		{"insecure data", func(c *Config) { c.DataListen = "0.0.0.0:9401" }, control.ErrInsecureAddress},
+		{"control address taken", func(c *Config) { c.Listen = taken.Addr().String() }, syscall.EADDRINUSE},
+		{"data address taken", func(c *Config) { c.DataListen = taken.Addr().String() }, syscall.EADDRINUSE},
+	} {
+		cfg := testConfig()
+		c.spoil(&cfg)
+		d, err := Open(cfg)
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: more than a line: %v", c.name, err)
+		}
+		if err == nil {
+			_ = d.Close()
+		}
+	}
+}
+
+func TestDataAddress(t *testing.T) {
+	bound := &net.TCPAddr{IP: net.IPv6loopback, Port: 9400}
+	for _, c := range []struct{ listen, data, want string }{
+		{":9400", "", ":9401"},
+		{"[::1]:9400", "", "[::1]:9401"},
+		{"host:0", "", "host:0"},
+		{"host:9400", "other:7", "other:7"},
+	} {
+		if got := (Config{Listen: c.listen, DataListen: c.data}).dataAddress(bound); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
+// TestMayLock works with and without CAP_IPC_LOCK: what may be locked is what
+// can be locked.
+func TestMayLock(t *testing.T) {
+	const n = 64 << 20
+	mem, err := offheap.Map(n, offheap.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = offheap.Unmap(mem) }()
+	can := unix.Mlock(mem)
+	if err := mayLock(n); (err == nil) != (can == nil) {
+		t.Errorf("mayLock says %v, mlock %v", err, can)
+	} else if err != nil && !errors.Is(err, offheap.ErrLocked) {
+		t.Errorf("%v does not say that locking failed", err)
+	}
+}

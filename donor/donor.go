@@ -1,0 +1,153 @@
+package donor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"farswap/control"
+	"farswap/internal/offheap"
+	"farswap/verbs"
+	"farswap/verbs/tcp"
+)
+
+// Donor lends memory to devices. Its methods may be called from any goroutine.
+type Donor struct {
+	cfg      Config
+	log      zerolog.Logger
+	listener *control.Listener
+	server   verbs.Server
+	pool     *pool
+	started  time.Time
+	sessions atomic.Uint64 // numbers given to sessions so far
+
+	stop    context.CancelFunc // ends ctx
+	ctx     context.Context
+	serving sync.WaitGroup
+
+	mu      sync.Mutex // guards the fields below and parts of device; taken after device.op, never held across a wait
+	closed  bool
+	devices map[control.UUID]*device
+}
+
+// Open binds the donor's addresses and checks that it may lock what it is to
+// lend. Nothing is served before Serve. Errors are one line that says what to do:
+// Validate's, offheap.ErrLocked, the network's. Nothing is left open after one.
+func Open(cfg Config) (*Donor, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	if !cfg.Unlocked {
+		if err := mayLock(cfg.Memory); err != nil {
+			return nil, err
+		}
+	}
+	d := &Donor{
+		cfg:     cfg,
+		log:     cfg.Log,
+		started: time.Now(),
+		pool:    newPool(cfg.Memory, cfg.Ahead, offheap.Options{Huge: true, Lock: !cfg.Unlocked, Populate: true}),
+		devices: make(map[control.UUID]*device),
+	}
+	d.ctx, d.stop = context.WithCancel(context.Background())
+	var err error
+	if d.listener, err = control.Listen(cfg.Listen, control.ListenConfig{
+		Identity: cfg.Identity, Insecure: cfg.Insecure, Timing: cfg.Timing,
+		Rejected: func(remote string, err error) {
+			d.log.Warn().Str("remote", remote).Err(err).Msg("session refused")
+		},
+	}); err != nil {
+		d.stop()
+		return nil, err
+	}
+	address := cfg.dataAddress(d.listener.Addr())
+	if d.server, err = tcp.Listen(address, tcp.Config{Events: tcp.Events{
+		Rejected: func(remote string, err error) {
+			d.log.Warn().Str("remote", remote).Err(err).Msg("data connection refused")
+		},
+		Ended: d.dataEnded,
+	}}); err != nil {
+		d.stop()
+		_ = d.listener.Close()
+		return nil, fmt.Errorf("serve data: %w: choose another data address if that one is taken", err)
+	}
+	return d, nil
+}
+
+// Addr is the bound control address, host:port.
+func (d *Donor) Addr() string { return d.listener.Addr().String() }
+
+// DataAddr is the bound data address, host:port.
+func (d *Donor) DataAddr() string { return d.server.Address() }
+
+// Serve lends until the context ends or Close is called; then it ends all
+// sessions, waits for the last, and returns nil. Slabs stay until Close. Call it
+// once.
+func (d *Donor) Serve(ctx context.Context) error {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return nil
+	}
+	d.serving.Add(1)
+	d.mu.Unlock()
+	defer d.serving.Done()
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.ctx, cancel)()
+	var preparing sync.WaitGroup
+	preparing.Go(func() {
+		d.pool.run(ctx, func(err error) { d.log.Warn().Err(err).Msg("no memory prepared") })
+	})
+	if d.cfg.Insecure {
+		d.log.Warn().Str("address", d.Addr()).Msg("insecure: no TLS, no identities; loopback only")
+	}
+	d.log.Info().Str("name", d.cfg.Name).Str("address", d.Addr()).Str("data", d.DataAddr()).
+		Int64("bytes", d.cfg.Memory).Msg("donor serves")
+	err := d.listener.Serve(ctx, d)
+	cancel()
+	preparing.Wait()
+	return err
+}
+
+// Close ends Serve and frees everything: sessions, data connections, slabs. It
+// may be called again.
+func (d *Donor) Close() error {
+	d.stop()
+	d.mu.Lock()
+	again := d.closed
+	d.closed = true
+	d.mu.Unlock()
+	d.serving.Wait()
+	if again {
+		return nil
+	}
+	// After this no remote operation touches any memory.
+	errs := []error{d.listener.Close(), d.server.Close()}
+	d.mu.Lock()
+	devices := d.devices
+	d.devices = make(map[control.UUID]*device)
+	d.mu.Unlock()
+	for _, dev := range devices {
+		errs = append(errs, d.free(dev))
+	}
+	d.pool.close()
+	d.log.Info().Msg("donor closed")
+	return errors.Join(errs...)
+}
+
+// dataEnded is called on a thread of the server; it must not wait.
+func (d *Donor) dataEnded(remote string, id verbs.SessionID, err error) {
+	if errors.Is(err, verbs.ErrRemoteAccess) || errors.Is(err, verbs.ErrProtocol) {
+		d.log.Error().Str("remote", remote).Uint64("session", uint64(id)).Err(err).Msg("data connection ended")
+		return
+	}
+	d.log.Debug().Str("remote", remote).Uint64("session", uint64(id)).Err(err).Msg("data connection ended")
+}

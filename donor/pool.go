@@ -1,0 +1,235 @@
+package donor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"farswap/control"
+	"farswap/internal/offheap"
+)
+
+// getTimeout bounds how long a Map waits for memory that is being prepared or
+// returned.
+const getTimeout = 10 * time.Second
+
+var errPoolClosed = errors.New("the donor is closing")
+
+// pool is the memory that a donor lends: never more than its limit, slabs being
+// prepared and being returned included. Its methods may be called from any
+// goroutine.
+type pool struct {
+	limit int64 // bytes
+	ahead int   // slabs
+	opt   offheap.Options
+	wake  chan struct{} // one slot: run has something to do
+
+	mu      sync.Mutex // guards the fields below; never held while memory is mapped or unmapped
+	closed  bool
+	size    int      // bytes of the slab last asked for, which are prepared
+	ready   [][]byte // prepared, of any size
+	taken   int64    // bytes mapped from the machine, or about to be
+	mapped  int64    // bytes of those that devices hold
+	settled chan struct{}
+}
+
+func newPool(limit int64, ahead int, opt offheap.Options) *pool {
+	return &pool{
+		limit: limit, ahead: max(ahead, 0), opt: opt, size: firstSlab,
+		wake: make(chan struct{}, 1), settled: make(chan struct{}),
+	}
+}
+
+// get takes size zeroed bytes out of the pool: a prepared slab, else a fresh
+// mapping, for which prepared slabs of another size make room. control.ErrNoMemory
+// when devices hold too much, or when the machine has no more.
+func (p *pool) get(ctx context.Context, size int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, getTimeout)
+	defer cancel()
+	for {
+		mem, settled, err := p.tryGet(size)
+		if settled == nil {
+			return mem, err
+		}
+		select {
+		case <-settled:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: memory is still being prepared: %w", control.ErrNoMemory, ctx.Err())
+		}
+	}
+}
+
+// tryGet returns a channel when the outcome hangs on work that is under way: it
+// is closed when that has settled.
+func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
+	p.mu.Lock()
+	defer p.poke()
+	p.size = size
+	switch {
+	case p.closed:
+		p.mu.Unlock()
+		return nil, nil, errPoolClosed
+	case p.mapped+int64(size) > p.limit:
+		err := fmt.Errorf("%w: %d of %d bytes are lent, %d more do not fit", control.ErrNoMemory, p.mapped, p.limit, size)
+		p.mu.Unlock()
+		return nil, nil, err
+	}
+	if mem := p.takeReady(func(n int) bool { return n == size }); mem != nil {
+		p.mapped += int64(size)
+		p.mu.Unlock()
+		return mem, nil, nil
+	}
+	if p.taken+int64(size) <= p.limit {
+		p.taken += int64(size)
+		p.mapped += int64(size)
+		p.mu.Unlock()
+		mem, err := offheap.Map(size, p.opt)
+		if err != nil {
+			p.give(int64(size), int64(size))
+			return nil, nil, fmt.Errorf("%w: %w", control.ErrNoMemory, err)
+		}
+		return mem, nil, nil
+	}
+	settled := p.settled
+	other := p.takeReady(func(int) bool { return true })
+	p.mu.Unlock()
+	if other != nil {
+		p.drop(other)
+	}
+	return nil, settled, nil
+}
+
+// put frees memory that get returned. Precondition: no remote operation can
+// reach it any more.
+func (p *pool) put(mem []byte) error {
+	err := offheap.Unmap(mem)
+	if err == nil {
+		p.give(int64(len(mem)), int64(len(mem)))
+	}
+	return err // memory that cannot be unmapped stays counted
+}
+
+// run prepares slabs until the context ends. report is told why preparing
+// failed; it goes on at the next change.
+func (p *pool) run(ctx context.Context, report func(error)) {
+	for {
+		again, err := p.prepare()
+		if err != nil {
+			report(err)
+		}
+		if again && ctx.Err() == nil {
+			continue
+		}
+		select {
+		case <-p.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// prepare does one step towards the wanted number of prepared slabs, and says
+// whether there may be another.
+func (p *pool) prepare() (again bool, err error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return false, nil
+	}
+	size := p.size
+	if stale := p.takeReady(func(n int) bool { return n != size }); stale != nil {
+		p.mu.Unlock()
+		p.drop(stale)
+		return true, nil
+	}
+	if len(p.ready) >= p.ahead || p.taken+int64(size) > p.limit {
+		p.mu.Unlock()
+		return false, nil
+	}
+	p.taken += int64(size)
+	p.mu.Unlock()
+
+	mem, err := offheap.Map(size, p.opt)
+	if err != nil {
+		p.give(int64(size), 0)
+		return false, fmt.Errorf("prepare a slab: %w", err)
+	}
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		p.drop(mem)
+		return false, nil
+	}
+	p.ready = append(p.ready, mem)
+	p.settle()
+	p.mu.Unlock()
+	return true, nil
+}
+
+// close frees what is prepared. What devices hold is put back by its holder,
+// before or after.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	ready := p.ready
+	p.ready = nil
+	p.mu.Unlock()
+	for _, mem := range ready {
+		p.drop(mem)
+	}
+}
+
+// usage is what is lent and what is prepared, in bytes.
+func (p *pool) usage() (mapped, prepared int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, mem := range p.ready {
+		prepared += int64(len(mem))
+	}
+	return p.mapped, prepared
+}
+
+// takeReady removes one prepared slab of a size that is wanted. p.mu is held.
+func (p *pool) takeReady(want func(size int) bool) []byte {
+	for i, mem := range p.ready {
+		if want(len(mem)) {
+			last := len(p.ready) - 1
+			p.ready[i], p.ready[last] = p.ready[last], nil
+			p.ready = p.ready[:last]
+			return mem
+		}
+	}
+	return nil
+}
+
+// drop frees a prepared slab.
+func (p *pool) drop(mem []byte) {
+	if err := offheap.Unmap(mem); err == nil {
+		p.give(int64(len(mem)), 0)
+	}
+}
+
+// give returns bytes to the machine's account.
+func (p *pool) give(taken, mapped int64) {
+	p.mu.Lock()
+	p.taken -= taken
+	p.mapped -= mapped
+	p.settle()
+	p.mu.Unlock()
+	p.poke()
+}
+
+// settle wakes everyone who waits for room. p.mu is held.
+func (p *pool) settle() {
+	close(p.settled)
+	p.settled = make(chan struct{})
+}
+
+func (p *pool) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,109 @@
+package donor
+
+import (
+	"context"
+	"fmt"
+
+	"farswap/control"
+)
+
+// requests answers what one session asks.
+type requests struct {
+	donor   *Donor
+	device  *device
+	session *session
+}
+
+// Handle implements control.Handler.
+func (r *requests) Handle(ctx context.Context, req control.Message) (control.Message, error) {
+	switch req := req.(type) {
+	case *control.QueryMem:
+		return r.donor.freeMem(), nil
+	case *control.Map:
+		return r.mapSlab(ctx, req)
+	case *control.Unmap:
+		return r.unmapSlab(req)
+	}
+	return nil, control.ErrUnsupported
+}
+
+func (d *Donor) freeMem() *control.FreeMem {
+	mapped, prepared := d.pool.usage()
+	return &control.FreeMem{
+		Total:  uint64(d.cfg.Memory),
+		Free:   uint64(d.cfg.Memory - mapped),
+		Used:   uint64(mapped + prepared),
+		Mapped: uint64(mapped),
+	}
+}
+
+// mapSlab lends a slab, or gives a held one a new key. After an error the donor
+// is as it was.
+func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRInfo, error) {
+	d, dev := r.donor, r.device
+	dev.op.Lock()
+	defer dev.op.Unlock()
+	old := dev.slabs[req.Slab]
+	switch {
+	case req.Bytes > uint64(dev.slabSize):
+		return nil, fmt.Errorf("slab %d of %d bytes: %w: the session's slabs have %d", req.Slab, req.Bytes, control.ErrTooBig, dev.slabSize)
+	case req.Bytes != uint64(dev.slabSize):
+		return nil, fmt.Errorf("slab %d of %d bytes: %w: the session's slabs have %d", req.Slab, req.Bytes, control.ErrInvalid, dev.slabSize)
+	case old == nil && req.Claim:
+		return nil, fmt.Errorf("claim of slab %d: %w", req.Slab, control.ErrUnknownSlab)
+	case old != nil && old.key != 0:
+		return nil, fmt.Errorf("slab %d: %w: unmap it first", req.Slab, control.ErrSlabHeld)
+	case old != nil && !req.Claim:
+		return nil, fmt.Errorf("slab %d: %w: claim or unmap it first", req.Slab, control.ErrSlabHeld)
+	}
+	sl := old
+	if sl == nil {
+		mem, err := d.pool.get(ctx, dev.slabSize)
+		if err != nil {
+			return nil, fmt.Errorf("slab %d: %w", req.Slab, err)
+		}
+		sl = &slab{mem: mem}
+	}
+	grant, err := d.server.Register(r.session.id, sl.mem)
+	if err != nil {
+		err = fmt.Errorf("slab %d: register: %w", req.Slab, err)
+		if old == nil {
+			if putErr := d.pool.put(sl.mem); putErr != nil {
+				d.log.Error().Err(putErr).Msg("slab not freed")
+			}
+		}
+		return nil, err
+	}
+	d.mu.Lock()
+	sl.key = grant.Key
+	dev.slabs[req.Slab] = sl
+	d.mu.Unlock()
+	d.log.Info().Str("device", dev.name).Uint32("slab", req.Slab).Int("bytes", len(sl.mem)).
+		Bool("claimed", req.Claim).Msg("slab mapped")
+	return &control.MRInfo{Slab: req.Slab, Key: uint64(grant.Key), Bytes: grant.Length}, nil
+}
+
+// unmapSlab takes a slab back. Access ends before the memory goes.
+func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
+	d, dev := r.donor, r.device
+	dev.op.Lock()
+	defer dev.op.Unlock()
+	sl := dev.slabs[req.Slab]
+	if sl == nil {
+		return nil, fmt.Errorf("slab %d: %w", req.Slab, control.ErrUnknownSlab)
+	}
+	if sl.key != 0 {
+		if err := d.server.Deregister(r.session.id, sl.key); err != nil {
+			// Whether it can still be reached is not known. The session's end revokes
+			// every key, and the lease frees the slab.
+			err = fmt.Errorf("slab %d: %w: deregister: %w", req.Slab, control.ErrInternal, err)
+			r.session.control.Abort(err)
+			return nil, err
+		}
+	}
+	if err := d.remove(dev, req.Slab); err != nil {
+		d.log.Error().Str("device", dev.name).Uint32("slab", req.Slab).Err(err).Msg("slab not freed")
+	}
+	d.log.Info().Str("device", dev.name).Uint32("slab", req.Slab).Msg("slab unmapped")
+	return &control.Done{Slab: req.Slab}, nil
+}

@@ -1,0 +1,225 @@
+package donor
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"farswap/control"
+	"farswap/internal/offheap"
+	"farswap/uring"
+	"farswap/verbs"
+	"farswap/verbs/tcp"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const slabSize = control.MinSlab
+
+// quick makes lost peers show within a test's patience.
+var quick = control.Timing{Ping: 20 * time.Millisecond, Missed: 25}
+
+func testConfig() Config {
+	return Config{
+		Name: "donor-1", Listen: "127.0.0.1:0", Insecure: true, Memory: 8 * slabSize, Ahead: 1,
+		Lease: time.Hour, Timing: quick, Log: zerolog.Nop(),
+	}
+}
+
+// lend serves a donor until the test ends, and sees that it leaves no descriptor
+// and no mapping behind.
+func lend(t *testing.T, cfg Config) *Donor {
+	t.Helper()
+	checkFDs(t)
+	d, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		if err := d.Serve(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		serving.Wait()
+		d.pool.mu.Lock()
+		defer d.pool.mu.Unlock()
+		if d.pool.taken != 0 || d.pool.mapped != 0 {
+			t.Errorf("%d bytes taken and %d mapped after Close", d.pool.taken, d.pool.mapped)
+		}
+	})
+	return d
+}
+
+func checkFDs(t *testing.T) {
+	t.Helper()
+	count := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	before := count()
+	t.Cleanup(func() {
+		for range 100 {
+			if count() <= before {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Errorf("%d descriptors open, %d before the test", count(), before)
+	})
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for range 2000 {
+		if ok() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("never: %s", what)
+}
+
+func dialConfig(uuid control.UUID) control.DialConfig {
+	return control.DialConfig{Device: uuid, Name: "dev-1", SlabSize: slabSize, Insecure: true, Timing: quick}
+}
+
+func dial(t *testing.T, d *Donor, cfg control.DialConfig) *control.Session {
+	t.Helper()
+	s, err := control.Dial(t.Context(), d.Addr(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func mapSlab(t *testing.T, s *control.Session, slab uint32, claim bool) verbs.Key {
+	t.Helper()
+	info, err := s.Map(t.Context(), slab, slabSize, claim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verbs.Key(info.Key)
+}
+
+// reach is a device's data path: one loop on the test's own thread.
+type reach struct {
+	t    *testing.T
+	dev  *tcp.Device
+	loop *uring.Loop
+	page []byte
+}
+
+func newReach(t *testing.T) *reach {
+	t.Helper()
+	runtime.LockOSThread()
+	loop, err := uring.NewLoop(uring.Config{Entries: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev, err := tcp.Open(tcp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := offheap.Map(4096, offheap.Options{Populate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	region, err := dev.Register(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for _, end := range []func() error{region.Close, dev.Close, loop.Close, func() error { return offheap.Unmap(page) }} {
+			if err := end(); err != nil {
+				t.Error(err)
+			}
+		}
+		runtime.UnlockOSThread()
+	})
+	return &reach{t, dev, loop, page}
+}
+
+// connect opens a data connection with the session's credential.
+func (r *reach) connect(s *control.Session) verbs.QP {
+	r.t.Helper()
+	w := s.Welcome()
+	credential := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
+	conn, err := r.dev.Connect(r.t.Context(), s.DataAddress("tcp"), credential, verbs.QPConfig{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	qp, err := conn.Attach(r.loop, func() {})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() {
+		qp.Fail(nil)
+		r.drain(qp)
+		if err := qp.Close(); err != nil {
+			r.t.Error(err)
+		}
+	})
+	return qp
+}
+
+func (r *reach) drain(qp verbs.QP) verbs.Status {
+	r.t.Helper()
+	var c [1]verbs.Completion
+	for deadline := time.Now().Add(10 * time.Second); qp.Outstanding() > 0; {
+		if qp.Poll(c[:]) == 0 {
+			if err := r.loop.Pass(10 * time.Millisecond); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatal("an operation never completes")
+		}
+	}
+	return c[0].Status
+}
+
+func (r *reach) do(qp verbs.QP, op verbs.Opcode, key verbs.Key, offset uint64) verbs.Status {
+	r.t.Helper()
+	if err := qp.Post(&verbs.WR{Op: op, Local: r.page, Remote: offset, Key: key}); err != nil {
+		return verbs.StatusFlushed
+	}
+	qp.Doorbell()
+	return r.drain(qp)
+}
+
+// write fills a remote page with a byte.
+func (r *reach) write(qp verbs.QP, key verbs.Key, offset uint64, b byte) verbs.Status {
+	r.t.Helper()
+	for i := range r.page {
+		r.page[i] = b
+	}
+	return r.do(qp, verbs.OpWrite, key, offset)
+}
+
+// wantPage reads a remote page and compares every byte.
+func (r *reach) wantPage(qp verbs.QP, key verbs.Key, offset uint64, b byte) {
+	r.t.Helper()
+	if st := r.do(qp, verbs.OpRead, key, offset); st != verbs.StatusOK {
+		r.t.Fatalf("read at %d: %v", offset, st)
+	}
+	for i, got := range r.page {
+		if got != b {
+			r.t.Fatalf("byte %d is %d, want %d", uint64(i)+offset, got, b)
+		}
+	}
+}

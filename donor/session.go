@@ -1,0 +1,105 @@
+package donor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"farswap/control"
+	"farswap/verbs"
+)
+
+// Admit implements control.Service: it gives a device a session, ends an older
+// one of the same device, and says what is held.
+func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.Hello) (*control.Welcome, control.Handler, error) {
+	dev, err := d.claim(ctx, s.Peer().Name, hello)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer dev.op.Unlock()
+	id := verbs.SessionID(d.sessions.Add(1))
+	credential, err := d.server.Admit(id)
+	if err != nil {
+		d.forget(dev)
+		return nil, nil, fmt.Errorf("admit: %w", err)
+	}
+	ses := &session{control: s, id: id, since: time.Now(), ended: make(chan struct{})}
+	d.mu.Lock()
+	dev.session, dev.name, dev.slabSize = ses, hello.Name, int(hello.SlabSize)
+	d.mu.Unlock()
+	d.hold(dev)
+	held := dev.held()
+	d.log.Info().Str("device", dev.name).Stringer("uuid", dev.uuid).Stringer("peer", s.Peer()).
+		Uint64("session", uint64(id)).Int("held", len(held)).Msg("session opened")
+	return &control.Welcome{
+		Session: uint64(id),
+		Name:    d.cfg.Name,
+		Data:    []control.Endpoint{{Transport: "tcp", Address: d.server.Address()}},
+		Secret:  credential.Secret,
+		Held:    held,
+	}, &requests{d, dev, ses}, nil
+}
+
+// claim returns the device of a hello, with op locked and no session.
+func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello) (*device, error) {
+	for {
+		dev, err := d.lookup(hello.Device, identity)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case dev.identity != identity:
+			dev.op.Unlock()
+			return nil, fmt.Errorf("device %v: %w: it belongs to another identity", hello.Device, control.ErrRefused)
+		case len(dev.slabs) > 0 && uint64(dev.slabSize) != hello.SlabSize:
+			dev.op.Unlock()
+			return nil, fmt.Errorf("device %v: %w: it holds slabs of %d bytes here, and now says %d: wait for the lease to end, or make the device anew",
+				hello.Device, control.ErrRefused, dev.slabSize, hello.SlabSize)
+		case dev.session == nil:
+			return dev, nil
+		}
+		old := dev.session
+		dev.op.Unlock()
+		old.control.Abort(control.ErrSuperseded)
+		select {
+		case <-old.ended:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("device %v: %w: its older session has not ended yet: try again", hello.Device, control.ErrBusy)
+		}
+	}
+}
+
+// Ended implements control.Service. It makes the session's keys and connections
+// unusable before anything else happens to the slabs.
+func (d *Donor) Ended(s *control.Session) {
+	dev, ses := d.find(s)
+	if dev == nil {
+		return
+	}
+	dev.op.Lock()
+	defer dev.op.Unlock()
+	d.server.Revoke(ses.id)
+	d.mu.Lock()
+	for _, sl := range dev.slabs {
+		sl.key = 0
+	}
+	dev.session = nil
+	d.mu.Unlock()
+	close(ses.ended)
+	d.hold(dev)
+	d.log.Info().Str("device", dev.name).Stringer("uuid", dev.uuid).Uint64("session", uint64(ses.id)).
+		Int("held", len(dev.slabs)).Dur("lease", d.cfg.Lease).AnErr("why", s.Err()).Msg("session ended")
+	d.forget(dev)
+}
+
+// find returns the device of a session.
+func (d *Donor) find(s *control.Session) (*device, *session) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, dev := range d.devices {
+		if dev.session != nil && dev.session.control == s {
+			return dev, dev.session
+		}
+	}
+	return nil, nil
+}
