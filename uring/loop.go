@@ -111,6 +111,20 @@ func (l *Loop) SQE(c Class, id uint64) *SQE {
 	return sqe
 }
 
+// Reserve makes sure that the next n SQEs go to the kernel in one submission,
+// as linked ones must. False means that the ring has fewer than n slots.
+func (l *Loop) Reserve(n uint32) bool {
+	if n > l.ring.sq.entries {
+		return false
+	}
+	for l.ring.sq.free() < n {
+		if err := l.ring.Submit(); err != nil {
+			panic(fmt.Sprintf("uring: %v", err))
+		}
+	}
+	return true
+}
+
 // BeforeEnter adds a hook that runs in each pass before the system call: the
 // place to ring doorbells for all that the pass has prepared. The function
 // returned takes the hook away again.

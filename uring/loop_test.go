@@ -241,3 +241,27 @@ func BenchmarkPass(b *testing.B) {
 		})
 	}
 }
+
+func TestReserveKeepsLinkedOperationsTogether(t *testing.T) {
+	l := newTestLoop(t, 4)
+	got := results{}
+	c := l.Attach(got)
+	for i := range uint64(3) {
+		l.SQE(c, i).Nop()
+	}
+	// One slot is left: without Reserve the chain would be cut in two.
+	if !l.Reserve(2) {
+		t.Fatal("no room for 2 in a ring of 4")
+	}
+	first := l.SQE(c, 10)
+	first.Read(-1, nil, 0, 0) // fails
+	first.Flags = Link
+	l.SQE(c, 11).Nop()
+	until(t, l, func() bool { return len(got) == 5 })
+	if got[11] != -int32(unix.ECANCELED) {
+		t.Errorf("the second of a failed link: %d, want %d", got[11], -int32(unix.ECANCELED))
+	}
+	if l.Reserve(5) {
+		t.Error("a ring of 4 reserves 5")
+	}
+}

@@ -33,6 +33,9 @@ func (s *submission) next() *SQE {
 	return (*SQE)(slot)
 }
 
+// free counts the slots that are not taken.
+func (s *submission) free() uint32 { return s.entries - (s.local - atomic.LoadUint32(s.head)) }
+
 // publish makes the prepared SQEs visible and returns how many the kernel has
 // not consumed yet.
 func (s *submission) publish() uint32 {

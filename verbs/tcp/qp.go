@@ -14,7 +14,8 @@ import (
 const (
 	idSend = iota
 	idReceive
-	idCancel // of a send or receive, or the nop that ends a failed QP
+	idCancelSend
+	idCancel // of a receive, or the nop that ends a failed QP
 )
 
 // request is one operation of a queue pair.
@@ -69,6 +70,7 @@ type queuePair struct {
 
 	send      vector // what is left of the batch in flight
 	sending   bool
+	linked    bool // the send in flight has a receive linked behind it
 	recv      vector
 	receiving bool
 	partial   int // bytes of reply number received that are in
