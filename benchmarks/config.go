@@ -1,0 +1,65 @@
+package benchmarks
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of a paging run.
+var (
+	// ErrConfig means that a PagingConfig cannot be run.
+	ErrConfig = errors.New("unusable workload")
+	// ErrMismatch means that pages came back with wrong content.
+	ErrMismatch = errors.New("pages came back wrong")
+	// ErrUnreadable means that the kernel could not bring a page back.
+	ErrUnreadable = errors.New("page cannot be read")
+)
+
+// maxThreads bounds PagingConfig.Threads: more than any swap device has tags
+// for, and each costs a thread.
+const maxThreads = 1024
+
+// PagingConfig describes a paging workload.
+type PagingConfig struct {
+	Name     string    // of the backend, for the table
+	Size     int64     // of the memory in bytes: a multiple of PageSize, at least one page per thread
+	Threads  int       // workers, 1 to 1024, each with its own share of the pages
+	Patterns []Pattern // one phase each, in this order
+	// A phase ends after Duration or after Ops accesses by all threads
+	// together, whichever comes first. Zero means no limit; not both.
+	Duration time.Duration
+	Ops      int64
+	// WriteShare is the part of accesses that write a new version, 0 to 1.
+	// They verify the old one first.
+	WriteShare float64
+	Seed       uint64
+}
+
+// Validate returns an error wrapping ErrConfig if c breaks a rule of its
+// fields.
+func (c PagingConfig) Validate() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf(format+": %w", append(args, ErrConfig)...)
+	}
+	switch {
+	case c.Threads < 1 || c.Threads > maxThreads:
+		return bad("%d threads: give 1 to %d", c.Threads, maxThreads)
+	case c.Size%PageSize != 0:
+		return bad("%d bytes of memory: give a multiple of %d", c.Size, PageSize)
+	case c.Size < int64(c.Threads)*PageSize:
+		return bad("%d bytes of memory for %d threads: give each at least a page of %d", c.Size, c.Threads, PageSize)
+	case c.Duration < 0 || c.Ops < 0:
+		return bad("a duration of %v and %d operations: give no negative ones", c.Duration, c.Ops)
+	case c.Duration == 0 && c.Ops == 0 && len(c.Patterns) > 0:
+		return bad("a workload without end: give a duration or a number of operations")
+	case !(c.WriteShare >= 0 && c.WriteShare <= 1):
+		return bad("a write share of %g: give 0 to 1", c.WriteShare)
+	}
+	for _, p := range c.Patterns {
+		if p != Uniform && p != Zipf {
+			return bad("pattern %q: give %s or %s", string(p), Uniform, Zipf)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package benchmarks
+
+import "fmt"
+
+// PageSize is the unit of the paging workload in bytes, the kernel's page.
+const PageSize = 4096
+
+const pageWords = PageSize / 8
+
+// A page holds its number, its version, and a stream of pseudo-random words
+// that follows from both and the seed. The first two are plain so that a wrong
+// page tells where it came from; the rest does not compress.
+
+// golden and the multipliers of mix are those of SplitMix64 (Steele, Lea and
+// Flood, 2014).
+const golden = 0x9e3779b97f4a7c15
+
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func stream(seed, page, version uint64) uint64 {
+	return mix(mix(mix(seed)+page) + version)
+}
+
+// fill writes the content of page at version to w, which has pageWords words.
+func fill(w []uint64, seed, page, version uint64) {
+	w[0], w[1] = page, version
+	x := stream(seed, page, version)
+	for i := range w[2:pageWords] {
+		x += golden
+		w[2+i] = mix(x)
+	}
+}
+
+// verify returns the index of the first word of w that is not the content of
+// page at version, or -1.
+func verify(w []uint64, seed, page, version uint64) int {
+	if w[0] != page {
+		return 0
+	}
+	if w[1] != version {
+		return 1
+	}
+	x := stream(seed, page, version)
+	for i, got := range w[2:pageWords] {
+		x += golden
+		if got != mix(x) {
+			return 2 + i
+		}
+	}
+	return -1
+}
+
+// describe says what a page that failed verification at word bad holds.
+func describe(w []uint64, bad int, page, version uint64) string {
+	if bad > 1 {
+		return fmt.Sprintf("page %d version %d is damaged at byte %d", page, version, bad*8)
+	}
+	return fmt.Sprintf("page %d version %d reads as page %d version %d", page, version, w[0], w[1])
+}

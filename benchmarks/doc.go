@@ -1,0 +1,26 @@
+// Package benchmarks measures swap backends with workloads that check every
+// byte, and compares what they measured.
+//
+// # Dangers
+//
+// A workload takes as much memory as it is told to. Put its process into a
+// memory cgroup first; without one it fills the machine.
+//
+// Swap counters are those of the whole machine: whatever else swaps during a
+// run is counted with it.
+//
+// Absolute figures drift, most of all in a virtual machine. Compare backends
+// in one session, interleaved, several times; Compare takes the median of runs
+// of the same name.
+//
+// # Paging
+//
+// RunPaging maps anonymous memory, fills it, then reads and writes whole pages
+// at random. The content of a page follows from seed, page number and version,
+// so each access verifies all of it: a stale, misplaced or damaged page is
+// found and told apart. A last sweep verifies every page.
+//
+// A page that the kernel cannot bring back (SIGBUS) ends the run with
+// ErrUnreadable; pages with wrong content are counted, and end it with
+// ErrMismatch.
+package benchmarks

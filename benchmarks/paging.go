@@ -1,0 +1,210 @@
+package benchmarks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"farswap/internal/offheap"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxNotes bounds the lines about mismatches: the first few tell what is wrong.
+const maxNotes = 20
+
+// RunPaging runs the workload and reports on progress, a line at a time; the
+// figures do not include the reporting. The caller has put the process into
+// the cgroup that limits its memory. It raises GOMAXPROCS while it runs, since
+// a worker in a page fault keeps its processor.
+//
+// The result is filled as far as the run came, whatever the error: ErrConfig,
+// ErrMismatch, ErrUnreadable, the context's, or the kernel's when memory
+// cannot be had.
+func RunPaging(ctx context.Context, cfg PagingConfig, progress io.Writer) (PagingResult, error) {
+	result := PagingResult{
+		Name: cfg.Name, Size: cfg.Size, Threads: cfg.Threads, WriteShare: cfg.WriteShare, Seed: cfg.Seed,
+		Phases: []PagingPhase{},
+	}
+	if err := cfg.Validate(); err != nil {
+		return result, err
+	}
+	data, err := offheap.Map(int(cfg.Size), offheap.Options{})
+	if err != nil {
+		return result, err
+	}
+	defer func() { _ = offheap.Unmap(data) }()
+	// A kernel without huge pages refuses, and has none to avoid.
+	_ = unix.Madvise(data, unix.MADV_NOHUGEPAGE)
+	versions, err := offheap.Map(int(cfg.Size/PageSize)*versionSize, offheap.Options{Lock: true})
+	if err != nil {
+		return result, fmt.Errorf("memory for the expected versions: %w", err)
+	}
+	defer func() { _ = offheap.Unmap(versions) }()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + cfg.Threads))
+
+	p := &paging{cfg: cfg, out: progress, result: &result}
+	p.region = region{seed: cfg.Seed, data: words(data), versions: counts(versions)}
+	defer context.AfterFunc(ctx, func() { p.stop.Store(true) })()
+	return result, errors.Join(p.run(ctx), ctx.Err())
+}
+
+// paging is one run.
+type paging struct {
+	cfg    PagingConfig
+	out    io.Writer
+	region region
+	stop   atomic.Bool
+	result *PagingResult
+
+	mu    sync.Mutex // guards notes and out
+	notes int
+}
+
+func (p *paging) run(ctx context.Context) error {
+	before, err := readCounters()
+	if err != nil {
+		return err
+	}
+	err = p.stages(ctx)
+	after, counterErr := readCounters()
+	if counterErr != nil {
+		return errors.Join(err, counterErr)
+	}
+	total := after.since(before)
+	p.result.MajorFaults, p.result.PswpIn, p.result.PswpOut = total.majorFaults, total.pswpin, total.pswpout
+	if n := p.result.Mismatches; n > 0 {
+		err = errors.Join(err, fmt.Errorf("%d times: %w", n, ErrMismatch))
+	}
+	return err
+}
+
+func (p *paging) stages(ctx context.Context) error {
+	fill, err := p.stage("fill", (*worker).fill)
+	p.result.FillSeconds = fill.seconds
+	for _, pattern := range p.cfg.Patterns {
+		if err != nil || ctx.Err() != nil {
+			return err
+		}
+		err = p.phase(pattern)
+	}
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	sweep, err := p.stage("sweep", (*worker).sweep)
+	p.result.SweepSeconds, p.result.SweptPages = sweep.seconds, sweep.done
+	p.result.Mismatches += sweep.mismatches
+	return err
+}
+
+// phase runs one pattern.
+func (p *paging) phase(pattern Pattern) error {
+	before, err := readCounters()
+	if err != nil {
+		return err
+	}
+	threads := int64(p.cfg.Threads)
+	s, err := p.stage(string(pattern), func(w *worker) error {
+		ops := (p.cfg.Ops + threads - 1 - w.first) / threads
+		if p.cfg.Ops > 0 && ops == 0 {
+			return nil
+		}
+		return w.access(pattern, p.cfg.Duration, ops, p.cfg.WriteShare)
+	})
+	after, counterErr := readCounters()
+	used := after.since(before)
+	phase := PagingPhase{
+		Pattern: pattern, Seconds: s.seconds, Accesses: s.done, Mismatches: s.mismatches,
+		MajorFaults: used.majorFaults, PswpIn: used.pswpin, PswpOut: used.pswpout,
+	}
+	if s.seconds > 0 {
+		phase.AccessesPerSecond = float64(s.done) / s.seconds
+	}
+	latency := newLatency()
+	for _, w := range s.workers {
+		latency.Merge(w.latency)
+		phase.Writes += w.writes
+	}
+	phase.latencies(latency)
+	p.result.Phases = append(p.result.Phases, phase)
+	p.result.Mismatches += s.mismatches
+	return errors.Join(err, counterErr)
+}
+
+// stage is a part of the run that all workers do together.
+type stage struct {
+	workers    []*worker
+	seconds    float64
+	done       int64
+	mismatches int64
+}
+
+func (s *stage) add() {
+	s.done, s.mismatches = 0, 0
+	for _, w := range s.workers {
+		s.done += w.done.Load()
+		s.mismatches += w.mismatches.Load()
+	}
+}
+
+// stage runs f on every worker and waits for all of them.
+func (p *paging) stage(name string, f func(*worker) error) (stage, error) {
+	var s stage
+	for first := range int64(p.cfg.Threads) {
+		s.workers = append(s.workers, newWorker(&p.region, first, int64(p.cfg.Threads), &p.stop, p.note))
+	}
+	results := make(chan error, len(s.workers))
+	begin := time.Now()
+	for _, w := range s.workers {
+		go func() { results <- w.guarded(func() error { return f(w) }) }()
+	}
+	ticker := time.NewTicker(reportInterval)
+	defer ticker.Stop()
+	var err error
+	for left := len(s.workers); left > 0; {
+		select {
+		case e := <-results:
+			if err = errors.Join(err, e); e != nil {
+				p.stop.Store(true)
+			}
+			left--
+		case <-ticker.C:
+			s.add()
+			p.say("%s: %s pages, %s/s, %d mismatches", name, grouped(s.done),
+				grouped(int64(float64(s.done)/time.Since(begin).Seconds())), s.mismatches)
+		}
+	}
+	s.seconds = time.Since(begin).Seconds()
+	s.add()
+	p.say("%s: done, %s pages in %.1f s, %d mismatches", name, grouped(s.done), s.seconds, s.mismatches)
+	return s, err
+}
+
+func (p *paging) say(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.print(format, args...)
+}
+
+// print writes a line. A report that cannot be written stops nothing.
+//
+// Preconditions: p.mu is held.
+func (p *paging) print(format string, args ...any) {
+	_, _ = fmt.Fprintf(p.out, format+"\n", args...)
+}
+
+func (p *paging) note(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.notes++; p.notes <= maxNotes {
+		p.print("mismatch: %s", text)
+	}
+	if p.notes == maxNotes {
+		p.print("mismatch: further ones are only counted")
+	}
+}
