@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
@@ -328,5 +329,84 @@ func TestIdentitiesThatDoNotMatch(t *testing.T) {
 			t.Errorf("%s: donor: %v, want %v", c.name, err, c.donors)
 		}
 		st.stop()
+	}
+}
+
+// TestSilentDonor is a donor whose machine hangs after the welcome, and one that
+// sends a byte now and then.
+func TestSilentDonor(t *testing.T) {
+	checkFDs(t)
+	w, err := appendFrame(preamble(), 0, true, &Welcome{
+		Session: 1, Name: "donor", Secret: Secret{1}, Data: []Endpoint{{"tcp", ":1"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, drip := range []bool{false, true} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			conn, err := l.Accept()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = conn.Close() }()
+			_, _ = conn.Write(w)
+			for {
+				select {
+				case <-time.After(2 * quick.Ping):
+				case <-stop:
+					return
+				}
+				if drip {
+					_, _ = conn.Write([]byte{0})
+				}
+			}
+		}()
+		s := mustDial(t, l.Addr().String(), dialConfig())
+		if _, err := s.QueryMem(t.Context()); !errors.Is(err, ErrPeerLost) {
+			t.Errorf("drip %v: call: %v", drip, err)
+		}
+		<-s.Done()
+		if err := s.Err(); !errors.Is(err, ErrPeerLost) {
+			t.Errorf("drip %v: %v", drip, err)
+		}
+		close(stop)
+		<-done
+		_ = l.Close()
+	}
+}
+
+// TestPeerThatNeverReads fills the connection's buffers: a write's deadline ends
+// the session.
+func TestPeerThatNeverReads(t *testing.T) {
+	a, b := net.Pipe() // no buffers at all
+	s := newSession(a, Peer{Address: "pipe"}, quick)
+	s.start(bufio.NewReader(a), nil)
+	<-s.Done()
+	if err := s.Err(); !errors.Is(err, ErrPeerLost) {
+		t.Errorf("ended with %v", err)
+	}
+	_ = s.Close()
+	_ = b.Close()
+}
+
+func TestDataAddress(t *testing.T) {
+	for _, c := range []struct{ peer, endpoint, want string }{
+		{"10.0.0.7:9400", ":9401", "10.0.0.7:9401"},
+		{"10.0.0.7:9400", "0.0.0.0:9401", "10.0.0.7:9401"},
+		{"[fe80::1%eth0]:9400", "[::]:9401", "[fe80::1%eth0]:9401"},
+		{"10.0.0.7:9400", "10.1.0.7:9401", "10.1.0.7:9401"},
+		{"10.0.0.7:9400", "fast.example.org:1", "fast.example.org:1"},
+	} {
+		s := &Session{peer: Peer{Address: c.peer}, welcome: &Welcome{Data: []Endpoint{{"tcp", c.endpoint}}}}
+		if got := s.DataAddress("tcp"); got != c.want {
+			t.Errorf("%+v: %q", c, got)
+		}
 	}
 }

@@ -8,10 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"farswap/control"
-	"farswap/internal/offheap"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -66,22 +63,5 @@ func TestDataAddress(t *testing.T) {
 		if got := (Config{Listen: c.listen, DataListen: c.data}).dataAddress(bound); got != c.want {
 			t.Errorf("%+v: %q", c, got)
 		}
-	}
-}
-
-// TestMayLock works with and without CAP_IPC_LOCK: what may be locked is what
-// can be locked.
-func TestMayLock(t *testing.T) {
-	const n = 64 << 20
-	mem, err := offheap.Map(n, offheap.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = offheap.Unmap(mem) }()
-	can := unix.Mlock(mem)
-	if err := mayLock(n); (err == nil) != (can == nil) {
-		t.Errorf("mayLock says %v, mlock %v", err, can)
-	} else if err != nil && !errors.Is(err, offheap.ErrLocked) {
-		t.Errorf("%v does not say that locking failed", err)
 	}
 }

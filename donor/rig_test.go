@@ -34,12 +34,18 @@ func testConfig() Config {
 
 // lend serves a donor until the test ends, and sees that it leaves no descriptor
 // and no mapping behind.
-func lend(t *testing.T, cfg Config) *Donor {
+func lend(t *testing.T, cfg Config) *Donor { return lendThrough(t, cfg, nil) }
+
+// lendThrough puts a faulty server between the donor and the true one.
+func lendThrough(t *testing.T, cfg Config, f *faultyServer) *Donor {
 	t.Helper()
 	checkFDs(t)
 	d, err := Open(cfg)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if f != nil {
+		f.Server, d.server = d.server, f
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
