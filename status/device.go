@@ -46,12 +46,13 @@ type Device struct {
 }
 
 // Pages counts the pages of a device by where their valid copies are. Both is
-// not part of Remote or Backing: the four add up to the pages of the device.
+// not part of Remote or Backing: the five add up to the pages of the device.
 type Pages struct {
 	Remote  int64 `json:"remote"`  // on a donor only
 	Backing int64 `json:"backing"` // in the backing file only
 	Both    int64 `json:"both"`    // on a donor and in the backing file
 	None    int64 `json:"none"`    // never written, or discarded: reads give zeros
+	Lost    int64 `json:"lost"`    // written, and no copy is left: reads give errors
 }
 
 // IO counts requests of the kernel and what happened to them.

@@ -67,6 +67,9 @@ func TestLockExcludesOtherProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !l.Used() {
+		t.Error("the folder of a dead server counts as unused")
+	}
 	requireHolder(t, dir, os.Getpid(), true)
 	if err := l.Release(); err != nil {
 		t.Fatal(err)
@@ -100,6 +103,9 @@ func TestLockIsExclusive(t *testing.T) {
 					return
 				}
 				taken++
+				if l.Used() {
+					t.Error("a new folder counts as left by a dead server")
+				}
 				if !held.TryLock() {
 					t.Error("two hold the lock")
 				} else {

@@ -23,6 +23,7 @@ var ErrStateInUse = errors.New("state folder in use")
 type Lock struct {
 	dir  string
 	file *os.File
+	used bool
 }
 
 // Acquire makes the state folder where it does not exist (mode 0700), takes its
@@ -77,6 +78,7 @@ func tryLock(dir string) (*Lock, bool, error) {
 		file.Close()
 		return nil, false, nil
 	}
+	l.used = readPID(file) != 0
 	if err := l.writePID(); err != nil {
 		file.Close()
 		return nil, false, fmt.Errorf("write process id to %s: %w", path, err)
@@ -95,6 +97,10 @@ func hasName(file *os.File, path string) bool {
 
 // Dir is the locked state folder.
 func (l *Lock) Dir() string { return l.dir }
+
+// Used says whether another server had the folder and died: it holds what that
+// one left, and its device may still be in the kernel.
+func (l *Lock) Used() bool { return l.used }
 
 // Release gives the lock up and leaves the folder for the next server.
 func (l *Lock) Release() error { return l.file.Close() }

@@ -56,10 +56,10 @@ func Serve(path string, src Source) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s (%d bytes, a socket's path holds at most 107): %w", path, len(path), err)
 	}
+	listener.SetUnlinkOnClose(false) // see Close
 	// The folder is 0700, so nobody else can connect before this.
 	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
-		return nil, fmt.Errorf("protect socket: %w", err)
+		return nil, errors.Join(fmt.Errorf("protect socket: %w", err), listener.Close(), os.Remove(path))
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerStatus(w, src) })
@@ -82,8 +82,9 @@ func Serve(path string, src Source) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the server, waits a short time for answers under way, and removes
-// the socket.
+// Close ends the server and waits a short time for answers under way. The
+// socket's file stays, for [Lock.Remove] or the next Serve: a server may answer
+// until its very end, when the folder can already be the next one's.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()

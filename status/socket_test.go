@@ -27,8 +27,8 @@ func serve(t *testing.T, src Source) string {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("socket is left: %v", err)
+		if _, err := Fetch(context.Background(), path); !errors.Is(err, ErrNoServer) {
+			t.Errorf("fetch from closed server: got %v", err)
 		}
 	})
 	return path
