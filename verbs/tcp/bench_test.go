@@ -1,4 +1,4 @@
-package tcp_test
+package tcp
 
 import (
 	"fmt"
@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"farswap/verbs"
-	"farswap/verbs/tcp"
 )
 
 const page = 4096
@@ -56,7 +55,7 @@ func cpuTime(tb testing.TB) int64 {
 func benchmark(b *testing.B, op verbs.Opcode) {
 	for _, depth := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("depth=%d", depth), func(b *testing.B) {
-			r := newRig(b, tcp.Config{Threads: 1}, verbs.QPConfig{Depth: depth})
+			r := newRig(b, Config{Threads: 1}, verbs.QPConfig{Depth: depth})
 			keepBusy(b, r, op, depth, 10*depth)
 			b.SetBytes(page)
 			b.ReportAllocs()

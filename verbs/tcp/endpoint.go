@@ -110,11 +110,8 @@ func (e *endpoint) handleReceive(res int32) {
 	case res < 0 && !again(res):
 		e.end(fmt.Errorf("receive: %w", unix.Errno(-res)))
 		return
-	case res > 0 && e.landing:
-		e.batch.landed = min(int(res), e.recv.len-e.inbox.room())
-		e.inbox.filled(int(res) - e.batch.landed)
 	case res > 0:
-		e.inbox.filled(int(res))
+		e.arrived(int(res))
 	}
 	e.proceed()
 }

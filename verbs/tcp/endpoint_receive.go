@@ -148,22 +148,38 @@ func (e *endpoint) startReceive() {
 		sqe.IOPrio = uring.PollFirst
 		return
 	}
-	// A payload is missing, so the inbox is empty.
 	e.landing = true
+	e.scatter()
+	w.loop.SQE(w.class, e.id(idReceive)).RecvMsg(e.fd, e.recv.header(), 0)
+}
+
+// scatter lays the payload that is missing over the lent memory it belongs in,
+// and the inbox behind it.
+// Preconditions: a payload is missing, so the inbox is empty.
+func (e *endpoint) scatter() {
+	b := &e.batch
 	e.recv.reset()
 	got := b.got
 	for i := b.next; i < b.n; i++ {
-		if b.ops[i].op != verbs.OpWrite {
-			continue
-		}
 		mem := e.resolve(&b.ops[i])
 		if mem == nil {
-			// It will be refused when its turn comes; nothing behind it matters.
+			// It will be refused when its turn comes, and nothing behind it may
+			// be carried out.
 			break
 		}
-		e.recv.add(mem[got:])
-		got = 0
+		if b.ops[i].op == verbs.OpWrite {
+			e.recv.add(mem[got:])
+			got = 0
+		}
 	}
 	e.recv.add(e.inbox.space())
-	w.loop.SQE(w.class, e.id(idReceive)).RecvMsg(e.fd, e.recv.header(), 0)
+}
+
+// arrived accounts for n bytes that a receive has brought.
+func (e *endpoint) arrived(n int) {
+	if e.landing {
+		e.batch.landed = min(n, e.recv.len-e.inbox.room())
+		n -= e.batch.landed
+	}
+	e.inbox.filled(n)
 }

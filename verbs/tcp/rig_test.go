@@ -1,7 +1,8 @@
-package tcp_test
+package tcp
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -11,32 +12,31 @@ import (
 	"farswap/internal/offheap"
 	"farswap/uring"
 	"farswap/verbs"
-	"farswap/verbs/tcp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	session    = verbs.SessionID(7)
-	arenaSize  = 1 << 20
-	regionSize = 4 << 20
+	testSession = verbs.SessionID(7)
+	arenaSize   = 1 << 20
+	regionSize  = 4 << 20
 )
 
 // rig is a server with one region, and a device with one arena, one loop (the
 // test's own thread) and one queue pair.
 type rig struct {
-	server *tcp.Server
+	server *Server
 	cred   verbs.Credential
 	remote []byte // the lent memory
 	grant  verbs.Grant
 
-	dev   *tcp.Device
+	dev   *Device
 	loop  *uring.Loop
 	local []byte // the registered arena
 	qp    verbs.QP
 }
 
-func newRig(tb testing.TB, cfg tcp.Config, qcfg verbs.QPConfig) *rig {
+func newRig(tb testing.TB, cfg Config, qcfg verbs.QPConfig) *rig {
 	tb.Helper()
 	r := &rig{}
 	var err error
@@ -47,16 +47,16 @@ func newRig(tb testing.TB, cfg tcp.Config, qcfg verbs.QPConfig) *rig {
 		}
 	}
 	r.remote = offHeap(tb, regionSize)
-	r.server, err = tcp.Listen("127.0.0.1:0", cfg)
+	r.server, err = Listen("127.0.0.1:0", cfg)
 	check()
 	tb.Cleanup(func() {
 		if err := r.server.Close(); err != nil {
 			tb.Error(err)
 		}
 	})
-	r.cred, err = r.server.Admit(session)
+	r.cred, err = r.server.Admit(testSession)
 	check()
-	r.grant, err = r.server.Register(session, r.remote)
+	r.grant, err = r.server.Register(testSession, r.remote)
 	check()
 	r.dev, r.local = newDevice(tb, cfg)
 	r.loop = newLoop(tb)
@@ -80,9 +80,9 @@ func offHeap(tb testing.TB, size int) []byte {
 	return mem
 }
 
-func newDevice(tb testing.TB, cfg tcp.Config) (*tcp.Device, []byte) {
+func newDevice(tb testing.TB, cfg Config) (*Device, []byte) {
 	tb.Helper()
-	dev, err := tcp.Open(cfg)
+	dev, err := Open(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -151,5 +151,78 @@ func (r *rig) end(tb testing.TB, qp verbs.QP) {
 	}
 	if err := qp.Close(); err != nil {
 		tb.Error(err)
+	}
+}
+
+// wait makes passes until done, for ten seconds at most.
+func (r *rig) wait(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); {
+		if err := r.loop.Pass(10 * time.Millisecond); err != nil {
+			tb.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: not within ten seconds", what)
+		}
+	}
+}
+
+// do posts the operations, rings the doorbell and returns the statuses.
+func (r *rig) do(tb testing.TB, qp verbs.QP, wrs ...verbs.WR) []verbs.Status {
+	tb.Helper()
+	for i := range wrs {
+		wrs[i].ID = uint64(i)
+		if err := qp.Post(&wrs[i]); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	qp.Doorbell()
+	return r.collect(tb, qp, len(wrs))
+}
+
+// collect waits for n completions, which must come in order.
+func (r *rig) collect(tb testing.TB, qp verbs.QP, n int) []verbs.Status {
+	tb.Helper()
+	var statuses []verbs.Status
+	var c [3]verbs.Completion
+	r.wait(tb, "completions", func() bool {
+		for k := qp.Poll(c[:]); k > 0; k = qp.Poll(c[:]) {
+			for i := range k {
+				if c[i].ID != uint64(len(statuses)) {
+					tb.Fatalf("completion of %d, want %d", c[i].ID, len(statuses))
+				}
+				statuses = append(statuses, c[i].Status)
+			}
+		}
+		return len(statuses) == n
+	})
+	return statuses
+}
+
+// read and write are work requests on the rig's region.
+func (r *rig) read(local []byte, remote uint64) verbs.WR {
+	return verbs.WR{Op: verbs.OpRead, Local: local, Remote: remote, Key: r.grant.Key}
+}
+
+func (r *rig) write(local []byte, remote uint64) verbs.WR {
+	return verbs.WR{Op: verbs.OpWrite, Local: local, Remote: remote, Key: r.grant.Key}
+}
+
+func fds(tb testing.TB) int {
+	tb.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return len(list)
+}
+
+// eventually waits for what other threads do.
+func eventually(tb testing.TB, what string, done func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			tb.Fatalf("%s: not within ten seconds", what)
+		}
 	}
 }
