@@ -19,9 +19,9 @@ var flagNames = []struct {
 	{FlagNoPartScan, "no-part-scan"},
 }
 
-// String lists the flags that this package uses by name, and the rest as one
+// Names lists the flags that this package uses by name, and the rest as one
 // number.
-func (f Flags) String() string {
+func (f Flags) Names() []string {
 	var names []string
 	for _, n := range flagNames {
 		if f&n.flag != 0 {
@@ -32,5 +32,8 @@ func (f Flags) String() string {
 	if f != 0 {
 		names = append(names, fmt.Sprintf("%#x", uint64(f)))
 	}
-	return strings.Join(names, ",")
+	return names
 }
+
+// String joins Names with commas.
+func (f Flags) String() string { return strings.Join(f.Names(), ",") }

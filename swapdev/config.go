@@ -1,0 +1,151 @@
+package swapdev
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"farswap/control"
+	"farswap/slabmap"
+	"farswap/ublk"
+	"farswap/verbs"
+)
+
+// AckPolicy says when a write is answered.
+type AckPolicy string
+
+// Acknowledge policies.
+const (
+	RemoteFirst AckPolicy = "remote-first" // when the donor has it
+	Strict      AckPolicy = "strict"       // when the donor and the backing file have it
+)
+
+// NoBacking as Config.Backing stands for no local copy.
+const NoBacking = "none"
+
+// Defaults of a Config.
+const (
+	DefaultHotThreshold = 20.0             // page I/Os per second (the paper's HotSlab)
+	DefaultOpTimeout    = 2 * time.Second  // of one operation on a donor's memory
+	DefaultPatience     = 30 * time.Second // of a request that waits for a page or a donor
+	maxDonors           = 256
+	maxDiscard          = 64 << 20
+)
+
+// Config is a swap device as it is to be.
+type Config struct {
+	ID         int       // ublk number, -1: the first free
+	Size       int64     // bytes, a multiple of the page size
+	SlabSize   int64     // bytes, a power of two from 4 MiB to 1 GiB; 0: 64 MiB
+	Queues     int       // 0: as package ublk chooses
+	Depth      int       // requests in flight per queue; 0: as package ublk chooses
+	MaxIO      int       // bytes of the largest request, a power of two up to 1 MiB; 0: 128 KiB
+	Donors     []string  // control addresses, HOST:PORT
+	Backing    string    // file or block device for the local copy, or NoBacking
+	AcceptLoss bool      // goes with NoBacking: the loss of a donor loses pages
+	Ack        AckPolicy // "": RemoteFirst
+	Transport  string    // "auto" or "tcp"; "": auto
+
+	Identity *control.Identity // of this machine; nil only with Insecure
+	Insecure bool              // sessions without TLS, to loopback addresses only
+	Name     string            // as donors show this device; "": the host's name
+
+	HotThreshold float64       // page I/Os per second from which a slab is mapped; 0: DefaultHotThreshold
+	OpTimeout    time.Duration // 0: DefaultOpTimeout
+	Patience     time.Duration // 0: DefaultPatience
+
+	StateRoot string // "": status.DefaultRoot
+	Log       zerolog.Logger
+}
+
+// Validate checks the configuration alone: no file is looked at and nobody is
+// asked. Its errors wrap ErrConfig.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	refuse := func(format string, a ...any) error {
+		return fmt.Errorf(format+": %w", append(a, ErrConfig)...)
+	}
+	if err := c.geometry().Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := c.spec().WithDefaults().Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	switch {
+	case c.MaxIO > verbs.MaxLength:
+		return refuse("largest request %d bytes: want at most %d", c.MaxIO, verbs.MaxLength)
+	case len(c.Donors) == 0:
+		return refuse("no donor: give --donor HOST:PORT, once for each")
+	case len(c.Donors) > maxDonors:
+		return refuse("%d donors: at most %d", len(c.Donors), maxDonors)
+	case c.Backing == "":
+		return refuse("no backing file: give --backing PATH, or --backing none with --accept-loss")
+	case c.Backing == NoBacking && !c.AcceptLoss:
+		return refuse("--backing none loses pages when a donor is lost: say --accept-loss, or give a backing file")
+	case c.Backing == NoBacking && c.Ack == Strict:
+		return refuse("--ack strict wants two copies: give a backing file")
+	case c.Ack != RemoteFirst && c.Ack != Strict:
+		return refuse("acknowledge policy %q: want %s or %s", c.Ack, RemoteFirst, Strict)
+	case c.Transport != "auto" && c.Transport != "tcp":
+		return refuse("transport %q: want auto or tcp", c.Transport)
+	case c.HotThreshold < 0:
+		return refuse("hot threshold %g: want 0 or more page I/Os per second", c.HotThreshold)
+	case c.OpTimeout < time.Millisecond || c.Patience < c.OpTimeout:
+		return refuse("timeouts %v and %v: want an operation's of at least 1ms, and a request's that is not shorter", c.OpTimeout, c.Patience)
+	case c.Identity == nil && !c.Insecure:
+		return refuse("no identity: give --cert DIR (see `farswap cert issue`), or --insecure for loopback addresses")
+	}
+	return c.validateDonors()
+}
+
+func (c Config) validateDonors() error {
+	seen := map[string]bool{}
+	for _, addr := range c.Donors {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil || host == "" || port == "" {
+			return fmt.Errorf("donor %q: want HOST:PORT: %w", addr, ErrConfig)
+		}
+		if _, err := net.LookupPort("tcp", port); err != nil {
+			return fmt.Errorf("donor %q: port %q: %w", addr, port, ErrConfig)
+		}
+		if seen[addr] {
+			return fmt.Errorf("donor %q is given twice: %w", addr, ErrConfig)
+		}
+		seen[addr] = true
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	orDefault(&c.SlabSize, slabmap.DefaultSlabSize)
+	orDefault(&c.Ack, RemoteFirst)
+	orDefault(&c.Transport, "auto")
+	orDefault(&c.HotThreshold, DefaultHotThreshold)
+	orDefault(&c.OpTimeout, DefaultOpTimeout)
+	orDefault(&c.Patience, DefaultPatience)
+	return c
+}
+
+func orDefault[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+func (c Config) geometry() slabmap.Geometry {
+	return slabmap.Geometry{Size: c.Size, SlabSize: c.SlabSize}
+}
+
+// spec is the ublk device for the configuration. Each tag has one spare buffer,
+// so that a queue full of writes can be answered while the backing file works.
+func (c Config) spec() ublk.Spec {
+	s := ublk.Spec{
+		ID: c.ID, Size: c.Size, Queues: c.Queues, Depth: c.Depth, MaxIO: c.MaxIO,
+		MaxDiscard: maxDiscard, WriteCache: c.Backing != NoBacking,
+	}.WithDefaults()
+	s.Spare = s.Depth
+	return s
+}

@@ -1,0 +1,210 @@
+package swapdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"farswap/control"
+	"farswap/internal/inuse"
+	"farswap/status"
+	"farswap/ublk"
+	"farswap/verbs/tcp"
+)
+
+// Device is a swap device that this process serves. Its methods may be called
+// from any goroutine.
+type Device struct {
+	engine  *engine
+	control *ublk.Control
+	ublk    *ublk.Device
+	local   *backing
+	lock    *status.Lock
+	server  *status.Server
+	started time.Time
+
+	mu    sync.Mutex // guards state
+	state string
+
+	stop sync.Once
+	done chan struct{}
+	err  error // why it ended, valid after done
+}
+
+// Open makes a swap device, and returns when it can take I/O. When it fails,
+// nothing is left: no device, no file, no memory at a donor. Errors wrap
+// ErrConfig, ErrBacking, ErrNoDonor, or those of packages ublk, control and
+// status.
+func Open(ctx context.Context, cfg Config) (*Device, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	if cfg.StateRoot == "" {
+		cfg.StateRoot = status.DefaultRoot
+	}
+	d := &Device{started: time.Now(), state: status.StateStarting, done: make(chan struct{})}
+	if err := d.open(ctx, cfg); err != nil {
+		return nil, errors.Join(err, d.undo())
+	}
+	d.setState(status.StateLive)
+	go d.watch()
+	return d, nil
+}
+
+// open does the steps in the order in which a failure undoes least: whom we
+// need is asked first, what others see is made last.
+func (d *Device) open(ctx context.Context, cfg Config) error {
+	var err error
+	if d.control, err = ublk.OpenControl(); err != nil {
+		return err
+	}
+	if cfg.Backing != NoBacking {
+		if d.local, err = openBacking(cfg.Backing, cfg.Size); err != nil {
+			return err
+		}
+	}
+	device, err := tcp.Open(tcp.Config{})
+	if err != nil {
+		return err
+	}
+	if d.engine, err = newEngine(cfg, device, d.local); err != nil {
+		return errors.Join(err, device.Close())
+	}
+	sessions, err := d.engine.reach(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.serve(cfg); err != nil {
+		return errors.Join(err, closeAll(sessions))
+	}
+	d.engine.start(sessions)
+	return nil
+}
+
+// serve makes the block device and the local socket.
+func (d *Device) serve(cfg Config) error {
+	var err error
+	if d.ublk, err = ublk.Add(d.control, d.engine.spec); err != nil {
+		return err
+	}
+	if d.lock, err = status.Acquire(status.StateDir(cfg.StateRoot, d.ID())); err != nil {
+		return err
+	}
+	if err := d.ublk.Start(d.engine); err != nil {
+		return err
+	}
+	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
+		Status: func() any { return d.Status() },
+		Stop:   d.requestStop,
+	})
+	return err
+}
+
+func closeAll(sessions []*control.Session) error {
+	var err error
+	for _, s := range sessions {
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}
+	return err
+}
+
+// undo takes back what a failed open has made.
+func (d *Device) undo() error {
+	err := d.close()
+	return errors.Join(err, d.local.discard())
+}
+
+// close takes everything down but the backing file.
+func (d *Device) close() error {
+	var err error
+	if d.server != nil {
+		err = d.server.Close()
+	}
+	if d.ublk != nil {
+		err = errors.Join(err, d.ublk.Delete())
+	}
+	if d.engine != nil {
+		err = errors.Join(err, d.engine.close())
+	}
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Remove())
+	}
+	if d.control != nil {
+		err = errors.Join(err, d.control.Close())
+	}
+	return err
+}
+
+// watch ends the device when its queues have ended: after Stop, or because one
+// failed.
+func (d *Device) watch() {
+	<-d.ublk.Done()
+	d.setState(status.StateStopping)
+	d.err = errors.Join(d.ublk.Err(), d.close(), d.local.close())
+	close(d.done)
+}
+
+// ID is the device's ublk number.
+func (d *Device) ID() int { return d.ublk.ID() }
+
+// Path is the block device.
+func (d *Device) Path() string { return d.ublk.Path() }
+
+// Done is closed when the device is gone.
+func (d *Device) Done() <-chan struct{} { return d.done }
+
+// Err says why the device ended, once Done is closed: nil after Stop.
+func (d *Device) Err() error {
+	select {
+	case <-d.done:
+		return d.err
+	default:
+		return nil
+	}
+}
+
+// Stop takes the device away and waits until it is gone, or ctx ends. It fails
+// with ErrInUse, and changes nothing, while the device is swapped on or
+// mounted.
+func (d *Device) Stop(ctx context.Context) error {
+	if err := d.requestStop(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-d.done:
+		return d.err
+	case <-ctx.Done():
+		return fmt.Errorf("stop %s: %w", d.Path(), ctx.Err())
+	}
+}
+
+// requestStop begins a stop and does not wait for its end.
+func (d *Device) requestStop(context.Context) error {
+	uses, err := inuse.Find(d.Path())
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", d.Path(), err)
+	}
+	if len(uses) > 0 {
+		return fmt.Errorf("stop %s: %w (%w): %s", d.Path(), ErrInUse, status.ErrRefused, uses[0])
+	}
+	d.stop.Do(func() {
+		d.setState(status.StateStopping)
+		go func() {
+			if err := d.ublk.Stop(); err != nil {
+				d.engine.cfg.Log.Error().Err(err).Msg("the device cannot be stopped")
+			}
+		}()
+	})
+	return nil
+}
+
+func (d *Device) setState(s string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state = s
+}

@@ -1,0 +1,182 @@
+package swapdev
+
+import (
+	"testing"
+
+	"farswap/slabmap"
+	"farswap/ublk"
+)
+
+func TestUnmappedSlabsAreServedLocally(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.HotThreshold = 1e9 }})
+	r.read(0, 0, 0, 16) // never written
+	r.write(0, 3, 1, 5)
+	r.read(0, 3, 1, 5)
+	r.write(0, 4, 2, 1)
+	r.read(0, 3, 1, 1)
+	r.read(0, 4, 2, 1)
+	if s := r.engine.report(); s.Pages.Backing != 5 || s.Pages.Remote+s.Pages.Both != 0 || s.IO.RemoteWrites != 0 {
+		t.Errorf("%+v %+v", s.Pages, s.IO)
+	}
+}
+
+func TestHotSlabsAreServedByDonors(t *testing.T) {
+	for _, ack := range []AckPolicy{RemoteFirst, Strict} {
+		t.Run(string(ack), func(t *testing.T) {
+			r := newRig(t, rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Ack = ack }})
+			r.heat(0, 1, 2, 3, 4, 5, 6)
+			for _, h := range r.engine.holds() {
+				if h < 3 {
+					t.Errorf("slabs are spread as %v", r.engine.holds())
+				}
+			}
+			// Requests over the border of two slabs, and to the last, short slab.
+			per := int64(testSlab / testPage)
+			for i, page := range []int64{0, per - 3, 2*per - 15, 6 * per, 6*per - 1} {
+				n := int(min(16, 6*per+5-page))
+				r.write(i, page, uint64(i+2), n)
+				r.read(i+1, page, uint64(i+2), n)
+			}
+			s := r.engine.report()
+			if s.IO.RemoteReads == 0 || s.IO.RemoteWrites == 0 || s.IO.BackingReads != 0 || s.IO.Errors != 0 {
+				t.Errorf("%+v", s.IO)
+			}
+			r.until("backing writes end", func() bool { return r.engine.report().Pages.Remote == 0 })
+			if s := r.engine.report(); s.Pages.Both == 0 || s.Memory.PerPageShare > 0.2 {
+				t.Errorf("%+v %+v", s.Pages, s.Memory)
+			}
+		})
+	}
+}
+
+func TestDiscardForgets(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1})
+	r.heat(0)
+	r.write(0, 10, 1, 8)
+	for op, page := range map[ublk.Op]int64{ublk.OpDiscard: 11, ublk.OpWriteZeroes: 14} {
+		if res := r.queue(0).do(op, page*testPage, nil, 2*testPage); res != 0 {
+			t.Fatalf("%v: %d", op, res)
+		}
+	}
+	for page, version := range map[int64]uint64{10: 1, 11: 0, 12: 0, 13: 1, 14: 0, 15: 0, 16: 1, 17: 1} {
+		r.read(0, page, version, 1)
+	}
+	if res := r.queue(0).do(ublk.OpDiscard, 0, nil, int(r.cfg.Size)); res != 0 {
+		t.Fatalf("discard of the whole device: %d", res)
+	}
+	if n := r.engine.pages.Count().None; n != r.engine.pages.Geometry().Pages() {
+		t.Errorf("%d pages are none", n)
+	}
+}
+
+func TestFlushWaitsForTheBackingFile(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, queues: 2})
+	r.heat(0)
+	for i := range int64(200) {
+		r.write(int(i), i*2, 7, 2)
+	}
+	if res := r.queue(1).do(ublk.OpFlush, 0, nil, 0); res != 0 {
+		t.Fatal(res)
+	}
+	if p := r.engine.pages.Count(); p.Remote != 0 {
+		t.Errorf("after a flush %d pages are at the donor only", p.Remote)
+	}
+}
+
+func TestCorruptCopiesAreReplaced(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.HotThreshold = 1e9 }})
+	r.write(0, 0, 1, 2)
+	r.spoil(1, 1)
+	r.read(0, 0, 1, 1)
+	buf := make([]byte, testPage)
+	if res := r.queue(0).do(ublk.OpRead, testPage, buf, testPage); res != -5 {
+		t.Errorf("a page with no good copy: %d, want -EIO", res)
+	}
+	if s := r.engine.report(); s.IO.Corrupt != 1 || s.IO.Errors != 1 {
+		t.Errorf("%+v", s.IO)
+	}
+}
+
+func TestLossOfADonorFailsOver(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 2, queues: 2})
+	r.heat(0, 1, 2, 3)
+	for page := range int64(4000) {
+		r.write(int(page), page, 3, 1)
+	}
+	r.donors[0].kill()
+	for page := range int64(4000) {
+		r.read(int(page), page, 3, 1)
+	}
+	r.until("the slabs are on the other donor", func() bool {
+		r.heat(0, 1, 2, 3)
+		h := r.engine.holds()
+		return h[0] == 0 && h[1] >= 4
+	})
+	s := r.engine.report()
+	if s.IO.Errors != 0 || s.IO.Failovers == 0 || !s.Degraded || s.Donors[0].State != "down" || s.Donors[0].Error == "" {
+		t.Errorf("%+v %+v", s.IO, s.Donors)
+	}
+	r.donors[0].start()
+	r.until("the donor is used again", func() bool { return r.engine.report().Donors[0].State == "up" })
+	r.read(0, 100, 3, 16)
+}
+
+func TestWithoutBackingFile(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true }})
+	r.write(0, 0, 1, 16) // waits for the slab to be mapped
+	r.read(0, 0, 1, 16)
+	if res := r.queue(0).do(ublk.OpFlush, 0, nil, 0); res != 0 {
+		t.Fatal(res)
+	}
+	if s := r.engine.report(); s.Pages.Remote != 16 || s.IO.BackingWrites != 0 {
+		t.Errorf("%+v %+v", s.Pages, s.IO)
+	}
+	r.donors[0].kill()
+	buf := make([]byte, testPage)
+	if res := r.queue(0).do(ublk.OpRead, 0, buf, testPage); res != -5 {
+		t.Errorf("read of a lost page: %d, want -EIO", res)
+	}
+	r.read(0, 100, 0, 1) // never written: zeros need no donor
+	r.until("the loss shows", func() bool { return r.engine.report().Pages.Lost == 16 })
+}
+
+func TestBackPressureWithoutSpareBuffers(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, spare: 1})
+	r.heat(0)
+	done := make(chan struct{})
+	for w := range 8 {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for i := range int64(50) {
+				page := int64(w)*100 + i
+				if res := r.queue(0).do(ublk.OpWrite, page*testPage, content(page, 9, 1), testPage); res != testPage {
+					t.Errorf("write: %d", res)
+				}
+			}
+		}()
+	}
+	for range 8 {
+		<-done
+	}
+	for w := range int64(8) {
+		r.read(0, w*100, 9, 16)
+	}
+}
+
+func TestDonorWithoutRoom(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, memory: 2 * testSlab})
+	r.until("two slabs are mapped", func() bool {
+		for s := range 4 {
+			first, _ := r.engine.pages.Geometry().PageRange(s)
+			r.write(0, first, 5, 3)
+		}
+		return r.mapped() == 2
+	})
+	for s := range 4 {
+		first, _ := r.engine.pages.Geometry().PageRange(s)
+		r.read(0, first, 5, 3)
+	}
+	if st := r.engine.pages.Slab(5).State; st != slabmap.Unmapped {
+		t.Errorf("slab 5 is %v", st)
+	}
+}

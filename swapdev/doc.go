@@ -1,0 +1,43 @@
+// Package swapdev is the swap device: it joins the ublk driver, the slab map,
+// the connections to donors and the backing file.
+//
+// # Dangers
+//
+//   - The machine may depend on this process for free memory. Once a device is
+//     open, a queue's thread allocates nothing, takes no lock that is held across
+//     I/O, and waits on no other goroutine. What must not hold it up (mapping,
+//     connecting, logging) is done elsewhere and handed over with Loop.Post.
+//   - A page has one writer at a time, over all queues: slabmap.BeginWrite.
+//     Requests that meet a page in use are parked and tried again.
+//   - With the acknowledge policy remote-first, a write is answered when the
+//     donor has it, and its buffer goes on to the backing file. Until that has
+//     ended, the donor's is the only copy beside the buffer.
+//
+// # Threads
+//
+// Each ublk queue has a thread with a loop, and on it a queue of this package:
+// the tables of its requests and of their parts, one link per donor. All of a
+// queue's state belongs to that thread. Shared between queues are the slab map
+// (atomics), the keys of mapped slabs (written before a slab becomes mapped,
+// constant while an operation is counted in), and the progress of acknowledged
+// writes, for flushes.
+//
+// One goroutine per donor keeps its session and connections; one maps hot
+// slabs. They may allocate and wait; every wait has a deadline.
+//
+// # A request
+//
+// A write claims its pages, goes as one part per slab to the slab's donor and
+// as one part to the backing file, and is answered by the acknowledge policy.
+// A read asks the map where each page is and reads runs of pages with one
+// source as one part each; what comes back is checked against the page's
+// checksum, and read from the other copy if it is wrong. A discard forgets
+// pages. A flush waits until the backing file has all that was answered.
+//
+// # When a donor is lost
+//
+// A connection or session that fails takes the donor's slabs with it: their
+// epoch moves, which voids all remote copies at once; reads go to the backing
+// file, and slabs still hot are mapped to another donor. A donor that answers
+// again is used again, with nothing of its old content.
+package swapdev

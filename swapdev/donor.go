@@ -1,0 +1,264 @@
+package swapdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"farswap/control"
+	"farswap/slabmap"
+	"farswap/status"
+	"farswap/verbs"
+)
+
+// Waits for donors.
+const (
+	mapDeadline   = 3 * time.Second
+	retryFirst    = 500 * time.Millisecond // before the first attempt to reach a lost donor
+	retryMost     = 10 * time.Second
+	releasePause  = time.Millisecond
+	releaseReport = 10 * time.Second
+)
+
+// donor is one donor as the device sees it. Its goroutine (run) opens the
+// session and one connection per queue, and takes them down when either fails.
+type donor struct {
+	engine  *engine
+	id      uint16
+	address string
+	lost    chan error // a queue's connection has failed
+
+	mu      sync.Mutex // guards what follows; never held across I/O
+	state   donorState
+	session *control.Session
+	name    string
+	free    int64
+	err     error
+}
+
+type donorState string
+
+const (
+	donorDown       donorState = "down"
+	donorConnecting donorState = "connecting"
+	donorUp         donorState = "up"
+)
+
+// dial opens a session, and learns what the donor has.
+func (d *donor) dial(ctx context.Context) (*control.Session, error) {
+	e := d.engine
+	s, err := control.Dial(ctx, d.address, control.DialConfig{
+		Device: e.uuid, Name: e.name, SlabSize: uint64(e.cfg.SlabSize),
+		Identity: e.cfg.Identity, Insecure: e.cfg.Insecure,
+		Handler: control.HandlerFunc(e.answer),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mem, err := s.QueryMem(ctx)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.name, d.free = s.Welcome().Name, int64(mem.Free)
+	return s, nil
+}
+
+// answer serves a donor's requests: how busy some slabs are.
+func (e *engine) answer(_ context.Context, req control.Message) (control.Message, error) {
+	check, ok := req.(*control.CheckActivity)
+	if !ok {
+		return nil, control.ErrUnsupported
+	}
+	a := &control.Activity{PerSecond: make([]float64, len(check.Slabs))}
+	for i, slab := range check.Slabs {
+		if int(slab) >= e.pages.Geometry().Slabs() {
+			return nil, fmt.Errorf("activity of slab %d: %w", slab, control.ErrUnknownSlab)
+		}
+		a.PerSecond[i] = e.pages.Activity(int(slab))
+	}
+	return a, nil
+}
+
+// run keeps the donor connected until ctx ends. session may be nil.
+func (d *donor) run(ctx context.Context, session *control.Session) {
+	log := d.engine.cfg.Log.With().Str("donor", d.address).Logger()
+	pause := retryFirst
+	for {
+		var err error
+		if session == nil {
+			session, err = d.dial(ctx)
+		}
+		if err == nil {
+			if err = d.connect(ctx, session); err == nil {
+				pause = retryFirst
+				log.Info().Str("name", d.name).Msg("donor is connected")
+				err = d.watch(ctx, session)
+			}
+			slabs := d.disconnect(session, err)
+			if ctx.Err() == nil {
+				log.Warn().Err(err).Int("slabs", slabs).Msg("donor is lost; its slabs are served by the backing file")
+			}
+			session = nil
+		} else {
+			d.set(donorDown, nil, err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, retryMost)
+	}
+}
+
+// connect makes a connection for each queue and gives it to the queue.
+func (d *donor) connect(ctx context.Context, s *control.Session) error {
+	d.set(donorConnecting, s, nil)
+	select {
+	case <-d.lost: // of an earlier connection
+	default:
+	}
+	for _, slab := range s.Welcome().Held {
+		// Whatever an earlier session left there was failed over since.
+		if err := s.Unmap(ctx, slab); err != nil && !errors.Is(err, control.ErrUnknownSlab) {
+			return err
+		}
+	}
+	address := s.DataAddress(d.engine.device.Name())
+	if address == "" {
+		return fmt.Errorf("donor %s offers no data connection over %s: %w", d.address, d.engine.device.Name(), ErrNoDonor)
+	}
+	w := s.Welcome()
+	cred := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
+	cfg := verbs.QPConfig{Depth: d.engine.qpDepth(), Timeout: d.engine.cfg.OpTimeout}
+	for _, q := range d.engine.queues {
+		ctx, cancel := context.WithTimeout(ctx, mapDeadline)
+		conn, err := d.engine.device.Connect(ctx, address, cred, cfg)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("data connection to donor %s: %w", d.address, err)
+		}
+		if err := d.hand(q, conn); err != nil {
+			return errors.Join(fmt.Errorf("data connection to donor %s: %w", d.address, err), conn.Close())
+		}
+	}
+	d.set(donorUp, s, nil)
+	return nil
+}
+
+// hand gives a connection to a queue's thread.
+func (d *donor) hand(q *queue, conn verbs.Conn) error {
+	result := make(chan error, 1)
+	if !q.loop.Post(func() { result <- q.links[d.id].attach(conn, d.lost) }) {
+		return verbs.ErrClosed
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-d.engine.over:
+		return verbs.ErrClosed
+	}
+}
+
+// watch waits for the end of the session or of a connection.
+func (d *donor) watch(ctx context.Context, s *control.Session) error {
+	select {
+	case <-s.Done():
+		return s.Err()
+	case err := <-d.lost:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// disconnect fails the donor's slabs over and takes the connections down. It
+// returns how many slabs the donor held.
+func (d *donor) disconnect(s *control.Session, cause error) int {
+	d.set(donorDown, nil, cause)
+	// From here on no slab is mapped to the donor any more: see mapper.complete.
+	failed := d.failSlabs()
+	for _, q := range d.engine.queues {
+		gone := make(chan struct{})
+		if q.loop.Post(func() { q.links[d.id].drop(gone) }) {
+			d.engine.await(gone)
+		}
+	}
+	d.releaseSlabs(failed)
+	_ = s.Close() // never fails
+	return len(failed)
+}
+
+type failedSlab struct {
+	slab  int
+	epoch uint64
+}
+
+// failSlabs voids every remote copy that the donor has.
+func (d *donor) failSlabs() []failedSlab {
+	var failed []failedSlab
+	pages := d.engine.pages
+	for slab := range pages.Geometry().Slabs() {
+		s := pages.Slab(slab)
+		if s.Donor != d.id || s.State != slabmap.Mapped && s.State != slabmap.Draining {
+			continue
+		}
+		if epoch, err := pages.Fail(slab, s.Epoch); err == nil {
+			failed = append(failed, failedSlab{slab, epoch})
+			d.engine.failovers.Add(1)
+		}
+	}
+	return failed
+}
+
+// releaseSlabs frees the failed slabs for another donor when the last operation
+// on them has ended, which it does: its connection is down.
+func (d *donor) releaseSlabs(failed []failedSlab) {
+	for _, f := range failed {
+		for waited := time.Duration(0); ; waited += releasePause {
+			err := d.engine.pages.Release(f.slab, f.epoch)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, slabmap.ErrBusy) || d.engine.ended() {
+				d.engine.cfg.Log.Error().Err(err).Int("slab", f.slab).Msg("slab cannot be released")
+				break
+			}
+			if waited > 0 && waited%releaseReport == 0 {
+				d.engine.cfg.Log.Warn().Int("slab", f.slab).Stringer("waited", waited).Msg("operations of a lost donor have not ended")
+			}
+			time.Sleep(releasePause)
+		}
+	}
+}
+
+func (d *donor) set(state donorState, s *control.Session, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state, d.session, d.err = state, s, err
+}
+
+// up is the donor's session while it can be asked.
+func (d *donor) up() (*control.Session, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session, d.state == donorUp
+}
+
+// report is the donor for status, but for what the queues know.
+func (d *donor) report() status.Donor {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := status.Donor{Name: d.name, Address: d.address, State: string(d.state), Free: d.free}
+	if r.Name == "" {
+		r.Name = d.address
+	}
+	if d.err != nil {
+		r.Error = d.err.Error()
+	}
+	return r
+}

@@ -1,0 +1,231 @@
+package swapdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"farswap/control"
+	"farswap/internal/offheap"
+	"farswap/slabmap"
+	"farswap/ublk"
+	"farswap/verbs"
+)
+
+// engine is the device without the block driver: the state that all share,
+// the queues, the donors and the mapper.
+type engine struct {
+	shared
+	cfg       Config
+	spec      ublk.Spec
+	uuid      control.UUID
+	name      string
+	device    verbs.Device
+	memory    []byte // of the map
+	donors    []*donor
+	failovers atomic.Uint64
+
+	mu     sync.Mutex // guards queues while they open
+	queues []*queue
+
+	mapping, lending task          // the mapper; the donors
+	over             chan struct{} // closed when the queues have ended
+}
+
+// newEngine takes backing and device over, also when it fails.
+func newEngine(cfg Config, device verbs.Device, local *backing) (*engine, error) {
+	name := cfg.Name
+	if name == "" {
+		name, _ = os.Hostname() // a name for people: empty serves too
+	}
+	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, device: device, over: make(chan struct{})}
+	e.shared = shared{
+		keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
+		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), events: newEvents(),
+	}
+	if e.spec.Queues > maxQueues {
+		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, maxQueues, ErrConfig)
+	}
+	var err error
+	e.memory, err = offheap.Map(slabmap.MemoryNeeded(cfg.geometry()), offheap.Options{Huge: true, Lock: true})
+	if err != nil {
+		return nil, fmt.Errorf("page states: %w", err)
+	}
+	if e.pages, err = slabmap.New(cfg.geometry(), e.memory); err != nil {
+		return nil, errors.Join(err, offheap.Unmap(e.memory))
+	}
+	for i, address := range cfg.Donors {
+		e.donors = append(e.donors, &donor{engine: e, id: uint16(i), address: address, lost: make(chan error, 1), state: donorDown})
+	}
+	return e, nil
+}
+
+// OpenQueue implements ublk.Target.
+func (e *engine) OpenQueue(q *ublk.Queue) (ublk.Server, error) { return e.open(q) }
+
+func (e *engine) open(f front) (ublk.Server, error) {
+	region, err := e.device.Register(f.Arena())
+	if err != nil {
+		return nil, fmt.Errorf("register the buffers of queue %d: %w", f.Index(), err)
+	}
+	q, err := openQueue(&e.shared, f, e.spec.MaxIO, e.spec.Spare, len(e.donors))
+	if err != nil {
+		return nil, errors.Join(err, region.Close())
+	}
+	q.region = region
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.queues = append(e.queues, q)
+	return q, nil
+}
+
+// reach dials every donor once. It fails when none can be used, with the
+// reasons.
+func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
+	sessions, errs := make([]*control.Session, len(e.donors)), make([]error, len(e.donors))
+	var wg sync.WaitGroup
+	for i, d := range e.donors {
+		wg.Go(func() { sessions[i], errs[i] = d.dial(ctx) })
+	}
+	wg.Wait()
+	usable := false
+	for i, d := range e.donors {
+		if errs[i] == nil && d.report().Free < e.cfg.SlabSize {
+			errs[i] = fmt.Errorf("donor %s has %d bytes to lend, a slab takes %d: give it more --memory, or the device a smaller --slab: %w",
+				d.address, d.report().Free, e.cfg.SlabSize, ErrNoDonor)
+		}
+		usable = usable || errs[i] == nil
+		if errs[i] != nil && sessions[i] != nil {
+			_ = sessions[i].Close()
+			sessions[i] = nil
+		}
+	}
+	if usable {
+		for i, err := range errs {
+			if err != nil {
+				e.cfg.Log.Warn().Err(err).Str("donor", e.donors[i].address).Msg("donor cannot be used yet")
+			}
+		}
+		return sessions, nil
+	}
+	return nil, fmt.Errorf("%w: %w", ErrNoDonor, oneLine(errs))
+}
+
+// start begins the control work, once the queues are open.
+func (e *engine) start(sessions []*control.Session) {
+	for i, d := range e.donors {
+		e.lending.start(func(ctx context.Context) { d.run(ctx, sessions[i]) })
+	}
+	e.mapping.start(newMapper(e).run)
+}
+
+// close ends the control work after the queues have ended, gives the donors
+// their memory back, and frees the rest.
+func (e *engine) close() error {
+	close(e.over)
+	e.mapping.end()
+	e.unmapAll()
+	e.lending.end()
+	return errors.Join(e.device.Close(), offheap.Unmap(e.memory))
+}
+
+// task is a group of goroutines that end together.
+type task struct {
+	wg      sync.WaitGroup
+	cancels []context.CancelFunc
+}
+
+func (t *task) start(f func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	t.cancels = append(t.cancels, cancel)
+	t.wg.Go(func() { f(ctx) })
+}
+
+func (t *task) end() {
+	for _, cancel := range t.cancels {
+		cancel()
+	}
+	t.wg.Wait()
+}
+
+// unmapAll tells the donors that the device needs their memory no more, so
+// that they need not wait for their lease to run out.
+func (e *engine) unmapAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), mapDeadline)
+	defer cancel()
+	for slab := range e.pages.Geometry().Slabs() {
+		s := e.pages.Slab(slab)
+		if s.State != slabmap.Mapped {
+			continue
+		}
+		session, ok := e.donors[s.Donor].up()
+		if !ok || e.pages.BeginDrain(slab, s.Epoch) != nil || e.pages.EndDrain(slab, s.Epoch) != nil {
+			continue
+		}
+		if err := session.Unmap(ctx, uint32(slab)); err != nil {
+			e.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("donor keeps a slab until its lease has run out")
+		}
+	}
+}
+
+// holds counts the slabs on each donor.
+func (e *engine) holds() []int {
+	n := make([]int, len(e.donors))
+	for slab := range e.pages.Geometry().Slabs() {
+		if s := e.pages.Slab(slab); s.State == slabmap.Mapped || s.State == slabmap.Draining {
+			n[s.Donor]++
+		}
+	}
+	return n
+}
+
+// qpDepth is the depth of each connection: all requests of a queue at once,
+// reads in several parts included, as far as a connection can.
+func (e *engine) qpDepth() int { return min(verbs.MaxDepth, 4*e.spec.Depth) }
+
+// await waits for a queue's thread, or for its end.
+func (e *engine) await(done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-e.over:
+	}
+}
+
+func (e *engine) ended() bool {
+	select {
+	case <-e.over:
+		return true
+	default:
+		return false
+	}
+}
+
+func (e *engine) logNote(n note) {
+	log := e.cfg.Log.Warn()
+	switch {
+	case n.corrupt:
+		log.Int64("page", n.page).Stringer("copy", n.from).Msg("a page failed its checksum; another copy is used")
+	case n.errno != 0:
+		log.Err(n.errno).Bool("write", n.write).Msg("the backing file failed")
+	default:
+		log.Bool("write", n.write).Msg("the backing file gave a short answer: is its disk full?")
+	}
+}
+
+// oneLine joins errors as one line.
+func oneLine(errs []error) error {
+	var all error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case all == nil:
+			all = err
+		default:
+			all = fmt.Errorf("%w; %w", all, err)
+		}
+	}
+	return all
+}

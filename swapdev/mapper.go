@@ -1,0 +1,191 @@
+package swapdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"farswap/control"
+	"farswap/slabmap"
+	"farswap/verbs"
+)
+
+// tickPeriod is how often activity is measured and hot slabs are mapped.
+const tickPeriod = time.Second
+
+// mapper maps slabs to donors: those that became hot, once a second; without a
+// backing file every unmapped slab that is written, at once. It has a goroutine
+// of its own, which alone calls its methods.
+type mapper struct {
+	engine *engine
+	place  slabmap.Placement
+	rng    *rand.Rand
+	hot    []int
+	warned bool // that no donor has room
+}
+
+func newMapper(e *engine) *mapper {
+	return &mapper{
+		engine: e,
+		place:  slabmap.PowerOfTwo{SlabSize: e.cfg.SlabSize},
+		rng:    rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+	}
+}
+
+func (m *mapper) run(ctx context.Context) {
+	e := m.engine
+	ticker := time.NewTicker(tickPeriod)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		threshold := e.cfg.HotThreshold
+		select {
+		case <-ctx.Done():
+			return
+		case n := <-e.events.notes:
+			e.logNote(n)
+			continue
+		case <-e.events.kick:
+			// A write waits: any slab that was touched since is wanted.
+			e.pages.Tick(max(time.Since(last).Seconds(), 1e-3))
+			last, threshold = time.Now(), 0
+		case now := <-ticker.C:
+			if d := now.Sub(last).Seconds(); d > 0 {
+				e.pages.Tick(d)
+				last = now
+			}
+		}
+		m.mapHot(ctx, threshold)
+	}
+}
+
+// mapHot maps what is hot, hottest first, until no donor takes more.
+func (m *mapper) mapHot(ctx context.Context, threshold float64) {
+	m.hot = m.engine.pages.HotSlabs(threshold, m.hot[:0])
+	for _, slab := range m.hot {
+		err := m.mapSlab(ctx, slab)
+		if err == nil {
+			m.warned = false
+			continue
+		}
+		if ctx.Err() == nil && !m.warned {
+			m.warned = true
+			m.engine.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("a hot slab stays with the backing file")
+		}
+		return
+	}
+}
+
+// mapSlab finds the slab a donor, by the placement policy.
+func (m *mapper) mapSlab(ctx context.Context, slab int) error {
+	e := m.engine
+	epoch, err := e.pages.BeginMap(slab)
+	if err != nil {
+		return err
+	}
+	err = ErrNoDonor
+	cands := m.candidates()
+	for len(cands) > 0 {
+		pair := m.place.Pair(m.rng, cands)
+		var answers []slabmap.Candidate
+		for _, id := range pair {
+			i := indexOf(cands, id)
+			if c, askErr := m.ask(ctx, cands[i]); askErr == nil {
+				answers = append(answers, c)
+			} else {
+				err = askErr
+			}
+			cands = append(cands[:i], cands[i+1:]...)
+		}
+		id, ok := m.place.Best(answers)
+		if !ok {
+			continue
+		}
+		if err = m.mapTo(ctx, slab, epoch, e.donors[id]); err == nil {
+			return nil
+		}
+	}
+	return errors.Join(err, e.pages.AbortMap(slab, epoch))
+}
+
+// candidates are the donors that are up, with the slabs they hold.
+func (m *mapper) candidates() []slabmap.Candidate {
+	e := m.engine
+	holds := e.holds()
+	var cands []slabmap.Candidate
+	for _, d := range e.donors {
+		if _, ok := d.up(); ok {
+			cands = append(cands, slabmap.Candidate{Donor: d.id, Holds: holds[d.id]})
+		}
+	}
+	return cands
+}
+
+func indexOf(cands []slabmap.Candidate, id uint16) int {
+	for i, c := range cands {
+		if c.Donor == id {
+			return i
+		}
+	}
+	panic("swapdev: placement chose a donor that is no candidate")
+}
+
+// ask completes a candidate with the donor's memory.
+func (m *mapper) ask(ctx context.Context, c slabmap.Candidate) (slabmap.Candidate, error) {
+	d := m.engine.donors[c.Donor]
+	s, ok := d.up()
+	if !ok {
+		return c, fmt.Errorf("donor %s: %w", d.address, ErrNoDonor)
+	}
+	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
+	defer cancel()
+	mem, err := s.QueryMem(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.Free, c.Total = int64(mem.Free), int64(mem.Total)
+	d.mu.Lock()
+	d.free = c.Free
+	d.mu.Unlock()
+	if c.Free < m.engine.cfg.SlabSize {
+		return c, fmt.Errorf("donor %s has %d bytes left, a slab takes %d: %w", d.address, c.Free, m.engine.cfg.SlabSize, ErrNoDonor)
+	}
+	return c, nil
+}
+
+// mapTo has the donor lend a slab of memory, and opens it to the queues.
+func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor) error {
+	s, ok := d.up()
+	if !ok {
+		return fmt.Errorf("donor %s: %w", d.address, ErrNoDonor)
+	}
+	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
+	defer cancel()
+	begun := time.Now()
+	info, err := s.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false)
+	if err != nil {
+		if ctx.Err() != nil {
+			s.Abort(err) // it may have been carried out: the session's end undoes it
+		}
+		return err
+	}
+	if err := m.complete(slab, epoch, d, s, verbs.Key(info.Key)); err != nil {
+		return err
+	}
+	m.engine.cfg.Log.Info().Int("slab", slab).Str("donor", d.address).Stringer("took", time.Since(begun).Round(time.Microsecond)).Msg("slab is mapped")
+	return nil
+}
+
+// complete makes the slab mapped, unless the donor was lost meanwhile: both
+// happen under its lock, so that disconnect finds every slab.
+func (m *mapper) complete(slab int, epoch uint64, d *donor, s *control.Session, key verbs.Key) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state != donorUp || d.session != s {
+		return fmt.Errorf("donor %s was lost: %w", d.address, ErrNoDonor)
+	}
+	m.engine.keys.set(slab, key)
+	return m.engine.pages.CompleteMap(slab, epoch, d.id)
+}

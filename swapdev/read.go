@@ -1,0 +1,170 @@
+package swapdev
+
+import (
+	"golang.org/x/sys/unix"
+
+	"farswap/internal/offheap"
+	"farswap/slabmap"
+	"farswap/uring"
+)
+
+// source is where a page's bytes can be had now.
+type source uint8
+
+const (
+	fromNowhere source = iota // never written: zeros
+	fromRemote
+	fromBacking
+	notYet // a write is under way, or its donor is being given up
+	gone   // no good copy is left
+)
+
+// driveRead starts parts for all pages that are neither read nor on their way,
+// and answers when every page is there.
+func (q *queue) driveRead(tag int) {
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	waits := false
+	for i := 0; i < r.pages; {
+		s := &states[i]
+		if s.done || s.inFlight {
+			i++
+			continue
+		}
+		switch src := q.locate(r, states, i); src {
+		case fromNowhere:
+			clear(q.bytes(tag, i, i+1))
+			s.done = true
+			q.counts.ZeroReads++
+			i++
+		case fromRemote, fromBacking:
+			i = q.readRun(tag, i, src, &waits)
+		case notYet:
+			waits = true
+			i++
+		case gone:
+			r.errno = unix.EIO
+			s.done = true
+			i++
+		}
+	}
+	switch {
+	case r.left > 0:
+	case waits && !q.overdue(r):
+		q.park(tag)
+	case waits:
+		q.complete(tag, -int32(unix.EIO))
+	case r.errno != 0:
+		q.complete(tag, -int32(r.errno))
+	default:
+		q.complete(tag, int32(r.pages*slabmap.PageSize))
+	}
+}
+
+// locate looks page i of the request up, and keeps what it saw.
+func (q *queue) locate(r *request, states []pageState, i int) source {
+	s := &states[i]
+	v := q.pages.Look(r.page + int64(i))
+	s.view = v
+	usable := v.Place &^ s.avoid
+	switch {
+	case v.Writing:
+		return notYet
+	case v.Zeros():
+		return fromNowhere
+	case usable&slabmap.Remote != 0 && q.reaches(r.page+int64(i)):
+		return fromRemote
+	case usable&slabmap.Backing != 0:
+		return fromBacking
+	case usable != 0 || v.Pending:
+		return notYet
+	}
+	return gone
+}
+
+// reaches reports whether this queue has a connection to the donor of page.
+func (q *queue) reaches(page int64) bool {
+	s := q.pages.Slab(q.pages.SlabOf(page))
+	return q.links[s.Donor].ready()
+}
+
+// readRun starts one part for the pages from i on that have the same source,
+// and within one slab if that is a donor. It returns the first page after.
+func (q *queue) readRun(tag, i int, src source, waits *bool) int {
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	limit, slab := r.pages, -1
+	var held slabmap.Slab
+	if src == fromRemote {
+		slab = q.pages.SlabOf(r.page + int64(i))
+		limit = q.endOfSlab(r, slab)
+		var ok bool
+		if held, ok = q.pages.AcquireRead(slab); !ok || held.Epoch != states[i].view.Epoch {
+			if ok {
+				q.pages.Done(slab)
+			}
+			*waits = true // it has just left: look again in the next pass
+			return i + 1
+		}
+	}
+	end := i + 1
+	for end < limit && !states[end].done && !states[end].inFlight && q.locate(r, states, end) == src &&
+		(src == fromBacking || states[end].view.Epoch == held.Epoch) {
+		end++
+	}
+	for j := i; j < end; j++ {
+		states[j].inFlight = true
+	}
+	r.left++
+	if src == fromRemote {
+		id, p := q.takePart(readRemote, tag, i, end-i)
+		p.slab, p.donor = int32(slab), held.Donor
+		q.pages.Touch(slab, end-i)
+		q.links[held.Donor].post(id)
+		q.counts.RemoteReads += uint64(end - i)
+		return end
+	}
+	q.readLocal(tag, i, end)
+	return end
+}
+
+func (q *queue) readLocal(tag, i, end int) {
+	r := &q.requests[tag]
+	id, _ := q.takePart(readBacking, tag, i, end-i)
+	buf := q.bytes(tag, i, end)
+	sqe := q.loop.SQE(q.class, uint64(id))
+	sqe.ReadFixed(backingSlot, offheap.Pointer(buf), uint32(len(buf)), uint64((r.page+int64(i))*slabmap.PageSize), 0)
+	sqe.Flags |= uring.FixedFile
+	for j := i; j < end; {
+		slab := q.pages.SlabOf(r.page + int64(j))
+		next := min(end, q.endOfSlab(r, slab))
+		q.pages.Touch(slab, next-j)
+		j = next
+	}
+	q.counts.BackingReads += uint64(end - i)
+}
+
+// readDone takes up what a part has read: every page is checked before the
+// kernel sees it.
+func (q *queue) readDone(p *part, from slabmap.Place, ok bool) {
+	tag := int(p.tag)
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	for i := int(p.first); i < int(p.first+p.pages); i++ {
+		s := &states[i]
+		s.inFlight = false
+		switch {
+		case ok && slabmap.Checksum(q.bytes(tag, i, i+1)) == s.view.CRC:
+			s.done = true
+		case !q.pages.Same(r.page+int64(i), s.view):
+			s.avoid = 0 // it was written meanwhile: look again
+		default:
+			s.avoid |= from
+			if ok {
+				q.counts.Corrupt++
+				q.events.corrupt(r.page+int64(i), from)
+			}
+		}
+	}
+	r.left--
+	if r.left == 0 {
+		q.driveRead(tag)
+	}
+}

@@ -1,0 +1,151 @@
+package swapdev
+
+import (
+	"os"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"farswap/internal/inuse"
+	"farswap/slabmap"
+	"farswap/status"
+)
+
+// snapshotDeadline bounds the wait for the queues' threads, which take part
+// between two passes.
+const snapshotDeadline = time.Second
+
+// Status describes the device now. Counts of a queue that does not answer
+// within a second are missing from it.
+func (d *Device) Status() status.Device {
+	d.mu.Lock()
+	state := d.state
+	d.mu.Unlock()
+	s := d.engine.report()
+	s.ID, s.Path, s.State = d.ID(), d.Path(), state
+	s.PID, s.Started, s.Target = os.Getpid(), d.started, "swap"
+	s.Ublk = d.ublk.Info().Flags.Names()
+	uses, _ := inuse.Find(d.Path()) // unknown counts as unused here; Stop looks again
+	for _, u := range uses {
+		s.Swap = s.Swap || u.Kind == inuse.Swap
+	}
+	return s
+}
+
+// totals are the sums over the queues.
+type totals struct {
+	counts      Counts
+	read, write *hdrhistogram.Histogram
+	donors      []*hdrhistogram.Histogram
+}
+
+// total asks every queue for its figures, one after the other.
+func (e *engine) total() *totals {
+	t := &totals{read: newHistogram(), write: newHistogram()}
+	for range e.donors {
+		t.donors = append(t.donors, newHistogram())
+	}
+	deadline := time.After(snapshotDeadline)
+	for _, q := range e.queues {
+		one := make(chan *totals, 1)
+		if !q.loop.Post(func() { one <- q.figures() }) {
+			continue
+		}
+		select {
+		case got := <-one:
+			t.add(got)
+		case <-deadline:
+			return t
+		case <-e.over:
+			return t
+		}
+	}
+	return t
+}
+
+// figures copies a queue's figures, on its thread.
+func (q *queue) figures() *totals {
+	t := &totals{counts: q.counts, read: copyOf(q.latency.read), write: copyOf(q.latency.write)}
+	for i := range q.links {
+		t.donors = append(t.donors, copyOf(q.links[i].latency))
+	}
+	return t
+}
+
+func copyOf(h *hdrhistogram.Histogram) *hdrhistogram.Histogram {
+	c := newHistogram()
+	c.Merge(h)
+	return c
+}
+
+func (t *totals) add(o *totals) {
+	t.counts.add(&o.counts)
+	t.read.Merge(o.read)
+	t.write.Merge(o.write)
+	for i := range t.donors {
+		t.donors[i].Merge(o.donors[i])
+	}
+}
+
+// report is the device for status, but for what the block device knows.
+func (e *engine) report() status.Device {
+	g, t := e.pages.Geometry(), e.total()
+	s := status.Device{
+		Size: g.Size, SlabSize: g.SlabSize, Ack: string(e.cfg.Ack), Transport: e.device.Name(),
+		IO:      t.counts.IO,
+		Latency: status.Latency{Read: quantiles(t.read), Write: quantiles(t.write)},
+		Backing: e.cfg.Backing, BackingOK: t.counts.BackingErrors == 0,
+		Queues: e.spec.Queues, Depth: e.spec.Depth, MaxIO: e.spec.MaxIO, Insecure: e.cfg.Insecure,
+	}
+	s.IO.Failovers = e.failovers.Load()
+	s.Memory.SetPerPage(int64(slabmap.MemoryNeeded(g)), g.Size, slabmap.PageSize)
+	arena := int64(e.spec.Depth+e.spec.Spare) * int64(e.spec.MaxIO)
+	s.Memory.Locked = int64(len(e.memory)) + int64(e.spec.Queues)*arena
+
+	holds := e.holds()
+	for i, d := range e.donors {
+		r := d.report()
+		r.Slabs, r.Latency = holds[i], quantiles(t.donors[i])
+		s.Donors = append(s.Donors, r)
+	}
+	e.reportSlabs(&s)
+	e.reportHealth(&s)
+	return s
+}
+
+func (e *engine) reportSlabs(s *status.Device) {
+	for i := range e.pages.Geometry().Slabs() {
+		slab, places := e.pages.Slab(i), e.pages.CountSlab(i)
+		r := status.Slab{Index: i, State: slab.State.String(), Activity: e.pages.Activity(i), RemotePages: places.Remote + places.Both}
+		if slab.State == slabmap.Mapped || slab.State == slabmap.Draining {
+			r.Donor = s.Donors[slab.Donor].Name
+		}
+		s.Slabs = append(s.Slabs, r)
+		s.Pages.Remote += places.Remote
+		s.Pages.Backing += places.Backing
+		s.Pages.Both += places.Both
+		s.Pages.None += places.None
+		s.Pages.Lost += places.Lost
+	}
+}
+
+// reportHealth says whether the device serves with less safety than was asked
+// for.
+func (e *engine) reportHealth(s *status.Device) {
+	up := 0
+	for _, d := range s.Donors {
+		if d.State == string(donorUp) {
+			up++
+		}
+	}
+	switch {
+	case s.Pages.Lost > 0:
+		s.Degraded, s.Reason = true, "pages are lost: no copy of them is left"
+	case !s.BackingOK:
+		s.Degraded, s.Reason = true, "the backing file failed: pages may be at a donor only"
+	case up == 0:
+		s.Degraded, s.Reason = true, "no donor is connected: the backing file serves all"
+	case up < len(s.Donors):
+		s.Degraded, s.Reason = true, "a donor is not connected"
+	}
+}
