@@ -44,7 +44,7 @@ func version(v byte) []byte {
 func TestHostileDevice(t *testing.T) {
 	checkFDs(t)
 	slow := quick
-	slow.Handshake = 200 * time.Millisecond
+	slow.Handshake = 600 * time.Millisecond
 	donor := &donorStub{handler: HandlerFunc(lender)}
 	st := serveOn(t, donor, ListenConfig{Insecure: true, Timing: slow})
 	good := mustDial(t, st.addr, dialConfig())
@@ -213,7 +213,7 @@ func TestHostileDonor(t *testing.T) {
 			_, _ = io.Copy(io.Discard, conn) // until the device gives up
 		}()
 		cfg := dialConfig()
-		cfg.Timing.Handshake = 300 * time.Millisecond
+		cfg.Timing.Handshake = 600 * time.Millisecond
 		_, err = Dial(t.Context(), l.Addr().String(), cfg)
 		if !errors.Is(err, c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)

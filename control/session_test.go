@@ -11,7 +11,7 @@ import (
 )
 
 // quick makes a lost peer show within a test's patience.
-var quick = Timing{Handshake: 2 * time.Second, Ping: 20 * time.Millisecond, Missed: 10, Call: 2 * time.Second}
+var quick = Timing{Handshake: 2 * time.Second, Ping: 40 * time.Millisecond, Missed: 15, Call: 2 * time.Second}
 
 // donorStub is a Service that lends nothing, and remembers.
 type donorStub struct {

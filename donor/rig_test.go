@@ -2,6 +2,7 @@ package donor
 
 import (
 	"context"
+	"net"
 	"os"
 	"runtime"
 	"sync"
@@ -18,12 +19,19 @@ import (
 	"farswap/verbs/tcp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// The first use of the network opens the runtime's own descriptors, which
+	// checkFDs must not count.
+	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		_ = l.Close()
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const slabSize = control.MinSlab
 
 // quick makes lost peers show within a test's patience.
-var quick = control.Timing{Ping: 20 * time.Millisecond, Missed: 25}
+var quick = control.Timing{Ping: 20 * time.Millisecond, Missed: 50}
 
 func testConfig() Config {
 	return Config{
