@@ -23,7 +23,7 @@ func (s *Session) answer(req incoming) []byte {
 		if b, err = appendFrame(nil, req.id, true, resp); err == nil {
 			return b
 		}
-		err = fmt.Errorf("%w: %v", ErrInternal, err) //nolint:errorlint // the caller's request was not invalid
+		err = fmt.Errorf("%w: %v", ErrInternal, err) // %v: the caller's request was not the invalid one
 	}
 	b, err := appendFrame(nil, req.id, true, failureOf(err))
 	if err != nil {
