@@ -94,6 +94,8 @@ func (c Config) Validate() error {
 		return refuse("hot threshold %g: want 0 or more page I/Os per second", c.HotThreshold)
 	case c.OpTimeout < time.Millisecond || c.Patience < c.OpTimeout:
 		return refuse("timeouts %v and %v: want an operation's of at least 1ms, and a request's that is not shorter", c.OpTimeout, c.Patience)
+	case c.Name != "" && !control.ValidName(c.Name):
+		return refuse("name %q: want 1 to 64 letters, digits, dots, dashes or underscores", c.Name)
 	case c.Identity == nil && !c.Insecure:
 		return refuse("no identity: give --cert DIR (see `farswap cert issue`), or --insecure for loopback addresses")
 	}

@@ -35,11 +35,17 @@ type engine struct {
 	over             chan struct{} // closed when the queues have ended
 }
 
+// fallbackName is shown by donors where neither user nor machine has a name.
+const fallbackName = "device"
+
 // newEngine takes backing and device over, also when it fails.
 func newEngine(cfg Config, device verbs.Device, local *backing) (*engine, error) {
 	name := cfg.Name
 	if name == "" {
-		name, _ = os.Hostname() // a name for people: empty serves too
+		name, _ = os.Hostname()
+		if !control.ValidName(name) { // "(none)" on a machine that was given no name
+			name = fallbackName
+		}
 	}
 	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, device: device, over: make(chan struct{})}
 	e.shared = shared{
