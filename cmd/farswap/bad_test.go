@@ -1,0 +1,191 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"farswap/control"
+)
+
+// noConfig keeps a file in /etc out of the tests.
+const (
+	noConfig = " --config /dev/null --state-root state"
+	addSwap  = "ublk add" + noConfig + " --size 64M --insecure --donor 127.0.0.1:1 --backing back"
+	addNull  = "ublk add" + noConfig + " --target null --size 64M"
+	runDonor = "donor" + noConfig + " --memory 8M --insecure --listen 127.0.0.1:0"
+)
+
+var badInputs = []badCase{
+	bad("no command", 2, "", "a command is missing|see `farswap --help`"),
+	bad("unknown command", 2, "swap", `unknown command "swap"`),
+	bad("unknown option", 2, "--fast", "unknown flag: --fast"),
+	bad("no subcommand", 2, "ublk", "want one of add, del, list, status, stop"),
+	bad("unknown subcommand", 2, "ublk start", `unknown command "start"|farswap ublk --help`),
+	bad("log level", 2, "--log-level loud version", `--log-level "loud"`),
+	bad("argument", 2, "version 1", `unexpected argument "1"`),
+	bad("argument of add", 2, addNull+" mem1:9400", `unexpected argument "mem1:9400"`),
+
+	bad("size missing", 2, "ublk add"+noConfig, "--size is missing"),
+	bad("size decimal", 2, addSwap+" --size 1GB", `unknown unit "GB"`),
+	bad("size no number", 2, addSwap+" --size big", `"big" is not a size`),
+	bad("size negative", 2, addSwap+" --size=-1G", "is not a size"),
+	bad("size too large", 2, addSwap+" --size 9000P", "too large"),
+	bad("size no pages", 2, addSwap+" --size 5000", "5000"),
+	bad("size of null", 2, addNull+" --size 5000", "5000"),
+	bad("slab odd", 2, addSwap+" --slab 5M", "slab"),
+	bad("slab small", 2, addSwap+" --slab 2M", "slab"),
+	bad("slab large", 2, addSwap+" --slab 2G", "slab"),
+	bad("depth negative", 2, addSwap+" --depth=-1", "depth -1|1 to 4096"),
+	bad("depth large", 2, addSwap+" --depth 4097", "depth 4097|1 to 4096"),
+	bad("depth no number", 2, addSwap+" --depth deep", "--depth"),
+	bad("queues negative", 2, addSwap+" --queues=-1", "-1 queues"),
+	bad("queues above CPUs", 2, addSwap+" --queues 4096", "4096 queues|one per CPU"),
+	bad("request odd", 2, addSwap+" --max-io 12K", "power of two"),
+	bad("request large", 2, addSwap+" --max-io 64M", "power of two"),
+	bad("id", 2, addSwap+" --id=-2", "device id -2"),
+	bad("donor missing", 2, "ublk add"+noConfig+" --size 64M --insecure --backing back", "--donor HOST:PORT"),
+	bad("donor without port", 2, addSwap+" --donor localhost", `"localhost"|HOST:PORT`),
+	bad("donor without host", 2, addSwap+" --donor :9400", `:9400`),
+	bad("donor port", 2, addSwap+" --donor localhost:99999", "99999"),
+	bad("donor twice", 2, addSwap+" --donor 127.0.0.1:1", "twice"),
+	bad("backing missing", 2, "ublk add"+noConfig+" --size 64M --insecure --donor localhost:1", "--backing PATH"),
+	bad("no backing", 2, addSwap+" --backing none", "--accept-loss"),
+	bad("no backing, strict", 2, addSwap+" --backing none --accept-loss --ack strict", "strict"),
+	bad("acknowledge policy", 2, addSwap+" --ack never", `"never"|remote-first|strict`),
+	bad("transport", 2, addSwap+" --transport pigeon", `"pigeon"|auto or tcp`),
+	bad("hot", 2, addSwap+" --hot=-1", "hot"),
+	bad("operation timeout", 2, addSwap+" --op-timeout=-1s", "-1s"),
+	bad("patience", 2, addSwap+" --patience 1ms", "1ms"),
+	bad("duration", 2, addSwap+" --patience soon", "--patience"),
+	bad("target", 2, addSwap+" --target floppy", `"floppy"|swap, null or loop`),
+	bad("donor of null", 2, addNull+" --donor localhost:1", "--donor means nothing with --target null"),
+	bad("backing of null", 2, addNull+" --backing back", "--backing means nothing"),
+	bad("loop without file", 2, addNull+" --target loop", "--target loop needs --backing PATH"),
+	bad("priority", 2, addNull+" --swapon --priority 32768", "0 to 32767"),
+	bad("priority alone", 2, addNull+" --priority 1", "without --swapon"),
+
+	bad("no identity", 2, "ublk add"+noConfig+" --size 64M --donor localhost:1 --backing back", "--cert FOLDER|--insecure"),
+	bad("insecure elsewhere", 2, addSwap+" --donor 10.0.0.1:9400", "10.0.0.1:9400|loopback addresses only"),
+	bad("insecure by name", 2, addSwap+" --donor mem1:9400", "mem1:9400|loopback addresses only"),
+	bad("insecure with identity", 2, addSwap+" --cert id", "exclude each other"),
+	bad("identity missing", 1, "ublk add"+noConfig+" --size 64M --donor localhost:1 --backing back --cert nowhere", "nowhere|farswap cert issue"),
+	bad("identity open to all", 1, "ublk add"+noConfig+" --size 64M --donor localhost:1 --backing back --cert open", "chmod 600"),
+	bad("identity mixed", 1, "ublk add"+noConfig+" --size 64M --donor localhost:1 --backing back --cert mixed", "mixed"),
+	bad("identity of a donor", 1, "donor"+noConfig+" --memory 8M --cert nowhere", "nowhere|farswap cert issue"),
+
+	bad("config missing", 2, "ublk add --config nothing.toml", "nothing.toml"),
+	bad("config key", 2, "ublk add --config key.toml", `key.toml|unknown key "sise"`),
+	bad("config section", 2, "ublk add --config section.toml", `unknown key "device"`),
+	bad("config value", 2, "ublk add --config value.toml", `key "size"|"64MB"`),
+	bad("config syntax", 2, "ublk add --config syntax.toml", "syntax.toml|line 2"),
+	bad("config key of another command", 2, "donor --config add.toml", `unknown key "backing"`),
+	bad("config, then checked", 2, "ublk add --config add.toml --depth 5000", "depth 5000"),
+
+	bad("stop nothing", 2, "ublk stop", "DEVICE"),
+	bad("stop two", 2, "ublk stop 1 2", `unexpected argument "2"`),
+	bad("stop a word", 2, "ublk stop all", `"all" is not a device`),
+	bad("stop another path", 2, "ublk stop /dev/sda1", `"/dev/sda1" is not a device`),
+	bad("stop a negative", 2, "ublk stop -- -1", `"-1" is not a device`),
+	bad("stop none", 1, "ublk stop 7 --state-root state", "/dev/ublkb7 is not a farswap device|farswap ublk list"),
+	bad("del nothing", 2, "ublk del", "DEVICE"),
+	bad("del a word", 2, "ublk del all", `"all" is not a device`),
+	bad("status of none", 1, "ublk status --state-root state", "no farswap device here"),
+	bad("status of one that is not", 1, "ublk status 7 --state-root state", "/dev/ublkb7|no server answers"),
+	bad("status of two", 2, "ublk status 1 2", `unexpected argument "2"`),
+	bad("status of a donor that is not", 1, "donor status d --state-root state", "donor d|no server answers"),
+	bad("status of no donor", 1, "donor status --state-root state", "no donor runs here"),
+
+	bad("donor memory missing", 2, "donor"+noConfig, "--memory is missing"),
+	bad("donor memory small", 2, runDonor+" --memory 1M", "at least one slab"),
+	bad("donor memory large", 2, runDonor+" --memory 4P", "this machine has"),
+	bad("donor address", 2, runDonor+" --listen 9400", `"9400"`),
+	bad("donor port", 2, runDonor+" --listen 127.0.0.1:99999", "99999"),
+	bad("donor data address", 2, runDonor+" --data-listen here", `"here"`),
+	bad("donor name", 2, runDonor+" --name a/b", `"a/b"`),
+	bad("donor lease", 2, runDonor+" --lease=-1s", "-1s"),
+	bad("donor transport", 2, runDonor+" --transport pigeon", `"pigeon"`),
+	bad("donor insecure elsewhere", 2, runDonor+" --listen :9400", "loopback addresses only"),
+	bad("donor data insecure elsewhere", 2, runDonor+" --data-listen 0.0.0.0:9401", "loopback addresses only"),
+	bad("donor argument", 2, runDonor+" more", `unexpected argument "more"`),
+
+	bad("authority nowhere", 2, "cert init", "FOLDER"),
+	bad("authority name", 2, "cert init new --name a/b", `"a/b"`),
+	bad("authority exists", 1, "cert init ca", "exists|remove it, or choose another folder"),
+	bad("issue without authority", 2, "cert issue new", "--ca FOLDER and --name NAME"),
+	bad("issue from nothing", 1, "cert issue --ca nowhere --name a new", "nowhere|farswap cert init"),
+	bad("issue a bad name", 2, "cert issue --ca ca --name a/b new", `"a/b"`),
+	bad("issue for a bad host", 2, "cert issue --ca ca --name a --host h:1 new", `"h:1"`),
+
+	bad("bench size", 2, "bench paging --size 5000", "5000"),
+	bad("bench size missing", 2, "bench paging", "memory"),
+	bad("bench pattern", 2, "bench paging --size 1M --pattern spiral", `"spiral"`),
+	bad("bench share", 2, "bench paging --size 1M --write-share 2", "share"),
+	bad("compare nothing", 2, "bench compare", "FILE"),
+	bad("compare no file", 1, "bench compare nothing.json", "nothing.json"),
+	bad("compare no result", 1, "bench compare key.toml", "key.toml is not a result"),
+}
+
+func TestBadInput(t *testing.T) {
+	dir := t.TempDir()
+	prepareBadInput(t, dir)
+	for _, c := range badInputs {
+		t.Run(c.name, func(t *testing.T) { c.run(t, dir) })
+	}
+}
+
+// prepareBadInput makes the files that the cases name.
+func prepareBadInput(t *testing.T, dir string) {
+	t.Helper()
+	path := func(names ...string) string { return filepath.Join(append([]string{dir}, names...)...) }
+	write(t, path("key.toml"), "sise = '64M'\n", 0o600)
+	write(t, path("section.toml"), "[device]\nsize = '64M'\n", 0o600)
+	write(t, path("value.toml"), "size = '64MB'\n", 0o600)
+	write(t, path("syntax.toml"), "size = '64M'\ndepth = \n", 0o600)
+	write(t, path("add.toml"), "size = '64M'\ninsecure = true\ndonor = ['127.0.0.1:1']\nbacking = 'back'\n", 0o600)
+	for _, err := range []error{
+		control.InitCA(path("ca"), "ca"),
+		control.Issue(path("ca"), path("open"), "open", nil),
+		control.Issue(path("ca"), path("mixed"), "mixed", nil),
+		os.Mkdir(path("new"), 0o700),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := os.ReadFile(path("open", "identity.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path("open", "identity.key"), string(key), 0o644)
+	write(t, path("mixed", "identity.key"), string(key), 0o600)
+}
+
+// TestNoDriver is about kernels without ublk. Where there is one, what these
+// commands do is for the suite on a real kernel.
+func TestNoDriver(t *testing.T) {
+	var cases []badCase
+	if _, err := os.Stat("/dev/ublk-control"); err != nil {
+		const advice = "the kernel has no ublk|modprobe ublk_drv"
+		cases = []badCase{
+			bad("swap", 1, addSwap, advice),
+			bad("null", 1, addNull, advice),
+			bad("del", 1, "ublk del 7 --state-root state", advice),
+		}
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) { c.run(t, t.TempDir()) })
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	args := strings.Replace(runDonor, "127.0.0.1:0", l.Addr().String(), 1)
+	bad("port taken", 1, args, l.Addr().String()+"|another donor may run here").run(t, t.TempDir())
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"farswap/benchmarks"
+)
+
+func (a *app) bench() *cobra.Command {
+	cmd := &cobra.Command{Use: "bench", Short: "Measure swap with workloads that check every byte"}
+	cmd.AddCommand(a.benchPaging(), a.benchCompare())
+	group(cmd)
+	return cmd
+}
+
+func (a *app) benchPaging() *cobra.Command {
+	var size byteSize
+	var patterns []string
+	var asJSON bool
+	config := benchmarks.PagingConfig{}
+	cmd := &cobra.Command{
+		Use:   "paging --size SIZE",
+		Short: "Fill memory, read and write its pages at random, and check each one",
+		Long: `paging fills memory of the given size, then reads and writes its pages at random
+and checks the content of each. It swaps when its memory is limited, which is the
+caller's to do: without a limit below --size it measures RAM.
+
+  systemd-run --scope -p MemoryMax=512M farswap bench paging --size 1G`,
+		Args: a.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config.Size = int64(size)
+			for _, p := range patterns {
+				config.Patterns = append(config.Patterns, benchmarks.Pattern(p))
+			}
+			ctx, cancel := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
+			defer cancel()
+			result, err := benchmarks.RunPaging(ctx, config, cmd.ErrOrStderr())
+			if errors.Is(err, benchmarks.ErrConfig) {
+				return err
+			}
+			if asJSON {
+				return errors.Join(err, printJSON(cmd.OutOrStdout(), result))
+			}
+			return errors.Join(err, writeComparison(cmd.OutOrStdout(), []benchmarks.PagingResult{result}, false))
+		},
+	}
+	f := cmd.Flags()
+	f.Var(&size, "size", "memory to use")
+	f.StringVar(&config.Name, "name", "swap", "name of the result, for bench compare")
+	f.IntVar(&config.Threads, "threads", runtime.NumCPU(), "threads that access pages, 1 to 1024")
+	f.StringSliceVar(&patterns, "pattern", []string{string(benchmarks.Uniform), string(benchmarks.Zipf)}, "order of access, one phase each: uniform, zipf")
+	f.DurationVar(&config.Duration, "duration", 10*time.Second, "length of a phase; 0 for no limit")
+	f.Int64Var(&config.Ops, "ops", 0, "accesses of a phase; 0 for no limit")
+	f.Float64Var(&config.WriteShare, "write-share", 0.3, "part of the accesses that write, 0 to 1")
+	f.Uint64Var(&config.Seed, "seed", 1, "what contents and order follow from")
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+// writeComparison writes results side by side, as a table or as JSON.
+func writeComparison(w io.Writer, results []benchmarks.PagingResult, asJSON bool) error {
+	c, err := benchmarks.Compare(results)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(w, c)
+	}
+	return c.WriteTable(w)
+}
+
+func (a *app) benchCompare() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "compare FILE…",
+		Short: "Set results of bench paging --json side by side",
+		Long: `compare sets results of the same workload side by side, the first one as the
+baseline. Of several results with one name it takes the medians.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			a.path = cmd.CommandPath()
+			if len(args) == 0 {
+				return usage("FILE, a result of `farswap bench paging --json`, is missing")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var results []benchmarks.PagingResult
+			for _, path := range args {
+				result, err := readResult(path)
+				if err != nil {
+					return err
+				}
+				results = append(results, result)
+			}
+			return writeComparison(cmd.OutOrStdout(), results, asJSON)
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func readResult(path string) (benchmarks.PagingResult, error) {
+	var result benchmarks.PagingResult
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return result, err
+	}
+	if err := json.Unmarshal(data, &result); err != nil {
+		return result, fmt.Errorf("%s is not a result of `farswap bench paging --json`: %w", path, err)
+	}
+	return result, nil
+}

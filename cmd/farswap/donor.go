@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"farswap/donor"
+	"farswap/status"
+)
+
+const defaultDonorConfig = "/etc/farswap/donor.toml"
+
+// donorOptions are the flags of `donor`.
+type donorOptions struct {
+	listen, dataListen string
+	memory             byteSize
+	ahead              int
+	lease              time.Duration
+	name               string
+	transport          string
+	cert               string
+	insecure           bool
+	root               string
+}
+
+func (a *app) donor() *cobra.Command {
+	o := &donorOptions{}
+	cmd := &cobra.Command{
+		Use:   "donor --memory SIZE",
+		Short: "Lend memory to devices of other machines, until stopped",
+		Long: `donor lends up to --memory of this machine to devices of other machines, and
+serves in the foreground until SIGTERM or SIGINT. Devices then go on with their
+local copies. For systemd it is Type=notify.`,
+		Example: "  farswap donor --listen :9400 --memory 8G --cert /etc/farswap/cert",
+		Args:    a.noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := o.config(a.log)
+			if err != nil {
+				return err
+			}
+			return serveDonor(config, o.root, a.log)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", ":9400", "HOST:PORT of the control port")
+	f.StringVar(&o.dataListen, "data-listen", "", "HOST:PORT where pages are served; the port after --listen's if not given")
+	f.Var(&o.memory, "memory", "most memory that is lent, locked in RAM")
+	f.IntVar(&o.ahead, "ahead", donor.DefaultAhead, "slabs prepared ahead of need; negative for none")
+	f.DurationVar(&o.lease, "lease", donor.DefaultLease, "how long the slabs of a lost device are kept")
+	f.StringVar(&o.name, "name", "", "what devices know this donor by; the identity's or the host's name if not given")
+	f.StringVar(&o.transport, "transport", "auto", "how pages travel: auto or tcp")
+	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
+	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for loopback addresses only")
+	rootFlag(cmd, &o.root)
+	withConfig(cmd, defaultDonorConfig)
+	cmd.AddCommand(a.donorStatus())
+	return cmd
+}
+
+func (o *donorOptions) config(log zerolog.Logger) (donor.Config, error) {
+	switch {
+	case o.memory == 0:
+		return donor.Config{}, usage("--memory is missing: say how much to lend, such as --memory 8G")
+	case o.transport != "auto" && o.transport != "tcp":
+		return donor.Config{}, usage("--transport %q: want auto or tcp", o.transport)
+	}
+	addresses := []string{o.listen}
+	if o.dataListen != "" {
+		addresses = append(addresses, o.dataListen)
+	}
+	id, err := identity(o.cert, o.insecure, addresses)
+	if err != nil {
+		return donor.Config{}, err
+	}
+	config := donor.Config{
+		Name: o.name, Listen: o.listen, DataListen: o.dataListen, Memory: int64(o.memory), Ahead: o.ahead, Lease: o.lease,
+		Identity: id, Insecure: o.insecure, Log: log,
+	}
+	return config, config.Validate()
+}
+
+// serveDonor lends until a signal or a stop through the socket.
+func serveDonor(config donor.Config, root string, log zerolog.Logger) (err error) {
+	end := watchSignals()
+	defer end.close()
+	d, err := donor.Open(config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+
+	dir := status.DonorDir(root, d.Status().Name)
+	lock, err := status.Acquire(dir)
+	if errors.Is(err, status.ErrStateInUse) {
+		return fmt.Errorf("a donor of this name runs here, choose another --name: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Remove()) }()
+	socket, err := status.Serve(status.Socket(dir), status.Source{
+		Status: func() any { return d.Status() },
+		Stop:   func(context.Context) error { end.cancel(); return nil },
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, socket.Close()) }()
+
+	notify(log, daemon.SdNotifyReady+"\nSTATUS=serving "+d.Addr())
+	err = d.Serve(end.early)
+	notify(log, daemon.SdNotifyStopping)
+	return err
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"farswap/status"
+	"farswap/swapdev"
+	"farswap/ublk"
+)
+
+// errNoDevice means that no device of this machine is farswap's.
+var errNoDevice = errors.New("no farswap device here: make one with `farswap ublk add`")
+
+func (a *app) ublkStatus() *cobra.Command {
+	var root string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status [DEVICE]",
+		Short: "Show a device: its donors, slabs, pages, I/O and latencies",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return a.oneArg("DEVICE")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := chosenDevice(args, root)
+			if err != nil {
+				return err
+			}
+			d, err := status.Fetch(cmd.Context(), status.Socket(status.StateDir(root, id)))
+			if errors.Is(err, status.ErrNoServer) {
+				return fmt.Errorf("%s: %w: see `farswap ublk list`", ublk.BlockPath(id), err)
+			}
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), d)
+			}
+			return writeStatus(cmd.OutOrStdout(), d, time.Now())
+		},
+	}
+	rootFlag(cmd, &root)
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func chosenDevice(args []string, root string) (int, error) {
+	if len(args) == 0 {
+		return onlyDevice(root)
+	}
+	return parseDevice(args[0])
+}
+
+// writeStatus shows a device at a glance: one line for each subject, then its
+// donors, then its slabs, neighbours alike on one line.
+func writeStatus(w io.Writer, d status.Device, now time.Time) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "%s\t%s\n", d.Path, strings.Join(headline(d, now), ", "))
+	if d.Degraded {
+		fmt.Fprintf(t, "degraded\t%s\n", d.Reason)
+	}
+	fmt.Fprintf(t, "shape\t%s in slabs of %s, %d queues × %d requests of up to %s, ublk %s\n", humanBytes(d.Size),
+		humanBytes(d.SlabSize), d.Queues, d.Depth, humanBytes(int64(d.MaxIO)), orDash(strings.Join(d.Ublk, " ")))
+	fmt.Fprintf(t, "copies\t%s over %s, backing %s\n", orDash(d.Ack), orDash(d.Transport), backing(d))
+	p := d.Pages
+	fmt.Fprintf(t, "pages\tremote %d, backing %d, both %d, none %d", p.Remote, p.Backing, p.Both, p.None)
+	if p.Lost > 0 {
+		fmt.Fprintf(t, ", lost %d", p.Lost)
+	}
+	fmt.Fprintln(t)
+	io := d.IO
+	fmt.Fprintf(t, "requests\treads %d (%s), writes %d (%s), discards %d, flushes %d\n", io.Reads, humanBytes(int64(io.BytesRead)),
+		io.Writes, humanBytes(int64(io.BytesWritten)), io.Discards, io.Flushes)
+	fmt.Fprintf(t, "page I/O\tremote %d in %d out, backing %d in %d out, zeros %d\n", io.RemoteReads, io.RemoteWrites,
+		io.BackingReads, io.BackingWrites, io.ZeroReads)
+	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d\n", io.Errors, io.Corrupt, io.Failovers)
+	fmt.Fprintf(t, "latency\tread %s\n\twrite %s\n", quantiles(d.Latency.Read), quantiles(d.Latency.Write))
+	fmt.Fprintf(t, "memory\t%.2f bytes per page (%.3f%% of the device), %s locked\n", d.Memory.PerPage, d.Memory.PerPageShare,
+		humanBytes(d.Memory.Locked))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if err := writeDonors(w, d.Donors); err != nil {
+		return err
+	}
+	return writeSlabs(w, d.Slabs)
+}
+
+// headline is what a device is and does, in a few words.
+func headline(d status.Device, now time.Time) []string {
+	words := []string{d.State, "target " + orDash(d.Target)}
+	if d.Swap {
+		words = append(words, "swap")
+	}
+	if d.Insecure {
+		words = append(words, "INSECURE")
+	}
+	words = append(words, fmt.Sprintf("served by process %d", d.PID))
+	if !d.Started.IsZero() {
+		words = append(words, "up "+humanAge(now.Sub(d.Started)))
+	}
+	return words
+}
+
+func backing(d status.Device) string {
+	if d.Backing != "" && d.Backing != swapdev.NoBacking && !d.BackingOK {
+		return d.Backing + " (FAILED)"
+	}
+	return orDash(d.Backing)
+}
+
+func quantiles(q status.Quantiles) string {
+	return fmt.Sprintf("p50 %s, p99 %s, p999 %s", humanNanos(q.P50), humanNanos(q.P99), humanNanos(q.P999))
+}
+
+func writeDonors(w io.Writer, donors []status.Donor) error {
+	if len(donors) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nDONOR\tADDRESS\tSTATE\tSLABS\tFREE\tP50\tP99\tNOTE")
+	for _, d := range donors {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", orDash(d.Name), d.Address, d.State, d.Slabs, humanBytes(d.Free),
+			humanNanos(d.Latency.P50), humanNanos(d.Latency.P99), d.Error)
+	}
+	return t.Flush()
+}
+
+// slabRun is a run of neighbouring slabs in one state on one donor.
+type slabRun struct {
+	first, last int
+	state       string
+	donor       string
+	activity    float64
+	remotePages int64
+}
+
+func slabRuns(slabs []status.Slab) []slabRun {
+	slabs = slices.SortedFunc(slices.Values(slabs), func(a, b status.Slab) int { return cmp.Compare(a.Index, b.Index) })
+	var runs []slabRun
+	for _, s := range slabs {
+		if n := len(runs) - 1; n >= 0 && runs[n].last+1 == s.Index && runs[n].state == s.State && runs[n].donor == s.Donor {
+			runs[n].last = s.Index
+			runs[n].activity += s.Activity
+			runs[n].remotePages += s.RemotePages
+			continue
+		}
+		runs = append(runs, slabRun{s.Index, s.Index, s.State, s.Donor, s.Activity, s.RemotePages})
+	}
+	return runs
+}
+
+func writeSlabs(w io.Writer, slabs []status.Slab) error {
+	if len(slabs) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "\nSLABS\tSTATE\tDONOR\tPAGES/S\tREMOTE PAGES")
+	for _, r := range slabRuns(slabs) {
+		which := fmt.Sprint(r.first)
+		if r.last > r.first {
+			which = fmt.Sprintf("%d-%d", r.first, r.last)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.1f\t%d\n", which, r.state, orDash(r.donor), r.activity, r.remotePages)
+	}
+	return t.Flush()
+}
