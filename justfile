@@ -1,0 +1,58 @@
+# Recipes of ./do. `./do test` is everything that CI runs, `./do demo` the main job.
+set positional-arguments
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
+
+scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/vm/*"
+
+# The recipes and what they do
+list:
+    @just --list --unsorted
+
+# Swap to two donors' memory against swap to disk: --host runs on this machine, --keep leaves it up
+demo *ARGS: build
+    @vmtest/demo "$@"
+
+# Everything: lint, unit tests with the race detector, the suite on both kernels
+test:
+    @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3"
+
+# Boot a virtual machine and run a script in it, or a shell; see vmtest/vm/vm
+[no-cd]
+vm *ARGS: build
+    @"{{ justfile_directory() }}/vmtest/vm/vm" "$@"
+
+# A shell in the virtual machine
+shell *ARGS: (vm ARGS)
+
+# The binaries, into .cache/bin
+build:
+    @mkdir -p .cache/bin
+    @CGO_ENABLED=0 go build -o .cache/bin/ ./cmd/...
+
+# gofumpt, vet, staticcheck, shellcheck
+lint:
+    @test -z "$(go tool gofumpt -l . | tee /dev/stderr)"
+    go vet ./...
+    go vet -tags vm ./vmtest
+    go tool staticcheck ./...
+    go tool staticcheck -tags vm ./vmtest
+    shellcheck {{ scripts }}
+
+# Unit tests with the race detector
+unit *ARGS:
+    go test -race -v ./... "$@"
+
+# The real-kernel suite on one kernel; ARGS go to the test binary: ./do vmsuite 7.3 -test.run Swap
+vmsuite KERNEL *ARGS: build
+    @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
+    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 900 vmtest.test -test.v -test.timeout 850s "$@"
+
+# Every fuzz target for TIME each
+fuzz TIME="10s":
+    @vmtest/fuzz {{ TIME }}
+
+# Remove what was built; kernels and tools stay in .cache
+clean:
+    rm -rf out .cache/bin .cache/run .cache/tally
