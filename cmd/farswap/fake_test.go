@@ -95,7 +95,7 @@ func TestStatusText(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 	want := []string{
-		"/dev/ublkb7001 live, target swap, swap, served by process 42, up 1h30m",
+		"/dev/ublkb7001 live, target swap, swapped on, served by process 42, up 1h30m",
 		"shape 1G in slabs of 64M, 2 queues × 64 requests of up to 128K, ublk user-recovery reissue",
 		"copies remote-first over tcp, backing /var/lib/farswap/0",
 		"pages remote 10, backing 20, both 30, none 262084",

@@ -101,7 +101,7 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 func headline(d status.Device, now time.Time) []string {
 	words := []string{d.State, "target " + orDash(d.Target)}
 	if d.Swap {
-		words = append(words, "swap")
+		words = append(words, "swapped on")
 	}
 	if d.Insecure {
 		words = append(words, "INSECURE")

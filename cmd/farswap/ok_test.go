@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestVersion(t *testing.T) {
+	dir := t.TempDir()
+	got := execute(t, dir, "version")
+	if got.code != 0 || !strings.HasPrefix(got.stdout, "farswap ") || got.stderr != "" {
+		t.Errorf("got %+v", got)
+	}
+	var v versions
+	got = execute(t, dir, "version", "--json")
+	if err := json.Unmarshal([]byte(got.stdout), &v); err != nil || v.Version == "" || v.Kernel == "" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+}
+
+func TestHelpAndCompletion(t *testing.T) {
+	dir := t.TempDir()
+	for args, part := range map[string]string{
+		"--help":            "as swap",
+		"ublk add --help":   "--backing",
+		"donor --help":      "--memory",
+		"completion bash":   "farswap",
+		"completion zsh":    "#compdef farswap",
+		"completion fish":   "farswap",
+		"__complete ublk":   "ublk",
+		"__complete ublk s": "stop",
+	} {
+		got := execute(t, dir, strings.Fields(args)...)
+		if got.code != 0 || !strings.Contains(got.stdout, part) {
+			t.Errorf("%s: got code %d, %q lacks %q", args, got.code, got.stdout, part)
+		}
+	}
+}
+
+// TestConfigFile: the file's options count, those of the command line win.
+func TestConfigFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/donor.toml", "memory = '1M'\ninsecure = true\nlisten = '127.0.0.1:0'\n", 0o600)
+	bad("from the file", 2, "donor --config donor.toml", "memory of 1048576 bytes").run(t, dir)
+	bad("the flag wins", 2, "donor --config donor.toml --memory 2M", "memory of 2097152 bytes").run(t, dir)
+}
+
+func TestBenchPaging(t *testing.T) {
+	dir := t.TempDir()
+	args := strings.Fields("bench paging --size 1M --ops 1000 --duration 0 --threads 2 --json --name")
+	for _, name := range []string{"a", "b"} {
+		got := execute(t, dir, append(args, name)...)
+		if got.code != 0 || !strings.Contains(got.stdout, `"mismatches": 0`) {
+			t.Fatalf("got %+v", got)
+		}
+		write(t, dir+"/"+name, got.stdout, 0o600)
+	}
+	got := execute(t, dir, "bench", "compare", "a", "b")
+	if got.code != 0 || !strings.Contains(got.stdout, "a is 1×") {
+		t.Errorf("got %+v", got)
+	}
+	write(t, dir+"/c", strings.Replace(got.stdout, "a", "b", 1), 0o600)
+	bad("not a result", 1, "bench compare a c", "c is not a result").run(t, dir)
+}
