@@ -34,7 +34,7 @@ func (l *link) ready() bool { return l.up && l.qp.State() == verbs.StateReady }
 
 // attach takes a connection over. lost gets the reason when it fails.
 func (l *link) attach(conn verbs.Conn, lost chan<- error) error {
-	qp, err := conn.Attach(l.q.loop, func() {})
+	qp, err := conn.Attach(l.q.loop, l.poll)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,187 @@
+package swapdev
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"farswap/ublk"
+)
+
+// history does random requests from several workers and holds every answer
+// against a model. Workers lock the pages that they touch, through any queue:
+// what one has been answered, the next one must see.
+type history struct {
+	*rig
+	mu       []sync.Mutex // by page, taken in ascending order
+	versions []uint64     // by page; 0: zeros
+	mayFail  bool         // a request may be answered with -EIO; then its pages are unknown
+	unknown  []bool
+}
+
+func newHistory(r *rig) *history {
+	n := r.cfg.Size / testPage
+	return &history{rig: r, mu: make([]sync.Mutex, n), versions: make([]uint64, n), unknown: make([]bool, n)}
+}
+
+// run has workers do requests until stop is closed, and returns how many.
+func (h *history) run(workers int, seed uint64, stop <-chan struct{}) int {
+	total := make([]int, workers)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, uint64(w)))
+			for !h.t.Failed() {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				h.step(rng)
+				total[w]++
+			}
+		})
+	}
+	wg.Wait()
+	sum := 0
+	for _, n := range total {
+		sum += n
+	}
+	return sum
+}
+
+func (h *history) step(rng *rand.Rand) {
+	n := int64(1 + rng.IntN(16))
+	// A hot part and the whole: pages are written again soon, and slabs mapped.
+	span := int64(len(h.versions)) - n + 1
+	if rng.IntN(2) == 0 {
+		span = min(span, 300)
+	}
+	page := rng.Int64N(span)
+	for i := page; i < page+n; i++ {
+		h.mu[i].Lock()
+		defer h.mu[i].Unlock()
+	}
+	q := h.queue(rng.IntN(len(h.queues)))
+	switch rng.IntN(10) {
+	case 0:
+		if h.accept(q.do(ublk.OpDiscard, page*testPage, nil, int(n)*testPage), 0, page, n) {
+			h.set(page, n, 0)
+		}
+	case 1, 2, 3, 4:
+		version := rng.Uint64() | 1
+		if h.accept(q.do(ublk.OpWrite, page*testPage, content(page, version, int(n)), int(n)*testPage), int(n)*testPage, page, n) {
+			h.set(page, n, version)
+		}
+	default:
+		h.check(q, page, n)
+	}
+}
+
+func (h *history) set(page, n int64, version uint64) {
+	for i := page; i < page+n; i++ {
+		h.versions[i], h.unknown[i] = version, false
+	}
+}
+
+// accept reports whether a request succeeded; a failure must be allowed.
+func (h *history) accept(res int32, want int, page, n int64) bool {
+	if int(res) == want {
+		return true
+	}
+	if !h.mayFail {
+		h.t.Errorf("request on page %d: %d, want %d; %s", page, res, want, h.describe())
+	}
+	for i := page; i < page+n; i++ {
+		h.unknown[i] = true
+	}
+	return false
+}
+
+func (h *history) check(q *fakeQueue, page, n int64) {
+	got := make([]byte, n*testPage)
+	res := q.do(ublk.OpRead, page*testPage, got, len(got))
+	if int(res) != len(got) {
+		if !h.mayFail {
+			h.t.Errorf("read of page %d: %d; %s", page, res, h.describe())
+		}
+		return
+	}
+	for i := range n {
+		p := page + i
+		if !h.unknown[p] && !bytes.Equal(got[i*testPage:(i+1)*testPage], content(p, h.versions[p], 1)) {
+			h.t.Errorf("page %d is not version %d; %s", p, h.versions[p], h.describe())
+			return
+		}
+	}
+}
+
+// sweep reads every page.
+func (h *history) sweep() {
+	for page := int64(0); page < int64(len(h.versions)); page += 16 {
+		n := min(16, int64(len(h.versions))-page)
+		h.check(h.queue(int(page/16)), page, n)
+	}
+}
+
+// for runs the history for a while, beside what f does.
+func (h *history) during(d time.Duration, f func()) int {
+	stop := make(chan struct{})
+	go func() {
+		end := time.After(d)
+		f()
+		<-end
+		close(stop)
+	}()
+	n := h.run(6, rand.Uint64(), stop)
+	h.sweep()
+	return n
+}
+
+func TestHistory(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		o    rigOptions
+	}{
+		{"remote-first", rigOptions{donors: 3, queues: 3}},
+		{"few buffers", rigOptions{donors: 2, queues: 2, spare: 1}},
+		{"strict", rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Ack = Strict }}},
+		{"little room", rigOptions{donors: 2, queues: 2, memory: 2 * testSlab}},
+		{"no backing", rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true }}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHistory(newRig(t, tt.o))
+			n := h.during(3*time.Second, func() {})
+			s := h.engine.report()
+			t.Logf("%d requests: %+v %+v", n, s.Pages, s.IO)
+			if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.IO.RemoteReads == 0 {
+				t.Errorf("%+v", s.IO)
+			}
+		})
+	}
+}
+
+// TestHistoryWithDyingDonors kills donors and starts them again while requests
+// go on: nobody may see an error or a wrong page.
+func TestHistoryWithDyingDonors(t *testing.T) {
+	for _, ack := range []AckPolicy{RemoteFirst, Strict} {
+		t.Run(string(ack), func(t *testing.T) {
+			h := newHistory(newRig(t, rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Ack = ack }}))
+			n := h.during(8*time.Second, func() {
+				for i := range 3 {
+					time.Sleep(1500 * time.Millisecond)
+					h.donors[i%2].kill()
+					time.Sleep(700 * time.Millisecond)
+					h.donors[i%2].start()
+				}
+			})
+			s := h.engine.report()
+			t.Logf("%d requests: %+v %+v", n, s.Pages, s.IO)
+			if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.IO.Failovers == 0 {
+				t.Errorf("%+v", s.IO)
+			}
+		})
+	}
+}
