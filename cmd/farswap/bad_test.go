@@ -15,7 +15,7 @@ const (
 	noConfig = " --config /dev/null --state-root state"
 	addSwap  = "ublk add" + noConfig + " --size 64M --insecure --donor 127.0.0.1:1 --backing back"
 	addNull  = "ublk add" + noConfig + " --target null --size 64M"
-	runDonor = "donor" + noConfig + " --memory 8M --insecure --listen 127.0.0.1:0"
+	runDonor = "donor" + noConfig + " --memory 8M --insecure --listen 127.0.0.1:0 --name d"
 )
 
 var badInputs = []badCase{

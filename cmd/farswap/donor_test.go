@@ -68,7 +68,7 @@ func TestDonor(t *testing.T) {
 		}
 	}
 	// A second donor of the same name must leave the first one's folder alone.
-	second := execute(t, dir, strings.Fields(runDonor+" --name d")...)
+	second := execute(t, dir, strings.Fields(runDonor)...)
 	if second.code != 1 || !strings.Contains(second.stderr, "choose another --name") {
 		t.Errorf("second donor: got %+v", second)
 	}

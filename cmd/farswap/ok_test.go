@@ -41,7 +41,7 @@ func TestHelpAndCompletion(t *testing.T) {
 // TestConfigFile: the file's options count, those of the command line win.
 func TestConfigFile(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir+"/donor.toml", "memory = '1M'\ninsecure = true\nlisten = '127.0.0.1:0'\n", 0o600)
+	write(t, dir+"/donor.toml", "memory = '1M'\ninsecure = true\nlisten = '127.0.0.1:0'\nname = 'd'\n", 0o600)
 	bad("from the file", 2, "donor --config donor.toml", "memory of 1048576 bytes").run(t, dir)
 	bad("the flag wins", 2, "donor --config donor.toml --memory 2M", "memory of 2097152 bytes").run(t, dir)
 }
