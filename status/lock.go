@@ -35,7 +35,7 @@ func Acquire(dir string) (*Lock, error) {
 	// takes the file that has the name.
 	for {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-			return nil, fmt.Errorf("make root of state folders: %w", err)
+			return nil, fmt.Errorf("make root of state folders (--state-root): %w", err)
 		}
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 			return nil, fmt.Errorf("make state folder: %w", err)
@@ -130,6 +130,9 @@ func Holder(dir string) (pid int, alive bool, err error) {
 	file, err := os.Open(filepath.Join(dir, lockName))
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, false, nil
+	}
+	if errors.Is(err, os.ErrPermission) {
+		return 0, false, fmt.Errorf("look at lock of state folder: %w: run as the server's user, usually root", err)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("look at lock of state folder: %w", err)
