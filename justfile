@@ -4,15 +4,16 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
 
-scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/vm/*"
+scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/vm/* benchmarks/demo/*"
 
 # The recipes and what they do
 list:
     @just --list --unsorted
 
 # Swap to two donors' memory against swap to disk: --host runs on this machine, --keep leaves it up
+[no-cd]
 demo *ARGS: build
-    @vmtest/demo "$@"
+    @"{{ justfile_directory() }}/benchmarks/demo/demo" "$@"
 
 # Everything: lint, unit tests with the race detector, the suite on both kernels
 test:
