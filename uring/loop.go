@@ -53,7 +53,8 @@ type Loop struct {
 }
 
 // NewLoop makes a loop for the calling OS thread, to which the goroutine must
-// be locked (runtime.LockOSThread).
+// be locked (runtime.LockOSThread). Each open loop raises GOMAXPROCS by one:
+// see addProcs.
 func NewLoop(cfg Config) (*Loop, error) {
 	ring, err := New(cfg)
 	if err != nil {
@@ -70,6 +71,7 @@ func NewLoop(cfg Config) (*Loop, error) {
 	l := &Loop{ring: ring, eventFD: fd, event: event}
 	l.handlers[classLoop] = HandlerFunc(l.woken)
 	l.now = monotonic()
+	addProcs(1)
 	return l, nil
 }
 
@@ -220,6 +222,7 @@ func (l *Loop) Close() error {
 	}
 	l.closed = true
 	l.posted = nil
+	addProcs(-1)
 	err := l.drainWake()
 	return errors.Join(err, l.ring.Close(), unix.Close(l.eventFD), offheap.Unmap(l.event))
 }
