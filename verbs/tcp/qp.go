@@ -14,8 +14,7 @@ import (
 const (
 	idSend = iota
 	idReceive
-	idCancelSend
-	idCancel // of a receive, or the nop that ends a failed QP
+	idCancel // of a send or receive, or the nop that ends a failed QP
 )
 
 // request is one operation of a queue pair.

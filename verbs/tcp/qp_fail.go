@@ -49,7 +49,7 @@ func (q *queuePair) fail(status verbs.Status, err error) {
 	_ = unix.Shutdown(int(q.fd), unix.SHUT_RDWR)
 	if q.sending {
 		q.inFlight++
-		q.loop.SQE(q.class, idCancelSend).Cancel(q.class.Data(idSend), 0)
+		q.loop.SQE(q.class, idCancel).Cancel(q.class.Data(idSend), 0)
 	}
 	if q.receiving {
 		q.inFlight++

@@ -35,30 +35,25 @@ func (q *queuePair) startSend() {
 	}
 	putBatch(q.mem.headers[:], n, payload)
 	// With nothing under way the receive can wait for the send in the kernel: the
-	// pair costs one system call and one completion instead of two.
+	// pair costs one system call instead of two, and completes once.
 	q.linked = q.received == q.rung && q.loop.Reserve(2)
 	q.rung = q.belled
 	q.submitSend()
 	q.startReceive(uring.PollFirst)
 }
 
-// submitSend sends what the vector holds. A linked send completes without a
-// CQE: the receive behind it does not begin before it is done.
+// submitSend sends what the vector holds. A linked send that succeeds has no
+// completion: the receive behind it does not begin before it is done. If it
+// fails or is short it has one, and the receive has none.
 func (q *queuePair) submitSend() {
 	q.sending = true
-	q.inFlight++
 	sqe := q.loop.SQE(q.class, idSend)
 	sqe.SendMsg(q.fd, q.send.header(), unix.MSG_NOSIGNAL|unix.MSG_WAITALL)
 	if q.linked {
 		sqe.Flags = uring.Link | uring.SkipCQEOnSuccess
+	} else {
+		q.inFlight++
 	}
-}
-
-// sendOver notes that the kernel is through with the send in flight.
-func (q *queuePair) sendOver() {
-	q.sending = false
-	q.linked = false
-	q.inFlight--
 }
 
 // startReceive scatters the replies that are due over their headers' slots and
@@ -86,22 +81,22 @@ func (q *queuePair) startReceive(prio uint16) {
 
 // Handle is the loop's call for each completion.
 func (q *queuePair) Handle(id uint64, res int32, _ uint32) {
+	q.inFlight--
 	before := q.done
 	switch id {
 	case idSend:
-		q.sendOver()
+		q.sending = false
+		if q.linked {
+			q.linked, q.receiving = false, false
+		}
 		q.handleSend(res)
 	case idReceive:
 		q.receiving = false
-		q.inFlight--
-		q.handleReceive(res)
-	case idCancelSend:
-		q.inFlight--
-		if q.linked && unix.Errno(-res) == unix.ENOENT {
-			q.sendOver() // it had succeeded, silently
+		if q.linked {
+			q.linked, q.sending = false, false
+			q.sent = q.rung
 		}
-	case idCancel:
-		q.inFlight--
+		q.handleReceive(res)
 	}
 	switch q.state {
 	case verbs.StateReady:
@@ -119,17 +114,14 @@ func (q *queuePair) handleSend(res int32) {
 	if q.state != verbs.StateReady {
 		return
 	}
-	if res < 0 {
-		if again(res) {
-			q.submitSend()
-			return
-		}
+	if res < 0 && !again(res) {
 		q.fail(verbs.StatusTransport, fmt.Errorf("send to %s: %w: %w", q.peer, unix.Errno(-res), verbs.ErrTransport))
 		return
 	}
-	if int(res) < q.send.len {
-		q.send.drop(int(res))
+	if n := max(int(res), 0); n < q.send.len {
+		q.send.drop(n)
 		q.submitSend()
+		q.startReceive(0)
 		return
 	}
 	q.sent = q.rung
@@ -137,10 +129,6 @@ func (q *queuePair) handleSend(res int32) {
 }
 
 func (q *queuePair) handleReceive(res int32) {
-	if q.linked && !canceled(res) {
-		q.sendOver() // or the receive would not have begun
-		q.sent = q.rung
-	}
 	if q.state != verbs.StateReady {
 		return
 	}
@@ -148,9 +136,6 @@ func (q *queuePair) handleReceive(res int32) {
 	case res == 0:
 		q.fail(verbs.StatusTransport, fmt.Errorf("receive from %s: the server closed the connection: %w: %w", q.peer, io.EOF, verbs.ErrTransport))
 		return
-	case canceled(res):
-		// The linked send has failed or was short; its own completion tells.
-		q.linked = false
 	case res < 0 && !again(res):
 		q.fail(verbs.StatusTransport, fmt.Errorf("receive from %s: %w: %w", q.peer, unix.Errno(-res), verbs.ErrTransport))
 		return
@@ -194,8 +179,6 @@ func (q *queuePair) advance(n int) (verbs.Status, error) {
 	}
 	return verbs.StatusOK, nil
 }
-
-func canceled(res int32) bool { return unix.Errno(-res) == unix.ECANCELED }
 
 // again says whether a negative result only asks to try once more.
 func again(res int32) bool {

@@ -247,7 +247,7 @@ func TestConnLife(t *testing.T) {
 	if _, err := conn.Attach(r.loop, nil); !errors.Is(err, verbs.ErrNotReady) {
 		t.Errorf("attach after close: %v", err)
 	}
-	eventually(t, "descriptors are closed", func() bool { return fds(t) == before })
+	eventually(t, "descriptors are closed", func() bool { return fds(t) <= before })
 }
 
 func TestConnectRefuses(t *testing.T) {
@@ -286,7 +286,7 @@ func TestConnectRefuses(t *testing.T) {
 	if _, err := r.dev.Connect(canceled, r.server.Address(), r.cred, verbs.QPConfig{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
-	eventually(t, "descriptors are closed", func() bool { return fds(t) == before })
+	eventually(t, "descriptors are closed", func() bool { return fds(t) <= before })
 }
 
 func TestBadConfig(t *testing.T) {
