@@ -16,14 +16,12 @@ const page = 4096
 
 // keepBusy does n operations of one page with depth of them under way.
 func keepBusy(tb testing.TB, r *rig, op verbs.Opcode, depth, n int) {
-	var done [verbs.MaxDepth]verbs.Completion
-	var wr verbs.WR
 	posted, completed := 0, 0
 	for completed < n {
 		for posted < n && r.qp.Outstanding() < depth {
 			slot := uint64(posted%depth) * page
-			wr = verbs.WR{ID: slot, Op: op, Local: r.local[slot : slot+page : slot+page], Remote: slot, Key: r.grant.Key}
-			if err := r.qp.Post(&wr); err != nil {
+			r.wr = verbs.WR{ID: slot, Op: op, Local: r.local[slot : slot+page : slot+page], Remote: slot, Key: r.grant.Key}
+			if err := r.qp.Post(&r.wr); err != nil {
 				tb.Fatal(err)
 			}
 			posted++
@@ -32,8 +30,9 @@ func keepBusy(tb testing.TB, r *rig, op verbs.Opcode, depth, n int) {
 		if err := r.loop.Pass(time.Second); err != nil {
 			tb.Fatal(err)
 		}
-		k := r.qp.Poll(done[:])
-		for _, c := range done[:k] {
+		r.qp.Tick(r.loop.Now())
+		k := r.qp.Poll(r.done[:])
+		for _, c := range r.done[:k] {
 			if c.Status != verbs.StatusOK {
 				tb.Fatalf("%+v: %v", c, r.qp.Err())
 			}

@@ -1,0 +1,309 @@
+package tcp
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"farswap/verbs"
+)
+
+// dialRaw is a connection to the rig's server; closed when the test ends.
+func (r *rig) dialRaw(t *testing.T) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", r.server.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// works checks that the server serves.
+func (r *rig) works(t *testing.T, when string) {
+	t.Helper()
+	qp := r.connect(t, verbs.QPConfig{}, nil)
+	if got := r.do(t, qp, r.read(r.local[:8], 0)); got[0] != verbs.StatusOK {
+		t.Fatalf("%s: %v: %v", when, got, qp.Err())
+	}
+	r.end(t, qp)
+}
+
+// ends checks that the server ends the connection, and returns what it sent
+// before.
+func ends(t *testing.T, c net.Conn) []byte {
+	t.Helper()
+	b, err := io.ReadAll(c)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the server keeps the connection")
+	}
+	return b
+}
+
+func TestSessions(t *testing.T) {
+	r := newRig(t, Config{Threads: 3}, verbs.QPConfig{})
+	s := r.server
+	if _, err := s.Admit(testSession); !errors.Is(err, verbs.ErrSessionExists) {
+		t.Errorf("admit twice: %v", err)
+	}
+	if _, err := s.Register(99, r.remote); !errors.Is(err, verbs.ErrNoSession) {
+		t.Errorf("register for nobody: %v", err)
+	}
+	if _, err := s.Register(testSession, nil); !errors.Is(err, verbs.ErrBounds) {
+		t.Errorf("register nothing: %v", err)
+	}
+	if err := s.Deregister(99, r.grant.Key); !errors.Is(err, verbs.ErrNoSession) {
+		t.Errorf("deregister of nobody: %v", err)
+	}
+	if err := s.Deregister(testSession, r.grant.Key+1); !errors.Is(err, verbs.ErrNoKey) {
+		t.Errorf("deregister another key: %v", err)
+	}
+	s.Revoke(99)
+	seen := map[verbs.Key]bool{r.grant.Key: true}
+	for range 100 {
+		g, err := s.Register(testSession, r.remote[:4096])
+		if err != nil || g.Length != 4096 || g.Key == 0 || seen[g.Key] {
+			t.Fatalf("%+v, %v", g, err)
+		}
+		seen[g.Key] = true
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	var ended atomic.Int32
+	r := newRig(t, Config{Threads: 2, Events: Events{Ended: func(string, verbs.SessionID, error) { ended.Add(1) }}}, verbs.QPConfig{})
+	second := r.connect(t, verbs.QPConfig{}, nil) // on the other thread
+	r.server.Revoke(testSession)
+	if n := r.server.Stats(); n.Connections != 0 || n.Regions != 0 || ended.Load() != 2 {
+		t.Errorf("%+v, %d ended", n, ended.Load())
+	}
+	for _, qp := range []verbs.QP{r.qp, second} {
+		if got := r.do(t, qp, r.read(r.local[:8], 0)); got[0] != verbs.StatusTransport {
+			t.Errorf("after revocation: %v", got)
+		}
+	}
+	if _, err := r.dev.Connect(context.Background(), r.server.Address(), r.cred, verbs.QPConfig{}); !errors.Is(err, verbs.ErrRefused) {
+		t.Errorf("connect after revocation: %v", err)
+	}
+	// The same number again is another session, with another secret and no keys.
+	old := r.cred
+	var err error
+	if r.cred, err = r.server.Admit(testSession); err != nil {
+		t.Fatal(err)
+	}
+	if old.Secret == r.cred.Secret {
+		t.Error("same secret again")
+	}
+	qp := r.connect(t, verbs.QPConfig{}, nil)
+	if got := r.do(t, qp, r.read(r.local[:8], 0)); got[0] != verbs.StatusRemoteAccess {
+		t.Errorf("old key in the new session: %v", got)
+	}
+}
+
+func TestSilentConnectionsHoldUpNobody(t *testing.T) {
+	r := newRig(t, Config{Threads: 1, HandshakeTimeout: 200 * time.Millisecond}, verbs.QPConfig{})
+	before := fds(t)
+	var silent []net.Conn
+	for i := range 30 {
+		c := r.dialRaw(t)
+		if i%2 == 0 { // half of a claim
+			if _, err := c.Write(make([]byte, claimSize/2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		silent = append(silent, c)
+	}
+	r.works(t, "beside silent connections")
+	for _, c := range silent {
+		if got := ends(t, c); len(got) > helloSize {
+			t.Errorf("%d bytes for a silent peer", len(got))
+		}
+		_ = c.Close()
+	}
+	eventually(t, "all are rejected", func() bool { return r.server.Stats().Rejected == 30 })
+	eventually(t, "descriptors are closed", func() bool { return fds(t) <= before })
+}
+
+func TestGarbageInTheHandshake(t *testing.T) {
+	var mu sync.Mutex
+	var last error
+	r := newRig(t, Config{Threads: 1, Events: Events{Rejected: func(_ string, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		last = err
+	}}}, verbs.QPConfig{})
+	secret := &r.cred.Secret
+	damaged := func(at int) func(nonce) []byte {
+		return func(n nonce) []byte {
+			b := marshalClaim(claim{session: testSession, depth: 4}, n, secret)
+			b[at] ^= 0x40
+			return b
+		}
+	}
+	for i, c := range []struct {
+		name   string
+		claim  func(nonce) []byte
+		status uint16
+		want   error
+	}{
+		{"noise", func(nonce) []byte { b := make([]byte, claimSize); _, _ = rand.Read(b); return b }, verdictRefused, verbs.ErrProtocol},
+		{"magic", damaged(0), verdictRefused, verbs.ErrProtocol},
+		{"version", damaged(4), verdictVersion, verbs.ErrVersion},
+		{"depth within range", damaged(6), verdictRefused, verbs.ErrRefused},
+		{"depth out of range", damaged(7), verdictRefused, verbs.ErrProtocol},
+		{"session", damaged(8), verdictRefused, verbs.ErrNoSession},
+		{"nonce", damaged(20), verdictRefused, verbs.ErrRefused},
+		{"mac", damaged(claimSize - 1), verdictRefused, verbs.ErrRefused},
+		{"replay", func(nonce) []byte { return marshalClaim(claim{session: testSession, depth: 4}, nonce{}, secret) }, verdictRefused, verbs.ErrRefused},
+	} {
+		conn := r.dialRaw(t)
+		buf := make([]byte, helloSize)
+		if _, err := io.ReadFull(conn, buf); err != nil {
+			t.Fatal(err)
+		}
+		server, err := parseHello(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write(c.claim(server)); err != nil {
+			t.Fatal(err)
+		}
+		got := ends(t, conn)
+		if len(got) != verdictSize || le.Uint16(got[6:]) != c.status {
+			t.Errorf("%s: verdict % x", c.name, got)
+			continue
+		}
+		for _, b := range got[8:] {
+			if b != 0 {
+				t.Errorf("%s: a refusal carries a mac", c.name)
+				break
+			}
+		}
+		eventually(t, "rejection", func() bool { return r.server.Stats().Rejected == uint64(i+1) })
+		mu.Lock()
+		if !errors.Is(last, c.want) {
+			t.Errorf("%s: rejected for %v, want %v", c.name, last, c.want)
+		}
+		mu.Unlock()
+	}
+	r.works(t, "after garbage")
+}
+
+// A server that only relays nonces, without the secret, is found out.
+func TestDeviceRefusesAFalseServer(t *testing.T) {
+	cred := verbs.Credential{Session: 1, Secret: [32]byte{1}}
+	for _, c := range []struct {
+		name    string
+		hello   []byte
+		verdict []byte
+		want    error
+	}{
+		{"not farswap", []byte("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")[:helloSize], nil, verbs.ErrProtocol},
+		{"other version", func() []byte { b := marshalHello(nonce{}); b[4] = 9; return b }(), nil, verbs.ErrVersion},
+		{"no mac", marshalHello(nonce{}), func() []byte { b := make([]byte, verdictSize); putPrefix(b, verdictOK); return b }(), verbs.ErrRefused},
+		{"other secret", marshalHello(nonce{}), marshalVerdict(verdictOK, nonce{}, nonce{}, &[32]byte{2}), verbs.ErrRefused},
+		{"full", marshalHello(nonce{}), marshalVerdict(verdictFull, nonce{}, nonce{}, &[32]byte{}), verbs.ErrBusy},
+		{"version refused", marshalHello(nonce{}), marshalVerdict(verdictVersion, nonce{}, nonce{}, &[32]byte{}), verbs.ErrVersion},
+		{"unknown verdict", marshalHello(nonce{}), marshalVerdict(77, nonce{}, nonce{}, &[32]byte{}), verbs.ErrProtocol},
+		{"says no more", marshalHello(nonce{}), nil, io.EOF},
+	} {
+		device, server := net.Pipe()
+		var running sync.WaitGroup
+		running.Go(func() {
+			defer server.Close()
+			_, _ = server.Write(c.hello)
+			if _, err := io.ReadFull(server, make([]byte, claimSize)); err == nil {
+				_, _ = server.Write(c.verdict)
+			}
+		})
+		if err := introduce(device, cred, 4); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+		_ = device.Close()
+		running.Wait()
+	}
+}
+
+func TestGarbageAfterTheHandshake(t *testing.T) {
+	r := newRig(t, Config{Threads: 1}, verbs.QPConfig{})
+	read := opHeader{op: verbs.OpRead, key: r.grant.Key, length: 8}
+	noise := make([]byte, 100_000)
+	_, _ = rand.Read(noise)
+	tooMany := make([]byte, batchSize)
+	putBatch(tooMany, maxBatchOps+1, 0)
+	tooMuch := marshalBatch(0, read)
+	putBatch(tooMuch, 1, 1<<20)
+	late := read
+	late.seq = 1
+	long := read
+	long.length = verbs.MaxLength + 1
+	cases := map[string][]byte{
+		"noise": noise, "too many operations": tooMany, "too much payload": tooMuch,
+		"sequence": marshalBatch(0, late), "length": marshalBatch(0, long),
+	}
+	for name, b := range cases {
+		c := r.dialRaw(t)
+		if err := introduce(c, r.cred, 4); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Write(b) // may fail, when the server has seen enough
+		if got := ends(t, c); len(got) > 0 {
+			t.Errorf("%s: answered with %d bytes", name, len(got))
+		}
+	}
+	eventually(t, "protocol errors are counted", func() bool { return r.server.Stats().Protocol == uint64(len(cases)) })
+	r.works(t, "after garbage")
+}
+
+func TestServerCloseUnderLoad(t *testing.T) {
+	r := newRig(t, Config{Threads: 2}, verbs.QPConfig{})
+	other := r.connect(t, verbs.QPConfig{}, nil)
+	silent := r.dialRaw(t)
+	wr := r.write(r.local[:verbs.MaxLength], 0)
+	for _, qp := range []verbs.QP{r.qp, other} {
+		for range 20 {
+			if err := qp.Post(&wr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		qp.Doorbell()
+	}
+	if err := r.loop.Pass(time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := r.server.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	ends(t, silent)
+	clear(r.remote) // nobody else touches it now
+	r.wait(t, "failure", func() bool {
+		var c [8]verbs.Completion
+		for _, qp := range []verbs.QP{r.qp, other} {
+			qp.Poll(c[:])
+		}
+		return r.qp.State() == verbs.StateError && other.State() == verbs.StateError
+	})
+	for i, b := range r.remote {
+		if b != 0 {
+			t.Fatalf("byte %d changed after Close", i)
+		}
+	}
+	if _, err := r.server.Admit(9); !errors.Is(err, verbs.ErrClosed) {
+		t.Errorf("admit after close: %v", err)
+	}
+	if _, err := r.server.Register(testSession, r.remote); !errors.Is(err, verbs.ErrNoSession) {
+		t.Errorf("register after close: %v", err)
+	}
+}
