@@ -41,8 +41,9 @@ type Completion struct {
 // QP is one end of a reliable connection, on the active side. All methods
 // belong on the thread of the loop that it was attached to.
 type QP interface {
-	// Post queues an operation and sends nothing. It copies *wr; wr.Local stays
-	// with the QP until the completion. Errors: ErrQueueFull when Depth
+	// Post queues an operation and sends nothing. It copies *wr, but escape
+	// analysis cannot know that: use one WR over and over, to allocate none.
+	// wr.Local stays with the QP until the completion. Errors: ErrQueueFull when Depth
 	// operations are outstanding, ErrNotReady outside StateReady, ErrBounds when
 	// the length is not 1 to MaxLength or Local is not in a registered region,
 	// ErrOpcode. After an error nothing was queued and no completion will come.
@@ -56,7 +57,9 @@ type QP interface {
 	// Outstanding counts the operations posted and not yet returned by Poll.
 	Outstanding() int
 	// Tick fails the QP if its oldest operation is older than the timeout. now is
-	// uring.Loop.Now of the QP's loop, in nanoseconds.
+	// uring.Loop.Now of the QP's loop, in nanoseconds. Operations are as old as
+	// the loop's clock was at Post: a thread that has been busy outside of
+	// Loop.Pass for long makes a pass before it posts.
 	Tick(now int64)
 	// Fail moves a ready QP to StateError for the given reason (ErrFailed if
 	// nil) and starts to end its operations. They complete, StatusFlushed, once

@@ -23,7 +23,7 @@ type request struct {
 	id     uint64
 	remote uint64
 	key    verbs.Key
-	posted int64 // monotonic ns; 0 before the loop's clock has been read
+	posted int64 // the loop's clock, ns
 	op     verbs.Opcode
 	status verbs.Status
 }

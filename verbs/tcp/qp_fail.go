@@ -14,9 +14,6 @@ func (q *queuePair) Tick(now int64) {
 		return
 	}
 	r := q.slot(q.done)
-	if r.posted == 0 {
-		r.posted = now // the loop's clock had not been read when it was posted
-	}
 	if age := now - r.posted; age > q.timeout {
 		q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s not done after %v: %w", r.op, q.peer, time.Duration(age), verbs.ErrTimeout))
 	}

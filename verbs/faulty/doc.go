@@ -1,0 +1,22 @@
+// Package faulty is a twin of any verbs implementation that goes wrong on
+// purpose: it drops, delays, fails and corrupts operations by a seed, and cuts
+// off whole servers on command. It is for tests, and allocates as it likes.
+//
+// Every fault keeps to the contract of package verbs, so that a caller which
+// keeps to it too must survive them all: completions come in posting order,
+// buffers come back with them and not before, and after an error the queue pair
+// flushes.
+//
+//   - Drop: the operation never completes; with it wait all behind it, until
+//     Tick finds it too old. One half of them is carried out all the same, as
+//     when a reply is lost instead of a request.
+//   - Delay: the completion comes up to DelayMax late.
+//   - Fail: the queue pair fails with StatusTransport at the operation.
+//   - Corrupt: one bit of the data arrives altered: in the buffer of a READ, in
+//     the server's memory for a WRITE (the caller's buffer stays as it is).
+//   - Kill: all connections to an address fail, and none can be made, until
+//     Heal.
+//
+// The fates of a connection's operations depend on the seed, on the number of
+// the connection and on their order alone.
+package faulty

@@ -1,0 +1,205 @@
+package faulty
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"farswap/uring"
+	"farswap/verbs"
+)
+
+// operation is one posted operation and its fate.
+type operation struct {
+	wr      verbs.WR
+	posted  int64 // loop's clock, ns
+	drop    bool  // never completes by itself
+	fail    bool  // fails the queue pair when its turn comes
+	rung    bool  // the doorbell was rung for it
+	inside  bool  // is posted to the inner queue pair
+	corrupt bool
+	delay   time.Duration
+	bounce  *bounce // what a corrupted WRITE sends
+
+	over   bool // has its status
+	status verbs.Status
+	due    int64 // when its completion may be seen, loop's clock
+}
+
+// queuePair wraps a queue pair. All of it belongs to the loop's thread.
+type queuePair struct {
+	dev     *Device
+	inner   verbs.QP
+	loop    *uring.Loop
+	notify  func()
+	address string
+	depth   int
+	timeout int64 // ns
+	rnd     *rand.Rand
+
+	state verbs.State
+	err   error
+	ops   []*operation // in posting order, from the oldest not polled
+	told  int          // how many of them notify has been called for
+	timer *time.Timer  // wakes the loop for a delayed completion
+}
+
+func newQueuePair(c *conn, loop *uring.Loop, notify func()) *queuePair {
+	return &queuePair{
+		dev: c.dev, loop: loop, notify: notify, address: c.address,
+		depth: c.cfg.Depth, timeout: int64(c.cfg.Timeout),
+		rnd: rand.New(rand.NewPCG(c.dev.currentPlan().Seed, c.number)),
+	}
+}
+
+func (q *queuePair) Outstanding() int { return len(q.ops) }
+
+func (q *queuePair) State() verbs.State {
+	if q.state == verbs.StateReady {
+		return q.inner.State() // may know of an error that progress has yet to see
+	}
+	return q.state
+}
+
+func (q *queuePair) Err() error {
+	if q.err == nil {
+		return q.inner.Err()
+	}
+	return q.err
+}
+
+func (q *queuePair) Post(wr *verbs.WR) error {
+	switch {
+	case q.State() != verbs.StateReady:
+		return verbs.ErrNotReady
+	case len(q.ops) >= q.depth:
+		return verbs.ErrQueueFull
+	}
+	o, err := q.fate(wr)
+	if err != nil {
+		return err
+	}
+	if o.inside {
+		send := *wr
+		if o.bounce != nil {
+			send.Local = o.bounce.mem
+		}
+		if err := q.inner.Post(&send); err != nil {
+			o.bounce.free()
+			return err
+		}
+	}
+	q.ops = append(q.ops, o)
+	q.dev.count(o)
+	return nil
+}
+
+// fate rolls the dice, always the same number of times.
+func (q *queuePair) fate(wr *verbs.WR) (*operation, error) {
+	plan := q.dev.currentPlan()
+	hit := func(p float64) bool { return q.rnd.Float64() < p }
+	drop, lost, fail, delay, corrupt := hit(plan.Drop), hit(0.5), hit(plan.Fail), hit(plan.Delay), hit(plan.Corrupt)
+	wait := time.Duration(q.rnd.Float64() * float64(plan.DelayMax))
+	o := &operation{wr: *wr, posted: q.loop.Now(), inside: true}
+	switch {
+	case drop:
+		o.drop, o.inside = true, !lost
+		return o, nil
+	case fail:
+		o.fail, o.inside = true, false
+		return o, nil
+	}
+	if delay {
+		o.delay = wait
+	}
+	o.corrupt = corrupt && len(wr.Local) > 0
+	if o.corrupt && wr.Op == verbs.OpWrite {
+		var err error
+		if o.bounce, err = newBounce(q.dev, wr.Local); err != nil {
+			return nil, err
+		}
+		q.flip(o.bounce.mem)
+	}
+	return o, nil
+}
+
+func (d *Device) count(o *operation) {
+	switch {
+	case o.drop:
+		d.dropped.Add(1)
+	case o.fail:
+		d.failed.Add(1)
+	}
+	if o.delay > 0 {
+		d.delayed.Add(1)
+	}
+	if o.corrupt {
+		d.corrupted.Add(1)
+	}
+}
+
+// flip alters one bit.
+func (q *queuePair) flip(b []byte) { b[q.rnd.IntN(len(b))] ^= 1 << q.rnd.IntN(8) }
+
+func (q *queuePair) Doorbell() {
+	if q.state != verbs.StateReady {
+		return
+	}
+	for _, o := range q.ops {
+		o.rung = true
+	}
+	q.inner.Doorbell()
+	if o := q.oldest(); o != nil && o.fail {
+		q.loop.Post(q.progress) // no completion of the inner QP would bring it up
+	}
+}
+
+// oldest is the first operation that has no status yet, or nil.
+func (q *queuePair) oldest() *operation {
+	for _, o := range q.ops {
+		if !o.over {
+			return o
+		}
+	}
+	return nil
+}
+
+// visible counts the completions that can be polled.
+func (q *queuePair) visible() int {
+	for i, o := range q.ops {
+		if !o.over || o.due > q.loop.Now() {
+			return i
+		}
+	}
+	return len(q.ops)
+}
+
+func (q *queuePair) Poll(c []verbs.Completion) int {
+	n := min(len(c), q.visible())
+	for i, o := range q.ops[:n] {
+		c[i] = verbs.Completion{ID: o.wr.ID, Op: o.wr.Op, Status: o.status}
+	}
+	q.ops = q.ops[n:]
+	q.told = max(q.told-n, 0)
+	return n
+}
+
+func (q *queuePair) Close() error {
+	if q.state == verbs.StateClosed {
+		return nil
+	}
+	if n := len(q.ops); n > 0 {
+		return fmt.Errorf("close the connection to %s with %d operations: %w", q.address, n, verbs.ErrOutstanding)
+	}
+	// The inner one has nothing outstanding either: what is dropped out here is
+	// over in there before anything behind it can be polled.
+	if err := q.inner.Close(); err != nil {
+		return err
+	}
+	q.err, q.state = q.Err(), verbs.StateClosed
+	if q.timer != nil {
+		q.timer.Stop()
+	}
+	q.dev.forget(q)
+	return nil
+}
