@@ -90,7 +90,7 @@ func (c Config) Validate() error {
 		return refuse("acknowledge policy %q: want %s or %s", c.Ack, RemoteFirst, Strict)
 	case c.Transport != "auto" && c.Transport != "tcp":
 		return refuse("transport %q: want auto or tcp", c.Transport)
-	case c.HotThreshold < 0:
+	case !(c.HotThreshold >= 0): // NaN too
 		return refuse("hot threshold %g: want 0 or more page I/Os per second", c.HotThreshold)
 	case c.OpTimeout < time.Millisecond || c.Patience < c.OpTimeout:
 		return refuse("timeouts %v and %v: want an operation's of at least 1ms, and a request's that is not shorter", c.OpTimeout, c.Patience)
