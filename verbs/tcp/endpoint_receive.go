@@ -2,7 +2,6 @@ package tcp
 
 import (
 	"farswap/internal/offheap"
-	"farswap/uring"
 	"farswap/verbs"
 )
 
@@ -143,9 +142,7 @@ func (e *endpoint) startReceive() {
 		e.landing = false
 		e.inbox.compact()
 		space := e.inbox.space()
-		sqe := w.loop.SQE(w.class, e.id(idReceive))
-		sqe.Recv(e.fd, offheap.Pointer(space), uint32(len(space)), 0)
-		sqe.IOPrio = uring.PollFirst
+		w.loop.SQE(w.class, e.id(idReceive)).Recv(e.fd, offheap.Pointer(space), uint32(len(space)), 0)
 		return
 	}
 	e.landing = true
