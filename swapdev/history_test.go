@@ -2,13 +2,20 @@ package swapdev
 
 import (
 	"bytes"
+	"flag"
 	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
 
+	"farswap/status"
 	"farswap/ublk"
+	"farswap/verbs"
+	"farswap/verbs/faulty"
 )
+
+// historyTime is the length of each history; ./do soak makes it long.
+var historyTime = flag.Duration("history", 2*time.Second, "length of each random history")
 
 // history does random requests from several workers and holds every answer
 // against a model. Workers lock the pages that they touch, through any queue:
@@ -153,7 +160,7 @@ func TestHistory(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := newHistory(newRig(t, tt.o))
-			n := h.during(3*time.Second, func() {})
+			n := h.during(*historyTime, func() {})
 			s := h.engine.report()
 			t.Logf("%d requests: %+v %+v", n, s.Pages, s.IO)
 			if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.IO.RemoteReads == 0 {
@@ -169,8 +176,9 @@ func TestHistoryWithDyingDonors(t *testing.T) {
 	for _, ack := range []AckPolicy{RemoteFirst, Strict} {
 		t.Run(string(ack), func(t *testing.T) {
 			h := newHistory(newRig(t, rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Ack = ack }}))
-			n := h.during(8*time.Second, func() {
-				for i := range 3 {
+			end := time.Now().Add(*historyTime)
+			n := h.during(*historyTime, func() {
+				for i := 0; i < 3 || time.Now().Before(end); i++ {
 					time.Sleep(1500 * time.Millisecond)
 					h.donors[i%2].kill()
 					time.Sleep(700 * time.Millisecond)
@@ -183,5 +191,43 @@ func TestHistoryWithDyingDonors(t *testing.T) {
 				t.Errorf("%+v", s.IO)
 			}
 		})
+	}
+}
+
+// TestHistoryWithFaults has operations dropped, delayed, failed and corrupted:
+// nobody may see an error or a wrong page as long as the backing file is good.
+func TestHistoryWithFaults(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		plan faulty.Plan
+		seen func(faulty.Counts, status.IO) bool
+	}{
+		{"delayed", faulty.Plan{Delay: 0.2, DelayMax: 5 * time.Millisecond}, func(c faulty.Counts, _ status.IO) bool { return c.Delayed > 0 }},
+		{"failed", faulty.Plan{Fail: 0.001}, func(c faulty.Counts, io status.IO) bool { return c.Failed > 0 && io.Failovers > 0 }},
+		{"dropped", faulty.Plan{Drop: 0.0005}, func(c faulty.Counts, io status.IO) bool { return c.Dropped > 0 && io.Failovers > 0 }},
+		{"corrupted", faulty.Plan{Corrupt: 0.05}, func(c faulty.Counts, io status.IO) bool { return c.Corrupted > 0 && io.Corrupt > 0 }},
+		{"all", faulty.Plan{Drop: 0.0001, Fail: 0.0005, Corrupt: 0.02, Delay: 0.05, DelayMax: time.Millisecond}, func(c faulty.Counts, io status.IO) bool {
+			return c.Corrupted > 0 && io.Corrupt > 0
+		}},
+	} {
+		for _, ack := range []AckPolicy{RemoteFirst, Strict} {
+			t.Run(tt.name+"/"+string(ack), func(t *testing.T) {
+				tt.plan.Seed = rand.Uint64()
+				t.Logf("seed %d", tt.plan.Seed)
+				var device *faulty.Device
+				h := newHistory(newRig(t, rigOptions{donors: 3, queues: 2, prepare: func(c *Config) {
+					c.Ack, c.OpTimeout = ack, 200*time.Millisecond
+				}, wrap: func(d verbs.Device) verbs.Device {
+					device = faulty.Wrap(d, tt.plan)
+					return device
+				}}))
+				n := h.during(*historyTime, func() {})
+				s := h.engine.report()
+				t.Logf("%d requests, faults %+v: %+v %+v", n, device.Counts(), s.Pages, s.IO)
+				if s.IO.Errors != 0 || s.Pages.Lost != 0 || !tt.seen(device.Counts(), s.IO) {
+					t.Errorf("faults %+v: %+v", device.Counts(), s.IO)
+				}
+			})
+		}
 	}
 }
