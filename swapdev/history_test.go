@@ -221,7 +221,11 @@ func TestHistoryWithFaults(t *testing.T) {
 					device = faulty.Wrap(d, tt.plan)
 					return device
 				}}))
-				n := h.during(*historyTime, func() {})
+				n := h.during(*historyTime, func() {
+					for end := time.Now().Add(time.Minute); !tt.seen(device.Counts(), h.engine.report().IO) && time.Now().Before(end); {
+						time.Sleep(10 * time.Millisecond)
+					}
+				})
 				s := h.engine.report()
 				t.Logf("%d requests, faults %+v: %+v %+v", n, device.Counts(), s.Pages, s.IO)
 				if s.IO.Errors != 0 || s.Pages.Lost != 0 || !tt.seen(device.Counts(), s.IO) {

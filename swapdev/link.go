@@ -32,8 +32,12 @@ func (l *link) init(q *queue, donor uint16) {
 // nobody waiting: reads and writes go to the backing file.
 func (l *link) ready() bool { return l.up && l.qp.State() == verbs.StateReady }
 
-// attach takes a connection over. lost gets the reason when it fails.
+// attach takes a connection over. lost gets the reason when it fails. A queue
+// that closes takes none: it has looked at this link already.
 func (l *link) attach(conn verbs.Conn, lost chan<- error) error {
+	if l.q.closing {
+		return verbs.ErrClosed
+	}
 	qp, err := conn.Attach(l.q.loop, l.poll)
 	if err != nil {
 		return err

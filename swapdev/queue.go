@@ -71,6 +71,7 @@ type queue struct {
 	freeTime func() error
 	detach   func() // takes the hook away
 	region   verbs.Region
+	closing  bool
 
 	acked       progressWindow
 	completions [64]verbs.Completion
@@ -193,6 +194,7 @@ func (q *queue) Idle() bool {
 
 // Close implements ublk.Server.
 func (q *queue) Close() error {
+	q.closing = true
 	for i := range q.links {
 		q.links[i].abandon()
 	}

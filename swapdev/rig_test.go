@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -150,16 +151,17 @@ type rig struct {
 
 // testDonor can be killed and started again at the same addresses.
 type testDonor struct {
-	t      testing.TB
-	cfg    daemon.Config
-	donor  *daemon.Donor
-	cancel context.CancelFunc
-	done   chan error
+	t       testing.TB
+	cfg     daemon.Config
+	address string // "" before the first start
+	donor   *daemon.Donor
+	cancel  context.CancelFunc
+	done    chan error
 }
 
 func startDonor(t testing.TB, memory int64) *testDonor {
 	d := &testDonor{t: t, cfg: daemon.Config{
-		Name: "donor", Listen: "127.0.0.1:0", Memory: memory, Ahead: -1, Lease: time.Minute,
+		Name: "donor", DataListen: "127.0.0.1:0", Memory: memory, Ahead: -1, Lease: time.Minute,
 		Insecure: true, Unlocked: true, Log: zerolog.Nop(),
 	}}
 	d.start()
@@ -169,7 +171,11 @@ func startDonor(t testing.TB, memory int64) *testDonor {
 func (d *testDonor) start() {
 	d.t.Helper()
 	var err error
-	for range 100 { // the port of a killed donor may take a moment
+	for range 100 {
+		// Not one of the ports that connections take: a donor comes back at its own.
+		if d.address == "" {
+			d.cfg.Listen = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+		}
 		if d.donor, err = daemon.Open(d.cfg); err == nil {
 			break
 		}
@@ -178,7 +184,7 @@ func (d *testDonor) start() {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	d.cfg.Listen = d.donor.Addr()
+	d.address = d.cfg.Listen
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel, d.done = cancel, make(chan error, 1)
 	go func() { d.done <- d.donor.Serve(ctx) }()
