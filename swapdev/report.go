@@ -39,43 +39,44 @@ type totals struct {
 	donors      []*hdrhistogram.Histogram
 }
 
-// total asks every queue for its figures, one after the other.
-func (e *engine) total() *totals {
+func newTotals(donors int) *totals {
 	t := &totals{read: newHistogram(), write: newHistogram()}
-	for range e.donors {
+	for range donors {
 		t.donors = append(t.donors, newHistogram())
 	}
+	return t
+}
+
+// total asks every queue for its figures, one after the other. What they are
+// copied to is made here, not on the queues' threads.
+func (e *engine) total() *totals {
+	sum := newTotals(len(e.donors))
 	deadline := time.After(snapshotDeadline)
 	for _, q := range e.queues {
-		one := make(chan *totals, 1)
-		if !q.loop.Post(func() { one <- q.figures() }) {
+		one, done := newTotals(len(e.donors)), make(chan struct{})
+		if !q.loop.Post(func() { q.figures(one); close(done) }) {
 			continue
 		}
 		select {
-		case got := <-one:
-			t.add(got)
+		case <-done:
+			sum.add(one)
 		case <-deadline:
-			return t
+			return sum
 		case <-e.over:
-			return t
+			return sum
 		}
 	}
-	return t
+	return sum
 }
 
-// figures copies a queue's figures, on its thread.
-func (q *queue) figures() *totals {
-	t := &totals{counts: q.counts, read: copyOf(q.latency.read), write: copyOf(q.latency.write)}
+// figures copies a queue's figures to an empty t, on the queue's thread.
+func (q *queue) figures(t *totals) {
+	t.counts = q.counts
+	t.read.Merge(q.latency.read)
+	t.write.Merge(q.latency.write)
 	for i := range q.links {
-		t.donors = append(t.donors, copyOf(q.links[i].latency))
+		t.donors[i].Merge(q.links[i].latency)
 	}
-	return t
-}
-
-func copyOf(h *hdrhistogram.Histogram) *hdrhistogram.Histogram {
-	c := newHistogram()
-	c.Merge(h)
-	return c
 }
 
 func (t *totals) add(o *totals) {
