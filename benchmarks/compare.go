@@ -32,6 +32,7 @@ type Ratio struct {
 type PhaseRatio struct {
 	Pattern  Pattern `json:"pattern"`
 	Accesses float64 `json:"accesses_per_second"`
+	PageIns  float64 `json:"page_ins_per_second"`
 	P50      float64 `json:"p50"`
 	P99      float64 `json:"p99"`
 }
@@ -108,7 +109,35 @@ func middlePhase(runs []PagingPhase) PagingPhase {
 		MajorFaults:       of(func(p PagingPhase) int64 { return p.MajorFaults }),
 		PswpIn:            of(func(p PagingPhase) int64 { return p.PswpIn }),
 		PswpOut:           of(func(p PagingPhase) int64 { return p.PswpOut }),
+		Machine:           middleMachine(runs),
+		Processes:         middleProcesses(runs),
 	}
+}
+
+func middleMachine(runs []PagingPhase) MachineUsage {
+	of := func(f func(MachineUsage) float64) float64 {
+		return median(runs, func(p PagingPhase) float64 { return f(p.Machine) })
+	}
+	return MachineUsage{
+		UserSeconds:      of(func(m MachineUsage) float64 { return m.UserSeconds }),
+		SystemSeconds:    of(func(m MachineUsage) float64 { return m.SystemSeconds }),
+		InterruptSeconds: of(func(m MachineUsage) float64 { return m.InterruptSeconds }),
+		IdleSeconds:      of(func(m MachineUsage) float64 { return m.IdleSeconds }),
+		Switches:         median(runs, func(p PagingPhase) int64 { return p.Machine.Switches }),
+	}
+}
+
+// middleProcesses takes a process that a run lacks as one that used nothing.
+func middleProcesses(runs []PagingPhase) []ProcessUsage {
+	var processes []ProcessUsage
+	for _, p := range runs[0].Processes {
+		processes = append(processes, ProcessUsage{
+			Name:       p.Name,
+			CPUSeconds: median(runs, func(r PagingPhase) float64 { return r.process(p.Name).CPUSeconds }),
+			Switches:   median(runs, func(r PagingPhase) int64 { return r.process(p.Name).Switches }),
+		})
+	}
+	return processes
 }
 
 // median of an even number of runs is the lower of the middle two: a figure
@@ -136,6 +165,7 @@ func against(base, b PagingResult) Ratio {
 		r.Phases = append(r.Phases, PhaseRatio{
 			Pattern:  p.Pattern,
 			Accesses: quotient(p.AccessesPerSecond, q.AccessesPerSecond),
+			PageIns:  quotient(p.PageInsPerSecond(), q.PageInsPerSecond()),
 			P50:      quotient(float64(q.P50NS), float64(p.P50NS)),
 			P99:      quotient(float64(q.P99NS), float64(p.P99NS)),
 		})

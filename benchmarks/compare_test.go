@@ -13,7 +13,7 @@ func result(name string, fill float64, perSecond float64, p50, p99 int64) Paging
 		SweptPages: 65536, PswpIn: 123456, PswpOut: 65432,
 		Phases: []PagingPhase{{
 			Pattern: Uniform, AccessesPerSecond: perSecond, P50NS: p50, P99NS: p99, P999NS: 2 * p99,
-			MajorFaults: 1000, PswpIn: 2000,
+			MajorFaults: 1000, PswpIn: 2000, Seconds: 10,
 		}},
 	}
 }
@@ -34,14 +34,15 @@ func TestCompareTable(t *testing.T) {
 	const want = `256 MiB of memory, 4 threads, 25% writes; disk is 1×, more is better
 
                     disk   farswap          nothing
-fill              12.0 s     4.0 s  3.00×     0.0 s  –
+fill              12.0 s     4.0 s  3.00×     0.0 s      –
 uniform
-  accesses/s       1,500     9,000  6.00×         0  –
-  p50             980 µs    245 µs  4.00×      0 ns  –
-  p99            15.3 ms   1.02 ms  15.0×      0 ns  –
+  accesses/s       1,500     9,000  6.00×         0      –
+  p50             980 µs    245 µs  4.00×      0 ns      –
+  p99            15.3 ms   1.02 ms  15.0×      0 ns      –
   p99.9          30.6 ms   2.04 ms             0 ns
   major faults     1,000     1,000            1,000
   pages in         2,000     2,000            2,000
+  page-ins/s         200       200  1.00×       200  1.00×
 whole run
   pages in       123,456   123,456          123,456
   pages out       65,432    65,432           65,432
@@ -53,6 +54,62 @@ whole run
 	}
 	if _, err := json.Marshal(c); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestCompareTableOfCosts(t *testing.T) {
+	nbd, farswap := result("nbd", 4, 1000, 980_000, 15_300_000), result("farswap", 4, 2000, 245_000, 1_020_000)
+	for i, r := range []*PagingResult{&nbd, &farswap} {
+		r.Phases[0].Machine = MachineUsage{UserSeconds: 1, SystemSeconds: 2, InterruptSeconds: 0.5, IdleSeconds: 0.5, Switches: 9000}
+		r.Phases[0].Processes = []ProcessUsage{
+			{Name: workloadName, CPUSeconds: 1, Switches: 2000},
+			{Name: []string{"nbdkit", "donor"}[i], CPUSeconds: 0.5, Switches: 4000},
+		}
+	}
+	farswap.Phases[0].Seconds, farswap.Phases[0].PswpIn = 5, 4000
+	farswap.Placement = place(device())
+	c, err := Compare([]PagingResult{nbd, farswap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := c.WriteTable(&out); err != nil {
+		t.Fatal(err)
+	}
+	const want = `256 MiB of memory, 4 threads, 25% writes; nbd is 1×, more is better
+
+                                           nbd                 farswap
+fill                                     4.0 s                   4.0 s  1.00×
+uniform
+  accesses/s                             1,000                   2,000  2.00×
+  p50                                   980 µs                  245 µs  4.00×
+  p99                                  15.3 ms                 1.02 ms  15.0×
+  p99.9                                30.6 ms                 2.04 ms
+  major faults                           1,000                   1,000
+  pages in                               2,000                   4,000
+  page-ins/s                               200                     800  4.00×
+  processors busy                          88%                     88%
+  switches per page-in                    4.50                    2.25
+  CPU of workload        500 µs, 1.00 switches   250 µs, 0.50 switches
+  CPU of nbdkit          250 µs, 2.00 switches                       –
+  CPU of donor                               –   125 µs, 1.00 switches
+  CPU of all else                         1 ms                  500 µs
+whole run
+  pages in                             123,456                 123,456
+  pages out                             65,432                  65,432
+  pages swept                           65,536                  65,536
+  mismatches                                 0                       0
+pages at the end
+  on donors only                             –                       0
+  on donors and disk                         –                      30
+  on disk only                               –                       5
+  unused                                     –                      65
+  lost                                       –                       0
+  on donor a                                 –           15 in 2 slabs
+  on donor b                                 –           15 in 1 slabs
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
 

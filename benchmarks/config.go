@@ -1,9 +1,12 @@
 package benchmarks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"farswap/status"
 )
 
 // Errors of a paging run.
@@ -34,6 +37,16 @@ type PagingConfig struct {
 	// They verify the old one first.
 	WriteShare float64
 	Seed       uint64
+	// PageOut pushes all memory out to swap after the fill. A run that writes
+	// nothing then pages in only, for which it would else have to throw out
+	// what the fill left.
+	PageOut bool
+	// Watch are processes whose cost is recorded with each phase, beside that of
+	// this process and of the machine. They outlive the run.
+	Watch []Process
+	// Device, if not nil, asks the swap device's server where the pages lie. The
+	// run fails with ErrUnused if a donor then holds none.
+	Device func(context.Context) (status.Device, error)
 }
 
 // Validate returns an error wrapping ErrConfig if c breaks a rule of its

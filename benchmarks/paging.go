@@ -48,7 +48,7 @@ func RunPaging(ctx context.Context, cfg PagingConfig, progress io.Writer) (Pagin
 	defer func() { _ = offheap.Unmap(versions) }()
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + cfg.Threads))
 
-	p := &paging{cfg: cfg, out: progress, result: &result}
+	p := &paging{cfg: cfg, out: progress, data: data, result: &result}
 	p.region = region{seed: cfg.Seed, data: words(data), versions: counts(versions)}
 	defer context.AfterFunc(ctx, func() { p.stop.Store(true) })()
 	return result, errors.Join(p.run(ctx), ctx.Err())
@@ -58,6 +58,7 @@ func RunPaging(ctx context.Context, cfg PagingConfig, progress io.Writer) (Pagin
 type paging struct {
 	cfg    PagingConfig
 	out    io.Writer
+	data   []byte // the memory of region
 	region region
 	stop   atomic.Bool
 	result *PagingResult
@@ -87,6 +88,9 @@ func (p *paging) run(ctx context.Context) error {
 func (p *paging) stages(ctx context.Context) error {
 	fill, err := p.stage("fill", (*worker).fill)
 	p.result.FillSeconds = fill.seconds
+	if err == nil && p.cfg.PageOut {
+		err = p.pageOut()
+	}
 	for _, pattern := range p.cfg.Patterns {
 		if err != nil || ctx.Err() != nil {
 			return err
@@ -96,15 +100,45 @@ func (p *paging) stages(ctx context.Context) error {
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
+	placed := p.placement(ctx)
 	sweep, err := p.stage("sweep", (*worker).sweep)
 	p.result.SweepSeconds, p.result.SweptPages = sweep.seconds, sweep.done
 	p.result.Mismatches += sweep.mismatches
-	return err
+	return errors.Join(err, placed)
+}
+
+// pageOut asks the kernel to throw everything out, twice: what is being written
+// at first is dropped only then.
+func (p *paging) pageOut() error {
+	for range 2 {
+		if err := unix.Madvise(p.data, unix.MADV_PAGEOUT); err != nil {
+			return fmt.Errorf("push memory out to swap: %w: it needs Linux 5.4", err)
+		}
+	}
+	p.say("paged out")
+	return nil
+}
+
+// placement asks where the pages lie: before the sweep, while nothing changes.
+func (p *paging) placement(ctx context.Context) error {
+	if p.cfg.Device == nil {
+		return nil
+	}
+	d, err := p.cfg.Device(ctx)
+	if err != nil {
+		return fmt.Errorf("ask where the pages lie: %w", err)
+	}
+	p.result.Placement = place(d)
+	return p.result.Placement.unused()
 }
 
 // phase runs one pattern.
 func (p *paging) phase(pattern Pattern) error {
 	before, err := readCounters()
+	if err != nil {
+		return err
+	}
+	costBefore, err := readUsage(p.cfg.Watch)
 	if err != nil {
 		return err
 	}
@@ -117,10 +151,15 @@ func (p *paging) phase(pattern Pattern) error {
 		return w.access(pattern, p.cfg.Duration, ops, p.cfg.WriteShare)
 	})
 	after, counterErr := readCounters()
-	used := after.since(before)
+	costAfter, costErr := readUsage(p.cfg.Watch)
+	if costErr != nil {
+		return errors.Join(err, counterErr, costErr)
+	}
+	used, cost := after.since(before), costAfter.since(costBefore)
 	phase := PagingPhase{
 		Pattern: pattern, Seconds: s.seconds, Accesses: s.done, Mismatches: s.mismatches,
 		MajorFaults: used.majorFaults, PswpIn: used.pswpin, PswpOut: used.pswpout,
+		Machine: cost.machine, Processes: cost.processes,
 	}
 	if s.seconds > 0 {
 		phase.AccessesPerSecond = float64(s.done) / s.seconds

@@ -22,6 +22,7 @@ type PagingResult struct {
 	MajorFaults  int64         `json:"major_faults"`
 	PswpIn       int64         `json:"pswpin"`  // pages, whole machine
 	PswpOut      int64         `json:"pswpout"` // pages, whole machine
+	Placement    *Placement    `json:"placement,omitempty"`
 }
 
 // PagingPhase is what one pattern measured. A latency is the time of the first
@@ -44,7 +45,13 @@ type PagingPhase struct {
 	MajorFaults       int64   `json:"major_faults"`
 	PswpIn            int64   `json:"pswpin"`
 	PswpOut           int64   `json:"pswpout"`
+
+	Machine   MachineUsage   `json:"machine"`
+	Processes []ProcessUsage `json:"processes"` // this one first, then those watched
 }
+
+// PageInsPerSecond counts pages, whichever way they were brought in.
+func (p PagingPhase) PageInsPerSecond() float64 { return quotient(float64(p.PswpIn), p.Seconds) }
 
 // Latencies up to ten minutes, to 1%: a histogram of 40 KB for each worker,
 // so that the measuring itself needs little memory.

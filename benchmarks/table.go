@@ -33,6 +33,7 @@ func (c Comparison) WriteTable(w io.Writer) error {
 		c.row("  pages out", func(r PagingResult) string { return grouped(r.PswpOut) }, nil),
 		c.row("  pages swept", func(r PagingResult) string { return grouped(r.SweptPages) }, nil),
 		c.row("  mismatches", func(r PagingResult) string { return grouped(r.Mismatches) }, nil))
+	rows = append(rows, c.places()...)
 
 	out := bufio.NewWriter(w)
 	fmt.Fprintf(out, "%s of memory, %d threads, %.0f%% writes; %s is 1×, more is better\n\n",
@@ -61,7 +62,7 @@ func (c Comparison) phase(i int) []row {
 		}
 		return c.row(label, func(r PagingResult) string { return nanoseconds(f(r.Phases[i])) }, better)
 	}
-	return []row{
+	rows := []row{
 		c.row("  accesses/s", func(r PagingResult) string { return grouped(int64(r.Phases[i].AccessesPerSecond)) },
 			func(r Ratio) float64 { return r.Phases[i].Accesses }),
 		latency("  p50", func(p PagingPhase) int64 { return p.P50NS }, func(r PhaseRatio) float64 { return r.P50 }),
@@ -69,7 +70,10 @@ func (c Comparison) phase(i int) []row {
 		latency("  p99.9", func(p PagingPhase) int64 { return p.P999NS }, nil),
 		c.row("  major faults", func(r PagingResult) string { return grouped(r.Phases[i].MajorFaults) }, nil),
 		c.row("  pages in", func(r PagingResult) string { return grouped(r.Phases[i].PswpIn) }, nil),
+		c.row("  page-ins/s", func(r PagingResult) string { return grouped(int64(r.Phases[i].PageInsPerSecond())) },
+			func(r Ratio) float64 { return r.Phases[i].PageIns }),
 	}
+	return append(rows, c.costs(i)...)
 }
 
 func (c Comparison) row(label string, figure func(PagingResult) string, ratio func(Ratio) float64) row {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,12 +9,15 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"farswap/benchmarks"
+	"farswap/status"
 )
 
 func (a *app) bench() *cobra.Command {
@@ -27,6 +31,8 @@ func (a *app) benchPaging() *cobra.Command {
 	var size byteSize
 	var patterns []string
 	var asJSON bool
+	var watch []string
+	var device, root string
 	config := benchmarks.PagingConfig{}
 	cmd := &cobra.Command{
 		Use:   "paging --size SIZE",
@@ -41,6 +47,19 @@ caller's to do: without a limit below --size it measures RAM.
 			config.Size = int64(size)
 			for _, p := range patterns {
 				config.Patterns = append(config.Patterns, benchmarks.Pattern(p))
+			}
+			var err error
+			if config.Watch, err = parseWatch(watch); err != nil {
+				return err
+			}
+			if device != "" {
+				id, err := parseDevice(device)
+				if err != nil {
+					return err
+				}
+				config.Device = func(ctx context.Context) (status.Device, error) {
+					return status.Fetch(ctx, status.Socket(status.StateDir(root, id)))
+				}
 			}
 			ctx, cancel := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
 			defer cancel()
@@ -63,8 +82,26 @@ caller's to do: without a limit below --size it measures RAM.
 	f.Int64Var(&config.Ops, "ops", 0, "accesses of a phase; 0 for no limit")
 	f.Float64Var(&config.WriteShare, "write-share", 0.3, "part of the accesses that write, 0 to 1")
 	f.Uint64Var(&config.Seed, "seed", 1, "what contents and order follow from")
+	f.BoolVar(&config.PageOut, "page-out", false, "push all memory out to swap after the fill, so that reads bring in and throw out clean pages only")
+	f.StringVar(&device, "device", "", "farswap device that is swapped on: record where its pages lie, fail if a donor got none")
+	f.StringSliceVar(&watch, "watch", nil, "NAME=PID of a process whose cost is recorded; repeat it for more")
+	rootFlag(cmd, &root)
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+// parseWatch reads NAME=PID.
+func parseWatch(texts []string) ([]benchmarks.Process, error) {
+	var processes []benchmarks.Process
+	for _, text := range texts {
+		name, number, _ := strings.Cut(text, "=")
+		pid, err := strconv.Atoi(number)
+		if err != nil || name == "" || pid <= 0 {
+			return nil, usage("--watch %q: want NAME=PID", text)
+		}
+		processes = append(processes, benchmarks.Process{Name: name, PID: pid})
+	}
+	return processes, nil
 }
 
 // writeComparison writes results side by side, as a table or as JSON.
