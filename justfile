@@ -15,6 +15,10 @@ list:
 demo *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/demo" "$@"
 
+# Random page-in through farswap over TCP against nbd with a server in memory, in turns
+compare-nbd *ARGS: build
+    @benchmarks/demo/compare-nbd "$@"
+
 # Everything: lint, unit tests with the race detector, the suite on both kernels
 test:
     @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3"
@@ -48,7 +52,7 @@ unit *ARGS:
 # The real-kernel suite on one kernel; ARGS go to the test binary: ./do vmsuite 7.3 -test.run Swap
 vmsuite KERNEL *ARGS: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
-    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 900 vmtest.test -test.v -test.timeout 850s "$@"
+    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 900 vmtest.test -test.v -test.timeout 840s "$@"
 
 # Every fuzz target for TIME each
 fuzz TIME="10s":

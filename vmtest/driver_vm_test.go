@@ -1,0 +1,67 @@
+//go:build vm
+
+package vmtest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"time"
+
+	"farswap/status"
+)
+
+// The driver alone, without slabs and donors.
+
+func driverNull(w *World) {
+	d := w.Add("--target", "null", "--size", "256M")
+	var s status.Device
+	if err := json.Unmarshal([]byte(w.Must("farswap", "ublk", "status", d.Path, "--json")), &s); err != nil {
+		w.Fatal(err)
+	}
+	if s.State != "live" || s.Target != "null" || s.Size != 256<<20 {
+		w.Errorf("status: state %s, target %s, size %d", s.State, s.Target, s.Size)
+	}
+	out := w.Must("fio", "--name=null", "--filename="+d.Path, "--rw=randrw", "--bs=4k", "--iodepth=32", "--ioengine=libaio",
+		"--direct=1", "--size=32m", "--numjobs=2", "--thread", "--group_reporting", "--output-format=json")
+	r, err := parseFio(out)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Logf("null, depth 2×32: %.0f reads/s, %.0f writes/s", r.Read.IOPS, r.Write.IOPS)
+	d.Stop()
+}
+
+func driverLoop(w *World) {
+	file := filepath.Join(w.Dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		w.Fatal(err)
+	}
+	if err := os.Truncate(file, 128<<20); err != nil {
+		w.Fatal(err)
+	}
+	d := w.Add("--target", "loop", "--backing", file)
+	w.Verify(d.Path, Fio{Name: "loop", RW: "randtrimwrite", Block: "4k", Depth: 16, Jobs: 2, PerJob: 8 << 20, Timeout: time.Minute})
+	d.Stop()
+	if info, err := os.Stat(file); err != nil || info.Size() != 128<<20 {
+		w.Errorf("the file is not what it was: %v, %v", info, err)
+	}
+}
+
+// Queues, depths and request sizes at their limits.
+func driverShapes(w *World) {
+	for _, shape := range [][]string{
+		{"--queues", "1", "--depth", "1"},
+		{"--queues", "2", "--depth", "1"},
+		{"--queues", "1", "--depth", "4096", "--max-io", "4K"},
+		{"--queues", "2", "--depth", "2", "--max-io", "32M"},
+		{"--size", "4K"},
+		{"--size", "1T"},
+		{"--id", "7"},
+	} {
+		w.Phase("shape %v", shape)
+		d := w.Add(append([]string{"--target", "null", "--size", "64M"}, shape...)...)
+		w.Must("dd", "if="+d.Path, "of=/dev/null", "bs=4k", "count=1", "iflag=direct")
+		d.Stop()
+	}
+}

@@ -1,0 +1,142 @@
+//go:build vm
+
+package vmtest
+
+import (
+	"context"
+	"syscall"
+	"time"
+)
+
+// Donors that go away, in every way: no page is wrong, no request fails. Where
+// one comes back, the other is too small for all slabs: some are left for it.
+
+// onBoth waits until each of two donors has slabs of the device.
+func (w *World) onBoth(d *Device, donors []*Donor) {
+	w.Helper()
+	w.Until(time.Minute, "both donors have slabs", func() bool {
+		s := d.Status()
+		return DonorState(s, donors[0].Name).Slabs > 0 && DonorState(s, donors[1].Name).Slabs > 0
+	})
+}
+
+// used waits until a donor that came back has slabs again.
+func (w *World) used(d *Device, donor *Donor) {
+	w.Helper()
+	w.Until(time.Minute, donor.Name+" has slabs again", func() bool { return DonorState(d.Status(), donor.Name).Slabs > 0 })
+}
+
+// lost checks that a device goes on without a donor, and says so.
+func (w *World) lost(d *Device, donor *Donor) {
+	w.Helper()
+	w.Until(30*time.Second, donor.Name+" is given up", func() bool {
+		s := d.Status()
+		return DonorState(s, donor.Name).Slabs == 0 && s.IO.Failovers > 0
+	})
+	state := DonorState(d.Status(), donor.Name)
+	w.Logf("%s is %s: %s", state.Name, state.State, state.Error)
+	if state.Error == "" {
+		w.Errorf("status does not say what is wrong with %s", donor.Name)
+	}
+}
+
+// donorKilledUnderIO kills one of two donors, brings it back, and sees it used.
+func donorKilledUnderIO(w *World) {
+	donors := w.donors(2, "80M")
+	d := w.Swap("128M", donors)
+	w.underHistory(d, 2, func() {
+		w.onBoth(d, donors)
+		w.Phase("killing %s", donors[0].Name)
+		donors[0].Kill()
+		w.lost(d, donors[0])
+		w.Phase("starting %s again", donors[0].Name)
+		donors[0].Restart()
+		w.used(d, donors[0])
+	})
+	d.CheckIO()
+	d.Stop()
+}
+
+func donorKilledUnderSwap(w *World) {
+	donors := w.donors(2, "96M")
+	d := w.Swap("256M", donors)
+	d.SwapOn()
+	program := w.Page(pagingSize, pagingLimit, "--duration", "15s", "--threads", "4")
+	w.onBoth(d, donors)
+	w.Phase("killing %s", donors[1].Name)
+	donors[1].Kill()
+	w.lost(d, donors[1])
+	w.Phase("starting %s again", donors[1].Name)
+	donors[1].Restart()
+	w.used(d, donors[1])
+	program.Check(2 * time.Minute)
+	s := d.CheckIO()
+	w.Logf("pages: %+v, %d failovers", s.Pages, s.IO.Failovers)
+	d.SwapOff()
+	d.Stop()
+}
+
+// allDonorsKilled leaves the backing file alone.
+func allDonorsKilled(w *World) {
+	donors := w.donors(2, "128M")
+	d := w.Swap("128M", donors)
+	w.underHistory(d, 3, func() {
+		w.onBoth(d, donors)
+		for _, donor := range donors {
+			donor.Kill()
+		}
+		for _, donor := range donors {
+			w.lost(d, donor)
+		}
+	})
+	if s := d.CheckIO(); !s.Degraded {
+		w.Error("status does not say that the device is degraded")
+	}
+	d.Stop()
+}
+
+// donorFrozen stops a donor without ending it: its connections stay open and
+// nothing answers. Only deadlines help.
+func donorFrozen(w *World) {
+	donors := w.donors(2, "80M")
+	d := w.Swap("128M", donors)
+	w.underHistory(d, 4, func() {
+		w.onBoth(d, donors)
+		donors[0].Signal(syscall.SIGSTOP)
+		w.lost(d, donors[0])
+		donors[0].Signal(syscall.SIGCONT)
+		w.used(d, donors[0])
+	})
+	d.CheckIO()
+	d.Stop()
+}
+
+// linkCut takes a donor's network away and gives it back.
+func linkCut(w *World) {
+	donors := w.donors(2, "80M")
+	d := w.Swap("128M", donors)
+	w.underHistory(d, 5, func() {
+		w.onBoth(d, donors)
+		w.Must("ip", "link", "set", donors[0].Name, "down")
+		w.lost(d, donors[0])
+		w.Must("ip", "link", "set", donors[0].Name, "up")
+		w.used(d, donors[0])
+	})
+	d.CheckIO()
+	d.Stop()
+}
+
+// donorsTooSlow has deadlines that donors keep missing: each is lost and comes
+// back all the time.
+func donorsTooSlow(w *World) {
+	d := w.Swap("128M", w.donors(2, "128M"), "--op-timeout", "50ms")
+	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
+	defer cancel()
+	w.play(ctx, d, 6)
+	s := d.CheckIO()
+	w.Logf("%d failovers", s.IO.Failovers)
+	if s.IO.Failovers == 0 {
+		w.Error("no donor was lost: this shows nothing")
+	}
+	d.Stop()
+}

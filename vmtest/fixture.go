@@ -1,0 +1,62 @@
+package vmtest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Fixture is what all scenarios share.
+type Fixture struct {
+	Scratch string // folder on a disk that can do direct I/O
+	Logs    string // folder that is kept
+	Certs   string // folder with the identities "device", "donor1" … of one authority
+}
+
+// MaxDonors is how many machines have an identity.
+const MaxDonors = 3
+
+// NewFixture prepares the virtual machine: a file system on disk, identities.
+// It refuses to run outside of one, where VM_KERNEL is not set.
+func NewFixture(disk string) (*Fixture, error) {
+	if os.Getenv("VM_KERNEL") == "" {
+		return nil, errors.New("this is no virtual machine of ./do vm: run the suite with ./do vmsuite 6.12")
+	}
+	f := &Fixture{Scratch: "/tmp/scratch", Logs: os.Getenv("OUT"), Certs: "/tmp/certs"}
+	if err := os.MkdirAll(f.Scratch, 0o755); err != nil {
+		return nil, err
+	}
+	steps := [][]string{
+		{"mkfs.ext4", "-q", "-F", disk},
+		{"mount", disk, f.Scratch},
+		{"farswap", "cert", "init", filepath.Join(f.Certs, "ca")},
+		{"farswap", "cert", "init", filepath.Join(f.Certs, "other-ca")},
+		f.issue("ca", "device"),
+		f.issue("other-ca", "stranger"),
+	}
+	for n := 1; n <= MaxDonors; n++ {
+		steps = append(steps, append(f.issue("ca", donorName(n)), "--host", donorHost(n)))
+	}
+	if err := os.Mkdir(f.Certs, 0o700); err != nil {
+		return nil, err
+	}
+	for _, argv := range steps {
+		if out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
+		}
+	}
+	return f, nil
+}
+
+func (f *Fixture) issue(ca, name string) []string {
+	return []string{"farswap", "cert", "issue", "--ca", filepath.Join(f.Certs, ca), "--name", name, f.Identity(name)}
+}
+
+// Identity is the folder for --cert.
+func (f *Fixture) Identity(name string) string { return filepath.Join(f.Certs, name) }
+
+func donorName(n int) string { return fmt.Sprintf("donor%d", n) }
+func donorHost(n int) string { return fmt.Sprintf("10.99.%d.2", n) }

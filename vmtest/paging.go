@@ -1,0 +1,66 @@
+package vmtest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"farswap/benchmarks"
+)
+
+// Paging is a run of `farswap bench paging` with less memory than it uses.
+type Paging struct {
+	*Process
+	w *World
+}
+
+// Page starts a program that uses size bytes of memory and may have limit bytes
+// of RAM, so that it swaps the rest. It checks every page that it touches.
+func (w *World) Page(size, limit int64, options ...string) *Paging {
+	w.Helper()
+	cgroup := filepath.Join("/sys/fs/cgroup", "vmtest-"+strconv.Itoa(w.count))
+	if err := os.Mkdir(cgroup, 0o755); err != nil {
+		w.Fatal(err)
+	}
+	w.Defer(func() {
+		if err := os.Remove(cgroup); err != nil {
+			w.Error(err)
+		}
+	})
+	err := os.WriteFile(filepath.Join(cgroup, "memory.max"), strconv.AppendInt(nil, limit, 10), 0)
+	if err != nil {
+		w.Fatal(err)
+	}
+	dir, err := os.Open(cgroup)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer dir.Close()
+	argv := append([]string{"farswap", "bench", "paging", "--json", "--size", strconv.FormatInt(size, 10)}, options...)
+	return &Paging{w.Start(&syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}, argv...), w}
+}
+
+// Check waits for the end of the run. Every page must have been right, and
+// some must have been swapped.
+func (p *Paging) Check(timeout time.Duration) benchmarks.PagingResult {
+	p.w.Helper()
+	var r benchmarks.PagingResult
+	if err := json.Unmarshal([]byte(p.Succeed(timeout)), &r); err != nil {
+		p.w.Fatalf("%s: %v", p.name, err)
+	}
+	if r.Mismatches != 0 || r.SweptPages == 0 {
+		p.w.Errorf("%d of %d pages were wrong", r.Mismatches, r.SweptPages)
+	}
+	if r.PswpIn == 0 || r.PswpOut == 0 {
+		p.w.Errorf("%d pages swapped in, %d out: this shows nothing", r.PswpIn, r.PswpOut)
+	}
+	for _, phase := range r.Phases {
+		p.w.Logf("paging %-8s %7d accesses, %6.0f/s, p50 %v, p99 %v", phase.Pattern, phase.Accesses, phase.AccessesPerSecond,
+			time.Duration(phase.P50NS), time.Duration(phase.P99NS))
+	}
+	p.w.Logf("paging swapped %d pages in, %d out, 0 of %d wrong", r.PswpIn, r.PswpOut, r.SweptPages)
+	return r
+}

@@ -1,0 +1,72 @@
+package vmtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Scenario is one entry of the suite.
+type Scenario struct {
+	Number int
+	Name   string
+	// Limit is for the emulated machine with two processors, which is ten times
+	// slower than a real one. At its end all that the scenario started is killed.
+	Limit time.Duration
+	Run   func(w *World)
+}
+
+// ID names a scenario in file names, in the log and in -test.run.
+func (s Scenario) ID() string { return fmt.Sprintf("%02d-%s", s.Number, s.Name) }
+
+// Suite runs scenarios one after the other. When one leaves something behind
+// that cannot be removed, the later ones fail without being run: what they
+// showed would be worth nothing.
+func Suite(t *testing.T, fixture *Fixture, scenarios []Scenario) {
+	dirty := ""
+	for _, s := range scenarios {
+		t.Run(s.ID(), func(t *testing.T) {
+			if dirty != "" {
+				t.Fatalf("not run: %s left something behind", dirty)
+			}
+			defer func() { // also on Fatal
+				if left := Leftovers(); len(left) > 0 {
+					dirty = s.ID()
+					t.Errorf("left behind: %v", left)
+				}
+			}()
+			s.run(t, fixture)
+		})
+	}
+}
+
+// run runs the scenario in a world of its own, which ends with it.
+func (s Scenario) run(t *testing.T, fixture *Fixture) {
+	logKernel(s.ID())
+	ctx, cancel := context.WithTimeoutCause(t.Context(), s.Limit, fmt.Errorf("time limit of %v", s.Limit))
+	defer cancel()
+	w := &World{
+		TB: t, Fixture: fixture, ctx: ctx,
+		Dir: filepath.Join(fixture.Scratch, s.ID()), logs: filepath.Join("/tmp/logs", s.ID()),
+	}
+	for _, dir := range []string{w.Dir, w.logs} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Defer(func() { w.keepLogs() })
+	w.Defer(func() { os.RemoveAll(w.Dir) })
+	defer w.end() // also on Fatal
+	s.Run(w)
+}
+
+// logKernel writes a line into the kernel's log.
+func logKernel(text string) {
+	if f, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0); err == nil {
+		fmt.Fprintf(f, "<5>vmtest: %s\n", text)
+		f.Close()
+	}
+}
