@@ -142,6 +142,37 @@ func TestWithoutBackingFile(t *testing.T) {
 	r.until("the loss shows", func() bool { return r.engine.report().Pages.Lost == 16 })
 }
 
+// TestBackingFileFails: one fault loses nothing under remote-first, and is said;
+// strict promises two copies, so it refuses the write.
+func TestBackingFileFails(t *testing.T) {
+	for _, ack := range []AckPolicy{RemoteFirst, Strict} {
+		t.Run(string(ack), func(t *testing.T) {
+			r := newRig(t, rigOptions{donors: 1, frozen: true, prepare: func(c *Config) { c.Ack = ack }})
+			write := func() int32 { return r.queue(0).do(ublk.OpWrite, 0, content(0, 1, 4), 4*testPage) }
+			if res := write(); res != -5 {
+				t.Errorf("a write with no place to go: %d, want -EIO", res)
+			}
+			r.until("the slab is mapped", func() bool { return write() != 0 && r.mapped() == 1 })
+			if res := write(); ack == Strict {
+				if res != -5 {
+					t.Errorf("a write that got one copy: %d, want -EIO", res)
+				}
+				return
+			} else if res != 4*testPage {
+				t.Fatalf("a write that the donor has: %d", res)
+			}
+			r.read(0, 0, 1, 4)
+			if res := r.queue(0).do(ublk.OpFlush, 0, nil, 0); res != -5 {
+				t.Errorf("flush of what the backing file has not: %d, want -EIO", res)
+			}
+			s := r.engine.report()
+			if s.BackingOK || !s.Degraded || s.Pages.Remote != 4 || s.Pages.Both != 0 {
+				t.Errorf("%+v, degraded: %q", s.Pages, s.Reason)
+			}
+		})
+	}
+}
+
 func TestBackPressureWithoutSpareBuffers(t *testing.T) {
 	r := newRig(t, rigOptions{donors: 1, spare: 1})
 	r.heat(0)

@@ -60,7 +60,7 @@ func (q *queue) beginFlush(tag int) {
 }
 
 // driveFlush waits for the backing writes of what was answered before, then
-// has the file synced.
+// has the file synced. Once a write to it has failed, no flush succeeds.
 func (q *queue) driveFlush(tag int) {
 	r := &q.requests[tag]
 	if q.backing == nil {
@@ -76,6 +76,10 @@ func (q *queue) driveFlush(tag int) {
 			}
 			return
 		}
+	}
+	if q.backingFailed.Load() {
+		q.complete(tag, -int32(unix.EIO))
+		return
 	}
 	id, _ := q.takePart(syncBacking, tag, 0, 0)
 	sqe := q.loop.SQE(q.class, uint64(id))

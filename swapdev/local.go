@@ -17,6 +17,9 @@ func (q *queue) backingDone(id, res int32) {
 	ok := res == p.pages*slabmap.PageSize
 	if !ok {
 		q.counts.BackingErrors++
+		if p.kind != readBacking {
+			q.backingFailed.Store(true)
+		}
 		q.events.backingFailed(p.kind, res)
 	}
 	switch p.kind {

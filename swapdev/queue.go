@@ -2,6 +2,7 @@ package swapdev
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,8 @@ type shared struct {
 	ack      AckPolicy
 	patience int64 // nanoseconds
 	events   *events
+
+	backingFailed atomic.Bool // a write to the backing file has failed: flushes cannot promise it
 }
 
 // Intervals of a queue's timers.

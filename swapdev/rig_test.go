@@ -210,6 +210,7 @@ type rigOptions struct {
 	wrap    func(verbs.Device) verbs.Device
 	inline  bool // the test drives the one queue itself
 	prepare func(*Config)
+	frozen  bool // the backing file refuses writes
 }
 
 func newRig(t testing.TB, o rigOptions) *rig {
@@ -244,6 +245,13 @@ func (r *rig) openEngine(o rigOptions) {
 		if r.local, err = openBacking(r.cfg.Backing, r.cfg.Size); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if o.frozen {
+		f, err := os.OpenFile(r.cfg.Backing, os.O_RDONLY|unix.O_DIRECT, 0)
+		if err = errors.Join(err, r.local.close()); err != nil {
+			t.Fatal(err)
+		}
+		r.local.file = f
 	}
 	var device verbs.Device
 	if device, err = tcp.Open(tcp.Config{}); err != nil {
