@@ -3,10 +3,12 @@ package swapdev
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"farswap/slabmap"
 	"farswap/ublk"
 	"farswap/verbs"
+	"farswap/verbs/faulty"
 )
 
 func TestUnmappedSlabsAreServedLocally(t *testing.T) {
@@ -37,6 +39,9 @@ func TestHotSlabsAreServedByDonors(t *testing.T) {
 			for i, page := range []int64{0, per - 3, 2*per - 15, 6 * per, 6*per - 1} {
 				n := int(min(16, 6*per+5-page))
 				r.write(i, page, uint64(i+2), n)
+				if p := r.engine.pages.Count(); ack == Strict && p.Remote != 0 {
+					t.Errorf("%d pages were answered before the backing file had them", p.Remote)
+				}
 				r.read(i+1, page, uint64(i+2), n)
 			}
 			s := r.engine.report()
@@ -228,4 +233,56 @@ func TestCloseWhileConnecting(t *testing.T) {
 	if err := <-refused; !errors.Is(err, verbs.ErrClosed) {
 		t.Error(err)
 	}
+}
+
+// TestWriteThatNoCopyGot: the donor's connection and the backing file fail
+// together. The kernel must be told.
+func TestWriteThatNoCopyGot(t *testing.T) {
+	var device *faulty.Device
+	r := newRig(t, rigOptions{donors: 1, frozen: true, wrap: func(d verbs.Device) verbs.Device {
+		device = faulty.Wrap(d, faulty.Plan{})
+		return device
+	}})
+	write := func() int32 { return r.queue(0).do(ublk.OpWrite, 0, content(0, 1, 4), 4*testPage) }
+	r.until("the slab is mapped", func() bool { return write() == 4*testPage })
+	device.SetPlan(faulty.Plan{Fail: 1})
+	if res := write(); res != -5 {
+		t.Errorf("write: %d, want -EIO", res)
+	}
+}
+
+// TestRequestsWaitForAWriter: while a page is being written, nobody else may
+// read, write or discard it.
+func TestRequestsWaitForAWriter(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, queues: 2})
+	for _, op := range []ublk.Op{ublk.OpRead, ublk.OpWrite, ublk.OpDiscard} {
+		r.write(0, 0, 1, 4)
+		r.until("the page is free", func() bool { return r.engine.pages.BeginWrite(2) })
+		done := make(chan int32)
+		go func() { done <- r.queue(1).do(op, 0, content(0, 1, 4), 4*testPage) }()
+		select {
+		case res := <-done:
+			t.Errorf("%v did not wait: %d", op, res)
+		case <-time.After(50 * time.Millisecond):
+			r.engine.pages.AbortWrite(2)
+			if res := <-done; res < 0 {
+				t.Errorf("%v: %d", op, res)
+			}
+		}
+	}
+}
+
+// TestWaitsEnd: a request that waits in vain is answered when its patience is
+// over.
+func TestWaitsEnd(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.OpTimeout, c.Patience = 50*time.Millisecond, 100*time.Millisecond }})
+	r.write(0, 0, 1, 1)
+	r.until("the page is free", func() bool { return r.engine.pages.BeginWrite(0) })
+	for _, op := range []ublk.Op{ublk.OpRead, ublk.OpWrite, ublk.OpDiscard} {
+		if res := r.queue(0).do(op, 0, content(0, 1, 1), testPage); res != -5 {
+			t.Errorf("%v: %d, want -EIO", op, res)
+		}
+	}
+	r.engine.pages.AbortWrite(0)
+	r.read(0, 0, 1, 1)
 }

@@ -2,6 +2,7 @@ package swapdev
 
 import (
 	"bytes"
+	"encoding/binary"
 	"flag"
 	"math/rand/v2"
 	"sync"
@@ -168,6 +169,52 @@ func TestHistory(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOverlappingRequests has workers read and write the same few pages at once:
+// each page read must be one that somebody wrote, whole, and none may pass for
+// corrupt.
+func TestOverlappingRequests(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 2, queues: 2})
+	r.heat(0)
+	for page := range int64(4) {
+		r.write(0, page, 1, 1)
+	}
+	var wg sync.WaitGroup
+	end := time.Now().Add(*historyTime)
+	for w := range 6 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(w), 0))
+			got := make([]byte, testPage)
+			for time.Now().Before(end) && !t.Failed() {
+				page, q := rng.Int64N(4), r.queue(rng.IntN(2))
+				if rng.IntN(2) == 0 {
+					q.do(ublk.OpWrite, page*testPage, content(page, rng.Uint64()|1, 1), testPage)
+					continue
+				}
+				if res := q.do(ublk.OpRead, page*testPage, got, testPage); res != testPage {
+					t.Errorf("read of page %d: %d", page, res)
+				} else if !whole(got, page) {
+					t.Errorf("page %d is a mixture", page)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if s := r.engine.report(); s.IO.Corrupt != 0 || s.IO.Errors != 0 {
+		t.Errorf("%+v", s.IO)
+	}
+}
+
+// whole reports whether b is some version of a page.
+func whole(b []byte, page int64) bool {
+	version := binary.LittleEndian.Uint64(b[8:])
+	for i := 0; i < len(b); i += 16 {
+		if binary.LittleEndian.Uint64(b[i:]) != uint64(page)*pageFactor+uint64(i) || binary.LittleEndian.Uint64(b[i+8:]) != version^uint64(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // TestHistoryWithDyingDonors kills donors and starts them again while requests

@@ -309,6 +309,9 @@ func (r *rig) thread(q *fakeQueue, opened chan<- error) {
 			return
 		}
 	}
+	if len(q.free) != q.spec.Spare {
+		r.t.Errorf("queue %d: %d buffers are free at the end, of %d", q.index, len(q.free), q.spec.Spare)
+	}
 	if err := q.close(); err != nil {
 		r.t.Error(err)
 	}
@@ -337,10 +340,13 @@ func (r *rig) close() {
 // queue picks one by turns.
 func (r *rig) queue(i int) *fakeQueue { return r.queues[i%len(r.queues)] }
 
+// pageFactor spreads page numbers over a word.
+const pageFactor = 0x9e3779b97f4a7c15
+
 // fill makes the content of a page from its number and version.
 func fill(b []byte, page int64, version uint64) {
 	for i := 0; i < len(b); i += 16 {
-		binary.LittleEndian.PutUint64(b[i:], uint64(page)*0x9e3779b97f4a7c15+uint64(i))
+		binary.LittleEndian.PutUint64(b[i:], uint64(page)*pageFactor+uint64(i))
 		binary.LittleEndian.PutUint64(b[i+8:], version*0xbf58476d1ce4e5b9^uint64(i))
 	}
 }
