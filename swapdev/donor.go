@@ -18,6 +18,7 @@ const (
 	mapDeadline   = 3 * time.Second
 	retryFirst    = 500 * time.Millisecond // before the first attempt to reach a lost donor
 	retryMost     = 10 * time.Second
+	steady        = 10 * time.Second // a connection that held so long was good: the pause begins anew
 	releasePause  = time.Millisecond
 	releaseReport = 10 * time.Second
 )
@@ -85,34 +86,41 @@ func (e *engine) answer(_ context.Context, req control.Message) (control.Message
 
 // run keeps the donor connected until ctx ends. session may be nil.
 func (d *donor) run(ctx context.Context, session *control.Session) {
-	log := d.engine.cfg.Log.With().Str("donor", d.address).Logger()
-	pause := retryFirst
-	for {
-		var err error
-		if session == nil {
-			session, err = d.dial(ctx)
+	for pause := retryFirst; ; pause = min(2*pause, retryMost) {
+		if d.serve(ctx, session) > steady {
+			pause = retryFirst
 		}
-		if err == nil {
-			if err = d.connect(ctx, session); err == nil {
-				pause = retryFirst
-				log.Info().Str("name", d.name).Msg("donor is connected")
-				err = d.watch(ctx, session)
-			}
-			slabs := d.disconnect(session, err)
-			if ctx.Err() == nil {
-				log.Warn().Err(err).Int("slabs", slabs).Msg("donor is lost; its slabs are served by the backing file")
-			}
-			session = nil
-		} else {
-			d.set(donorDown, nil, err)
-		}
+		session = nil
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, retryMost)
 	}
+}
+
+// serve connects once, stays until the connection ends, and returns how long it
+// held.
+func (d *donor) serve(ctx context.Context, session *control.Session) (held time.Duration) {
+	var err error
+	if session == nil {
+		if session, err = d.dial(ctx); err != nil {
+			d.set(donorDown, nil, err)
+			return 0
+		}
+	}
+	log := d.engine.cfg.Log.With().Str("donor", d.address).Logger()
+	if err = d.connect(ctx, session); err == nil {
+		log.Info().Str("name", session.Welcome().Name).Msg("donor is connected")
+		connected := time.Now()
+		err = d.watch(ctx, session)
+		held = time.Since(connected)
+	}
+	slabs := d.disconnect(session, err)
+	if ctx.Err() == nil {
+		log.Warn().Err(err).Int("slabs", slabs).Msg("donor is lost; its slabs are served by the backing file")
+	}
+	return held
 }
 
 // connect makes a connection for each queue and gives it to the queue.
