@@ -41,7 +41,7 @@ func driverLoop(w *World) {
 		w.Fatal(err)
 	}
 	d := w.Add("--target", "loop", "--backing", file)
-	w.Verify(d.Path, Fio{Name: "loop", RW: "randtrimwrite", Block: "4k", Depth: 16, Jobs: 2, PerJob: 8 << 20, Timeout: time.Minute})
+	w.Verify(d.Path, Fio{Name: "loop", RW: "randtrimwrite", Block: "4k", Depth: 16, Jobs: 2, PerJob: 4 << 20, Timeout: time.Minute})
 	d.Stop()
 	if info, err := os.Stat(file); err != nil || info.Size() != 128<<20 {
 		w.Errorf("the file is not what it was: %v, %v", info, err)

@@ -58,10 +58,10 @@ func donorKilledUnderIO(w *World) {
 }
 
 func donorKilledUnderSwap(w *World) {
-	donors := w.donors(2, "96M")
-	d := w.Swap("256M", donors)
+	donors := w.donors(2, "48M")
+	d := w.Swap("128M", donors)
 	d.SwapOn()
-	program := w.Page(pagingSize, pagingLimit, "--duration", "15s", "--threads", "4")
+	program := w.Page(pagingSize, pagingLimit, "--duration", "10s", "--threads", "4")
 	w.onBoth(d, donors)
 	w.Phase("killing %s", donors[1].Name)
 	donors[1].Kill()
@@ -69,7 +69,7 @@ func donorKilledUnderSwap(w *World) {
 	w.Phase("starting %s again", donors[1].Name)
 	donors[1].Restart()
 	w.used(d, donors[1])
-	program.Check(2 * time.Minute)
+	program.Check(4 * time.Minute)
 	s := d.CheckIO()
 	w.Logf("pages: %+v, %d failovers", s.Pages, s.IO.Failovers)
 	d.SwapOff()

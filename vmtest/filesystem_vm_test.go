@@ -18,19 +18,19 @@ func fileSystem(w *World) {
 	if err := os.Mkdir(mount, 0o755); err != nil {
 		w.Fatal(err)
 	}
-	source := filepath.Join(strings.TrimSpace(w.Must("go", "env", "GOROOT")), "src", "runtime")
-	target := filepath.Join(mount, "runtime")
+	source := filepath.Join(strings.TrimSpace(w.Must("go", "env", "GOROOT")), "src", "encoding")
+	target := filepath.Join(mount, "encoding")
 
 	w.Must("mount", "-o", "discard", d.Path, mount)
 	w.OnlyError(w.Run("farswap", "ublk", "stop", d.ID()), 3, "mount")
-	w.Start(nil, "cp", "-a", source, target).Succeed(time.Minute)
-	w.Start(nil, "cp", "-a", source, target+"-deleted").Succeed(time.Minute)
+	w.Start(nil, "cp", "-a", source, target).Succeed(2 * time.Minute)
+	w.Start(nil, "cp", "-a", filepath.Join(source, "json"), target+"-deleted").Succeed(2 * time.Minute)
 	w.Must("rm", "-r", target+"-deleted") // discards
-	w.Start(nil, "umount", mount).Succeed(time.Minute)
+	w.Start(nil, "umount", mount).Succeed(2 * time.Minute)
 
 	w.Must("mount", d.Path, mount)
-	w.Start(nil, "diff", "-r", "--no-dereference", source, target).Succeed(time.Minute)
-	w.Start(nil, "umount", mount).Succeed(time.Minute)
+	w.Start(nil, "diff", "-r", "--no-dereference", source, target).Succeed(2 * time.Minute)
+	w.Start(nil, "umount", mount).Succeed(2 * time.Minute)
 	w.Must("fsck.ext4", "-f", "-n", d.Path)
 
 	s := d.CheckIO()

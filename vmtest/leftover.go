@@ -42,3 +42,19 @@ func processes() map[string]string {
 	}
 	return found
 }
+
+// waiting says where in the kernel the threads of a process are, and which
+// requests ublk devices have not answered.
+func waiting(pid int) string {
+	var text strings.Builder
+	for _, pattern := range []string{
+		fmt.Sprintf("/proc/%d/task/*/stack", pid), "/sys/block/ublkb*/inflight", "/sys/kernel/debug/block/ublkb*/hctx*/busy",
+	} {
+		paths, _ := filepath.Glob(pattern) // the patterns are right
+		for _, path := range paths {
+			data, _ := os.ReadFile(path)
+			fmt.Fprintf(&text, "%s:\n%s", path, data)
+		}
+	}
+	return text.String()
+}

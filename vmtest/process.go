@@ -80,7 +80,7 @@ func (p *Process) end() {
 	}
 	p.cmd.Process.Kill()
 	if !p.w.until(10*time.Second, func() bool { return !p.Running() }) {
-		p.w.Errorf("%s: process %d does not end, even killed", p.name, p.PID())
+		p.w.Errorf("%s: process %d does not end, even killed:\n%s", p.name, p.PID(), waiting(p.PID()))
 	}
 }
 

@@ -7,15 +7,15 @@ import "time"
 // Programs that use twice the memory that they may have.
 
 const (
-	pagingSize  = 192 << 20
-	pagingLimit = 96 << 20
+	pagingSize  = 96 << 20
+	pagingLimit = 48 << 20
 )
 
 func swap(w *World) {
-	donors := w.donors(2, "160M")
-	d := w.Swap("256M", donors)
+	donors := w.donors(2, "80M")
+	d := w.Swap("128M", donors)
 	d.SwapOn()
-	w.Page(pagingSize, pagingLimit, "--duration", "10s", "--threads", "4").Check(2 * time.Minute)
+	w.Page(pagingSize, pagingLimit, "--duration", "10s", "--threads", "4").Check(4 * time.Minute)
 	s := d.CheckIO()
 	w.Logf("pages: %+v", s.Pages)
 	for _, donor := range donors {
@@ -34,11 +34,11 @@ func swap(w *World) {
 
 // swaponOption lets `ublk add` do mkswap and swapon.
 func swaponOption(w *World) {
-	d := w.Swap("128M", w.donors(1, "128M"), "--swapon", "--priority", "5")
+	d := w.Swap("96M", w.donors(1, "96M"), "--swapon", "--priority", "5")
 	if s := d.Status(); !s.Swap {
 		w.Error("the device is not swap")
 	}
-	w.Page(64<<20, 32<<20, "--duration", "3s").Check(time.Minute)
+	w.Page(32<<20, 16<<20, "--duration", "3s").Check(2 * time.Minute)
 	d.CheckIO()
 	d.SwapOff()
 	d.Stop()
