@@ -54,6 +54,10 @@ vmsuite KERNEL *ARGS: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
     @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 900 vmtest.test -test.v -test.timeout 840s "$@"
 
+# The random histories of the device for TIME each, with the race detector
+soak TIME="1m":
+    go test -race -v -timeout 0 -run 'History|Overlapping' ./swapdev -history {{ TIME }}
+
 # Every fuzz target for TIME each
 fuzz TIME="10s":
     @vmtest/fuzz {{ TIME }}
