@@ -17,7 +17,7 @@ demo *ARGS: build
 
 # Random page-in through farswap over TCP against nbd with a server in memory, in turns
 compare-nbd *ARGS: build
-    @benchmarks/demo/compare-nbd "$@"
+    @"{{ justfile_directory() }}/benchmarks/demo/compare-nbd" "$@"
 
 # Everything: lint, unit tests with the race detector, the suite on both kernels
 test:

@@ -41,6 +41,9 @@ type PagingConfig struct {
 	// nothing then pages in only, for which it would else have to throw out
 	// what the fill left.
 	PageOut bool
+	// NoSweep leaves out the last look at every page, for measurements: each
+	// access has looked at its page.
+	NoSweep bool
 	// Watch are processes whose cost is recorded with each phase, beside that of
 	// this process and of the machine. They outlive the run.
 	Watch []Process

@@ -80,10 +80,10 @@ func TestUsageIsRecorded(t *testing.T) {
 	}
 }
 
-func TestRunPagingOut(t *testing.T) {
+func TestRunPagingOutWithoutSweep(t *testing.T) {
 	cfg := config()
-	cfg.PageOut = true
-	if r, err := RunPaging(context.Background(), cfg, io.Discard); err != nil || r.SweptPages != 300 {
+	cfg.PageOut, cfg.NoSweep = true, true
+	if r, err := RunPaging(context.Background(), cfg, io.Discard); err != nil || r.SweptPages != 0 || len(r.Phases) != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -82,6 +82,7 @@ caller's to do: without a limit below --size it measures RAM.
 	f.Int64Var(&config.Ops, "ops", 0, "accesses of a phase; 0 for no limit")
 	f.Float64Var(&config.WriteShare, "write-share", 0.3, "part of the accesses that write, 0 to 1")
 	f.Uint64Var(&config.Seed, "seed", 1, "what contents and order follow from")
+	f.BoolVar(&config.NoSweep, "no-sweep", false, "do not check every page once more at the end")
 	f.BoolVar(&config.PageOut, "page-out", false, "push all memory out to swap after the fill, so that reads bring in and throw out clean pages only")
 	f.StringVar(&device, "device", "", "farswap device that is swapped on: record where its pages lie, fail if a donor got none")
 	f.StringSliceVar(&watch, "watch", nil, "NAME=PID of a process whose cost is recorded; repeat it for more")
