@@ -10,10 +10,13 @@ make_cgroup() {
   echo "$1" >"$cgroup/memory.max"
 }
 
-# limited COMMAND…: runs COMMAND in the cgroup.
+# limited COMMAND…: runs COMMAND in the cgroup. In the background, so that a signal to this script
+# does not have to wait for its end.
 limited() {
   (
     echo "$BASHPID" >"$cgroup/cgroup.procs"
     exec "$@"
-  )
+  ) &
+  undo end $!
+  wait $!
 }
