@@ -163,6 +163,9 @@ func (a *app) add(cmd *cobra.Command, o *addOptions, config swapdev.Config) erro
 	if err != nil {
 		return err
 	}
+	if w := flusher.Reserve("/"); w != "" && o.target == targetSwap {
+		a.log.Warn().Msg(w)
+	}
 	s := &session{dev: dev, log: a.log}
 	return s.run(cmd.OutOrStdout(), o, end.asked)
 }
