@@ -38,5 +38,5 @@ start_donor() {
     2>"$work/demo$1.log" &
   donor_pid=$!
   undo end "$donor_pid"
-  wait_for 10 farswap donor status "demo$1" >/dev/null 2>&1 || fail "donor $1 does not start: $(<"$work/demo$1.log")"
+  wait_for 60 farswap donor status "demo$1" >/dev/null 2>&1 || fail "donor $1 does not start: $(<"$work/demo$1.log")"
 }

@@ -12,7 +12,7 @@ start_nbd() {
     memory "$2" allocator=malloc,mlock=true &
   nbdkit_pid=$!
   undo end "$nbdkit_pid"
-  wait_for 10 nbd-client -persist "10.99.$1.2" 10809 "$nbd" -b 4096 -C "$(nproc)" >"${work:?}/nbd.log" 2>&1 ||
+  wait_for 30 nbd-client -persist "10.99.$1.2" 10809 "$nbd" -b 4096 -C "$(nproc)" >"${work:?}/nbd.log" 2>&1 ||
     fail "no nbd: $(<"$work/nbd.log")"
   undo nbd-client -d "$nbd"
 }
