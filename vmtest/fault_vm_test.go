@@ -58,7 +58,7 @@ func donorKilledUnderIO(w *World) {
 }
 
 func donorKilledUnderSwap(w *World) {
-	donors := w.donors(2, "48M")
+	donors := w.donors(2, "24M")
 	d := w.Swap("128M", donors)
 	d.SwapOn()
 	program := w.Page(pagingSize, pagingLimit, "--duration", "10s", "--threads", "4")

@@ -61,6 +61,6 @@ func (p *Paging) Check(timeout time.Duration) benchmarks.PagingResult {
 		p.w.Logf("paging %-8s %7d accesses, %6.0f/s, p50 %v, p99 %v", phase.Pattern, phase.Accesses, phase.AccessesPerSecond,
 			time.Duration(phase.P50NS), time.Duration(phase.P99NS))
 	}
-	p.w.Logf("paging swapped %d pages in, %d out, 0 of %d wrong", r.PswpIn, r.PswpOut, r.SweptPages)
+	p.w.Logf("paging swapped %d pages in, %d out, %d of %d wrong", r.PswpIn, r.PswpOut, r.Mismatches, r.SweptPages)
 	return r
 }

@@ -7,8 +7,8 @@ import "time"
 // Programs that use twice the memory that they may have.
 
 const (
-	pagingSize  = 96 << 20
-	pagingLimit = 48 << 20
+	pagingSize  = 64 << 20
+	pagingLimit = 32 << 20
 )
 
 func swap(w *World) {
