@@ -126,10 +126,14 @@ func linkCut(w *World) {
 	d.Stop()
 }
 
-// donorsTooSlow has deadlines that donors keep missing: each is lost and comes
-// back all the time.
+// donorsTooSlow has a network as slow as the deadlines, give or take: each donor
+// is lost and comes back all the time.
 func donorsTooSlow(w *World) {
-	d := w.Swap("128M", w.donors(2, "128M"), "--op-timeout", "50ms")
+	donors := w.donors(2, "128M")
+	for _, donor := range donors {
+		w.Must("tc", "qdisc", "add", "dev", donor.Name, "root", "netem", "delay", "40ms", "20ms")
+	}
+	d := w.Swap("128M", donors, "--op-timeout", "50ms")
 	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
 	defer cancel()
 	w.play(ctx, d, 6)
