@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"farswap/internal/allocs"
 	"farswap/ublk"
 )
 
@@ -65,12 +66,12 @@ func TestDataPathAllocatesNothing(t *testing.T) {
 		page := int64(0)
 		// Pings and the mapper's tick allocate a little each second: many requests
 		// per run keep that below one.
-		allocs := testing.AllocsPerRun(2000, func() {
+		n := allocs.PerRun(2000, func() {
 			r.batch(tt.op, page, r.q.Depth())
 			page = (page + 16) % 512
 		})
-		if allocs != 0 {
-			t.Errorf("%s: %v allocations per %d requests", tt.name, allocs, r.q.Depth())
+		if n != 0 {
+			t.Errorf("%s: %v allocations per %d requests", tt.name, n, r.q.Depth())
 		}
 	}
 	if c := r.engine.queues[0].counts; c.RemoteReads == 0 || c.RemoteWrites == 0 {

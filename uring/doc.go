@@ -14,7 +14,7 @@
 //   - A ring belongs to one OS thread: it is set up with SINGLE_ISSUER and
 //     DEFER_TASKRUN where the kernel has them, and the kernel refuses other
 //     threads. Lock the goroutine to its thread (runtime.LockOSThread) before
-//     NewLoop. Only Post, Wake and Closed may be called from elsewhere.
+//     NewLoop. Only Post may be called from elsewhere.
 //   - Memory named by an SQE belongs to the kernel until its CQE has come (the
 //     last one, without FlagMore). It must be off the Go heap, or pinned: see
 //     package internal/offheap. So do msghdr, iovec and timespec structures.

@@ -265,3 +265,43 @@ func TestReserveKeepsLinkedOperationsTogether(t *testing.T) {
 		t.Error("a ring of 4 reserves 5")
 	}
 }
+
+// A loop that waits keeps its P, and must not hold up what stops all of them.
+func TestWaitLetsTheWorldStop(t *testing.T) {
+	started, ended := make(chan *Loop), make(chan error)
+	over := false // the loop's
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends here
+		l, err := NewLoop(Config{Entries: 4})
+		started <- l
+		for err == nil && !over {
+			err = l.Pass(-1)
+		}
+		ended <- err
+	}()
+	l := <-started
+	if l == nil {
+		t.Fatal(<-ended)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		var m runtime.MemStats
+		for range 100 {
+			l.Post(func() {}) // the wait begins anew: the next stop finds it young
+			runtime.ReadMemStats(&m)
+		}
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(20 * time.Second):
+		t.Error("the world was not stopped 100 times in 20 s")
+	}
+	l.Post(func() { over = true })
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}

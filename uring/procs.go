@@ -15,11 +15,8 @@ var extraProcs struct {
 
 // addProcs changes the number of loops by n (1 or -1) and GOMAXPROCS with it.
 //
-// A loop's thread waits in the kernel most of the time and keeps its P there,
-// ready for its return. That lasts only while the runtime has another P to spare:
-// without one, its monitor takes the P away from every wait longer than 20 µs,
-// which costs it a wake-up each time, and the loop's thread a futex or two to
-// get a P back.
+// A busy loop's thread keeps its P while it waits in the kernel (see sysEnter);
+// the other goroutines need theirs.
 func addProcs(n int) {
 	extraProcs.Lock()
 	defer extraProcs.Unlock()

@@ -49,9 +49,10 @@ type Ring struct {
 	flags    uint32 // as granted at set-up
 	mappings [][]byte
 
-	sq     submission
-	cq     completion
-	closed bool
+	sq          submission
+	cq          completion
+	closed      bool
+	interrupted int // waits in a row that a signal ended
 
 	// wait is the argument block of SubmitAndWait, off the heap because the
 	// kernel reads it.

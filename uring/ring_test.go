@@ -112,11 +112,13 @@ func TestFallbackOfSetupFlags(t *testing.T) {
 func TestWaitEndsInTime(t *testing.T) {
 	r := newTestRing(t, Config{Entries: 4})
 	begun := time.Now()
-	if err := r.SubmitAndWait(1, 20*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
-	if d := time.Since(begun); d < 20*time.Millisecond {
-		t.Errorf("waited %v", d)
+	for waits := 0; time.Since(begun) < 20*time.Millisecond; waits++ {
+		if waits == 100 { // a signal of the runtime may end a few
+			t.Fatal("100 waits in less than the time of one")
+		}
+		if err := r.SubmitAndWait(1, 20*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if c, ok := r.Next(); ok {
 		t.Errorf("completion %+v from nowhere", c)

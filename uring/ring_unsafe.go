@@ -3,6 +3,8 @@ package uring
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -134,12 +136,29 @@ func sysSetup(entries uint32, p *ringParams) (int, error) {
 	return int(fd), nil
 }
 
-// sysEnter uses RawSyscall6 when the call cannot wait, and Syscall6 when it can
-// (an operation may wait while it is submitted, too): a thread that waits in
-// RawSyscall would keep its P and hold up the garbage collector.
+// patience is how many waits in a row the runtime may interrupt before a wait
+// gives its P up. It interrupts one about every 10 ms, unless it was told not to:
+// then no wait may keep a P.
+var patience = func() int {
+	if strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1") {
+		return 0
+	}
+	return 16
+}()
+
+// sysEnter keeps the P of a thread that waits (RawSyscall6), and thereby keeps
+// the runtime's hands off it. With Syscall6 the monitor thread takes the P back
+// every 20 µs: it judges by the scheduler's ticks, which do not advance on a
+// thread that runs one goroutine forever, and a busy loop then pays for futexes
+// and foreign wake-ups with each wait.
+//
+// What a P that is kept would hold up, such as stopping the world, makes the
+// runtime signal the thread (SIGURG), again and again, and a signal ends the wait
+// with EINTR: see runtime.preemptall. A signal comes every 10 ms in any case, so
+// a loop without work soon waits in Syscall6, and disturbs nobody.
 func (r *Ring) sysEnter(submit, wait, flags uint32, timeout time.Duration) (int, error) {
 	if wait == 0 || timeout == 0 {
-		call := unix.Syscall6
+		call := unix.Syscall6 // an operation may wait while it is submitted
 		if submit == 0 {
 			call = unix.RawSyscall6
 		}
@@ -152,8 +171,17 @@ func (r *Ring) sysEnter(submit, wait, flags uint32, timeout time.Duration) (int,
 		w.ts = Timespec{Sec: int64(timeout / time.Second), Nsec: int64(timeout % time.Second)}
 		w.arg.ts = uint64(uintptr(unsafe.Pointer(&w.ts)))
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(submit), uintptr(wait),
+	call := unix.RawSyscall6
+	if r.interrupted >= patience {
+		call = unix.Syscall6
+	}
+	n, _, errno := call(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(submit), uintptr(wait),
 		uintptr(flags|enterExtArg), uintptr(unsafe.Pointer(&w.arg)), unsafe.Sizeof(w.arg))
+	if errno == unix.EINTR {
+		r.interrupted++
+	} else {
+		r.interrupted = 0
+	}
 	return result(n, errno)
 }
 

@@ -3,6 +3,7 @@ package tcp
 import (
 	"testing"
 
+	"farswap/internal/allocs"
 	"farswap/verbs"
 )
 
@@ -20,7 +21,7 @@ func TestNoAllocationPerOperation(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			r := newRig(t, Config{Threads: 2}, verbs.QPConfig{Depth: c.depth})
 			keepBusy(t, r, c.op, c.depth, 1000)
-			if n := testing.AllocsPerRun(20, func() { keepBusy(t, r, c.op, c.depth, 500) }); n != 0 {
+			if n := allocs.PerRun(20, func() { keepBusy(t, r, c.op, c.depth, 500) }); n != 0 {
 				t.Errorf("%v at depth %d: %v allocations in 500 operations", c.op, c.depth, n)
 			}
 		})
