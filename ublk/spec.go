@@ -32,7 +32,9 @@ const (
 // WithDefaults fills in what is zero.
 func (s Spec) WithDefaults() Spec {
 	if s.Queues == 0 {
-		s.Queues = min(runtime.NumCPU(), MaxDefaultQueues)
+		// A queue's thread wants a CPU beside the application's; and the more
+		// requests share a queue, the more of them share a system call.
+		s.Queues = min((runtime.NumCPU()+1)/2, MaxDefaultQueues)
 	}
 	if s.Depth == 0 {
 		s.Depth = DefaultDepth

@@ -35,7 +35,8 @@ func (w *World) Add(options ...string) *Device {
 }
 
 // Swap adds a device over donors, with a backing file on the scratch disk and
-// slabs that go to a donor at the first sign of use.
+// slabs that go to a donor at the first sign of use. It has several queues, which
+// two CPUs alone would not make it have.
 func (w *World) Swap(size string, donors []*Donor, options ...string) *Device {
 	w.Helper()
 	return w.Add(append(w.SwapOptions(size, donors), options...)...)
@@ -45,6 +46,7 @@ func (w *World) Swap(size string, donors []*Donor, options ...string) *Device {
 func (w *World) SwapOptions(size string, donors []*Donor) []string {
 	options := []string{
 		"--size", size, "--slab", "8M", "--hot", "1", "--backing", filepath.Join(w.Dir, "backing"),
+		"--queues", "2",
 		"--cert", w.Identity("device"),
 	}
 	for _, d := range donors {

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced. A network block device, the kernel's, with its server's memory behind it.
 
-# start_nbd N SIZE: the server on machine N, with as many connections to it as farswap has queues.
+# start_nbd N SIZE: the server on machine N, with a connection to it for each CPU.
 # Leaves the device in $nbd and the server's process in $nbdkit_pid.
 start_nbd() {
   modprobe -q nbd || true

@@ -85,7 +85,7 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 	f.Var(&o.size, "size", "size of the device; for loop the size of the file if not given")
 	f.Var(&o.slab, "slab", "size of a slab: a power of two from 4M to 1G")
 	f.Var(&o.maxIO, "max-io", "largest request: a power of two from 4K to 32M")
-	f.IntVar(&o.queues, "queues", 0, "hardware queues, each with a thread; 0 is one per CPU, 4 at most")
+	f.IntVar(&o.queues, "queues", 0, "hardware queues, each with a thread; 0 is one for two CPUs, 4 at most")
 	f.IntVar(&o.depth, "depth", ublk.DefaultDepth, "requests in flight per queue, 1 to 4096")
 	f.StringSliceVar(&o.donors, "donor", nil, "HOST:PORT of a donor; repeat it for more")
 	f.StringVar(&o.transport, "transport", "auto", "how pages travel: auto or tcp")
