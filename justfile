@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
 
-scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/vm/* benchmarks/demo/*"
+scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm/* benchmarks/demo/*"
 
 # The recipes and what they do
 list:
@@ -19,9 +19,9 @@ demo *ARGS: build
 compare-nbd *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-nbd" "$@"
 
-# Everything: lint, unit tests with the race detector, the suite on both kernels
+# Everything: lint, unit tests with the race detector, the suite on both kernels, a small machine
 test:
-    @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3"
+    @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3" "torture --mem 256 --time 5"
 
 # Boot a virtual machine and run a script in it, or a shell; see vmtest/vm/vm
 [no-cd]
@@ -57,6 +57,10 @@ vmsuite KERNEL *ARGS: build
 # The random histories of the device for TIME each, with the race detector
 soak TIME="1m":
     go test -race -v -timeout 0 -run 'History|Overlapping' ./swapdev -history {{ TIME }}
+
+# Machines too small for what runs on them, swapping over farswap alone; see vmtest/torture
+torture *ARGS: build
+    @vmtest/torture "$@"
 
 # Every fuzz target for TIME each
 fuzz TIME="10s":

@@ -151,6 +151,9 @@ func (a *app) add(cmd *cobra.Command, o *addOptions, config swapdev.Config) erro
 	if err != nil {
 		return err
 	}
+	if w := flusher.Realtime(); w != "" {
+		warnings = append(warnings, w)
+	}
 	for _, w := range warnings {
 		a.log.Warn().Msg(w)
 	}
@@ -162,9 +165,6 @@ func (a *app) add(cmd *cobra.Command, o *addOptions, config swapdev.Config) erro
 	dev, err := o.open(end.early, config)
 	if err != nil {
 		return err
-	}
-	if w := flusher.Reserve("/"); w != "" && o.target == targetSwap {
-		a.log.Warn().Msg(w)
 	}
 	s := &session{dev: dev, log: a.log}
 	return s.run(cmd.OutOrStdout(), o, end.asked)

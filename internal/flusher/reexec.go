@@ -33,9 +33,18 @@ const guard = "FARSWAP_IO_FLUSHER_PID"
 // Telling the threads of a running process one by one would miss those that the
 // runtime or C libraries own.
 //
+// Where it may, it makes all threads real-time in the same way; [Realtime] says
+// whether it did.
+//
 // The errors are ErrCapability and ErrUnsupported; the process goes on as it
 // was.
-func Reexec() error { return reexec(ioFlusher) }
+func Reexec() error {
+	both := mark{has: ioFlusher.has, set: func() error {
+		_ = realtime.set() // better with it, possible without
+		return ioFlusher.set()
+	}}
+	return reexec(both)
+}
 
 // mark is an attribute of one thread that exec keeps and new threads inherit.
 // Both functions are about the calling thread.

@@ -29,6 +29,8 @@ var modes = map[string]func(){
 	"flusher":   func() { report(ioFlusher) },
 	"uncapable": func() { dropCapability(); report(ioFlusher) },
 	"slack":     func() { report(timerSlack) },
+	"realtime":  func() { report(realtime) },
+	"both":      func() { fmt.Println(Reexec(), Realtime()) },
 	"lies":      func() { report(mark{func() error { return nil }, timerSlack.has}) },
 }
 
@@ -160,4 +162,30 @@ func TestInheritedGuard(t *testing.T) {
 	if got != marked(pid) {
 		t.Errorf("got %q, want %q", got, marked(pid))
 	}
+}
+
+// TestRealtime is right on either kind of machine, too: the mark is refused
+// without CAP_SYS_NICE, and then Reexec goes on and Realtime says so.
+func TestRealtime(t *testing.T) {
+	if !hasCapability(unix.CAP_SYS_RESOURCE) {
+		return // TestIOFlusher shows that Reexec refuses
+	}
+	_, got := run(t, "both")
+	silent, warned := "<nil> \n", strings.HasPrefix(got, "<nil> the server is not real-time")
+	if mayRealtime() != (got == silent) || mayRealtime() == warned {
+		t.Errorf("got %q", got)
+	}
+	if pid, got := run(t, "realtime"); mayRealtime() && got != marked(pid) {
+		t.Errorf("got %q, want %q", got, marked(pid))
+	}
+}
+
+// mayRealtime tries it on a thread that then ends.
+func mayRealtime() bool {
+	may := make(chan bool)
+	go func() {
+		runtime.LockOSThread()
+		may <- realtime.set() == nil
+	}()
+	return <-may
 }

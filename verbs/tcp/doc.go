@@ -15,7 +15,7 @@
 //
 // A user-space TCP socket cannot use the kernel's emergency memory. Under
 // extreme memory pressure the kernel may fail to send or to receive the very
-// page whose arrival would free memory. Raise vm.min_free_kbytes.
+// page whose arrival would free memory: see internal/flusher for what helps.
 //
 // A server whose ring fails panics: it could no longer know when the kernel lets
 // go of lent memory, and the end of the process is what keeps the promise of
