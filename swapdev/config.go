@@ -28,7 +28,7 @@ const NoBacking = "none"
 // Defaults of a Config.
 const (
 	DefaultHotThreshold = 20.0             // page I/Os per second (the paper's HotSlab)
-	DefaultOpTimeout    = 2 * time.Second  // of one operation on a donor's memory
+	DefaultOpTimeout    = 2 * time.Second  // of a donor to get something done
 	DefaultPatience     = 30 * time.Second // of a request that waits for a page or a donor
 	maxDonors           = 256
 	maxDiscard          = 64 << 20

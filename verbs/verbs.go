@@ -25,8 +25,9 @@ type QPConfig struct {
 	// Depth is the number of operations that may be outstanding, 1 to MaxDepth;
 	// 0 stands for DefaultDepth.
 	Depth int
-	// Timeout is how long an operation may take before Tick fails the QP;
-	// 0 stands for DefaultTimeout.
+	// Timeout is how long the peer may take from one completion to the next
+	// before Tick fails the QP; 0 stands for DefaultTimeout. An operation that
+	// waits in line thus takes Depth times as long at most.
 	Timeout time.Duration
 }
 
@@ -56,7 +57,8 @@ type QP interface {
 	Poll(c []Completion) int
 	// Outstanding counts the operations posted and not yet returned by Poll.
 	Outstanding() int
-	// Tick fails the QP if its oldest operation is older than the timeout. now is
+	// Tick fails the QP if its oldest operation is older than the timeout and no
+	// other has been done meanwhile: a peer that is slow is not dead. now is
 	// uring.Loop.Now of the QP's loop, in nanoseconds. Operations are as old as
 	// the loop's clock was at Post: a thread that has been busy outside of
 	// Loop.Pass for long makes a pass before it posts.

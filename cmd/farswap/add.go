@@ -95,7 +95,7 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
 	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
-	f.DurationVar(&o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, "longest wait for one operation on a donor's memory; then the donor has failed")
+	f.DurationVar(&o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, "longest wait for a donor to get something done; then it has failed")
 	f.DurationVar(&o.patience, "patience", swapdev.DefaultPatience, "longest wait of one request, over all its attempts")
 	f.StringVar(&o.name, "name", "", "what donors show this device as; the host's name if not given")
 	f.BoolVar(&o.swapon, "swapon", false, "make it swap: mkswap, then swapon with discard")

@@ -28,7 +28,7 @@ func (q *queuePair) progress() {
 	}
 	// Last, because notify may do anything, even Close.
 	if n > q.told {
-		q.told = n
+		q.told, q.progressed = n, q.loop.Now()
 		if q.notify != nil {
 			q.notify()
 		}
@@ -135,7 +135,7 @@ func (q *queuePair) Tick(now int64) {
 	}
 	q.inner.Tick(now)
 	if o := q.oldest(); o != nil {
-		if age := now - o.posted; age > q.timeout {
+		if age := now - max(o.posted, q.progressed); age > q.timeout {
 			q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s not done after %v: %w", o.wr.Op, q.address, time.Duration(age), verbs.ErrTimeout))
 		}
 	}

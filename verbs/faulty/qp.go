@@ -35,7 +35,9 @@ type queuePair struct {
 	address string
 	depth   int
 	timeout int64 // ns
-	rnd     *rand.Rand
+
+	progressed int64 // when an operation was last done, on the loop's clock, ns
+	rnd        *rand.Rand
 
 	state verbs.State
 	err   error

@@ -101,6 +101,45 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// A server that takes its time has not failed while operations get done, however
+// long the last in line waits. One that goes silent after that has.
+func TestSlowServerIsNotDead(t *testing.T) {
+	r := newRig(t, Config{Threads: 1}, verbs.QPConfig{})
+	const (
+		timeout              = 300 * time.Millisecond
+		operations, answered = 8, 6
+	)
+	address := impostor(t, r, func(c net.Conn) {
+		for seq := range uint64(answered) {
+			time.Sleep(timeout / 3)
+			if _, err := c.Write(reply(replyOK, 8, seq)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	qp := r.connectTo(t, address, verbs.QPConfig{Timeout: timeout})
+	began := r.loop.Now()
+	wr := r.read(r.local[:8], 0)
+	for i := range operations {
+		wr.ID = uint64(i)
+		if err := qp.Post(&wr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	qp.Doorbell()
+	r.wait(t, "timeout", func() bool {
+		qp.Tick(r.loop.Now())
+		return qp.State() == verbs.StateError
+	})
+	if took := time.Duration(r.loop.Now() - began); took < answered*timeout/3+timeout {
+		t.Errorf("timed out after %v", took)
+	}
+	want := []verbs.Status{answered: verbs.StatusTimeout, operations - 1: verbs.StatusFlushed}
+	if got := r.collect(t, qp, operations); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 func reply(status uint8, length uint32, seq uint64) []byte {
 	b := make([]byte, replySize)
 	putReply(b, status, length, seq)

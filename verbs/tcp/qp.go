@@ -63,6 +63,7 @@ type queuePair struct {
 	depth                                          int
 	timeout                                        int64 // ns
 	head, done, received, sent, rung, belled, tail uint64
+	progressed                                     int64 // when done last grew, on the loop's clock, ns
 
 	mem     *queueMemory
 	freeMem func() error

@@ -103,8 +103,12 @@ func (q *queuePair) Handle(id uint64, res int32, _ uint32) {
 	case verbs.StateError:
 		q.flush()
 	}
+	if q.done == before {
+		return
+	}
+	q.progressed = q.loop.Now()
 	// Last, because notify may do anything, even Close.
-	if q.done > before && q.notify != nil {
+	if q.notify != nil {
 		q.notify()
 	}
 }
