@@ -44,12 +44,25 @@ func (m *Map) Activity(slab int) float64 {
 	return math.Float64frombits(m.slabs[slab].activity.Load())
 }
 
-// HotSlabs returns the unmapped slabs whose activity is above threshold, the
-// hottest first, in dst's memory where that is long enough.
+// expected is the least that the next Tick will make of a slab's activity, if it
+// comes when its second is over.
+func (m *Map) expected(slab int) float64 {
+	touched := float64(m.slabs[slab].touched.Load())
+	return max(m.Activity(slab), newWeight*touched+oldWeight*m.Activity(slab))
+}
+
+// Hot reports whether slab is unmapped and its activity above threshold, or
+// certain to be at the next Tick: a burst need not wait for it.
+func (m *Map) Hot(slab int, threshold float64) bool {
+	return m.expected(slab) > threshold && m.Slab(slab).State == Unmapped
+}
+
+// HotSlabs returns the slabs that are Hot, the most active as of the last Tick
+// first, in dst's memory where that is long enough.
 func (m *Map) HotSlabs(threshold float64, dst []int) []int {
 	dst = dst[:0]
 	for i := range m.slabs {
-		if m.Slab(i).State == Unmapped && m.Activity(i) > threshold {
+		if m.Hot(i, threshold) {
 			dst = append(dst, i)
 		}
 	}

@@ -63,3 +63,30 @@ func TestHotSlabs(t *testing.T) {
 		}
 	})
 }
+
+// A burst is hot as soon as the next Tick is bound to say so, not before.
+func TestHotBeforeTheTick(t *testing.T) {
+	m, _ := newMap(t, Geometry{Size: 2 * MinSlabSize, SlabSize: MinSlabSize})
+	m.Touch(1, 100)
+	if m.Hot(1, HotSlab) {
+		t.Error("100 page I/Os make 20 a second, which is not above the threshold")
+	}
+	m.Touch(1, 1)
+	if !m.Hot(1, HotSlab) || m.Hot(0, HotSlab) {
+		t.Errorf("hot after 101 page I/Os on slab 1: %v; slab 0: %v", m.Hot(1, HotSlab), m.Hot(0, HotSlab))
+	}
+	m.Tick(1)
+	if m.Activity(1) <= HotSlab {
+		t.Errorf("hot before the tick, %v after it", m.Activity(1))
+	}
+	epoch, err := m.BeginMap(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Hot(1, HotSlab) {
+		t.Error("a slab that is being mapped is to be mapped")
+	}
+	if err := m.AbortMap(1, epoch); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -50,7 +50,7 @@ func newEngine(cfg Config, device verbs.Device, local *backing) (*engine, error)
 	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, device: device, over: make(chan struct{})}
 	e.shared = shared{
 		keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
-		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), events: newEvents(),
+		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, events: newEvents(),
 	}
 	if e.spec.Queues > maxQueues {
 		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, maxQueues, ErrConfig)

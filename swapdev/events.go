@@ -10,7 +10,7 @@ import (
 // decide. Nothing of it waits: when a channel is full, the same was said
 // before, and the counts have the rest.
 type events struct {
-	kick  chan struct{} // a write waits for its slab to be mapped
+	kick  chan struct{} // a slab is to be mapped before the second is over
 	notes chan note
 }
 

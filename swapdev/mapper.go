@@ -15,15 +15,16 @@ import (
 // tickPeriod is how often activity is measured and hot slabs are mapped.
 const tickPeriod = time.Second
 
-// mapper maps slabs to donors: those that became hot, once a second; without a
-// backing file every unmapped slab that is written, at once. It has a goroutine
-// of its own, which alone calls its methods.
+// mapper maps slabs to donors: those that became hot, once a second, or at once
+// when writes have made them so; without a backing file every unmapped slab that
+// is written. It has a goroutine of its own, which alone calls its methods.
 type mapper struct {
 	engine *engine
 	place  slabmap.Placement
 	rng    *rand.Rand
 	hot    []int
 	warned bool // that no donor has room
+	full   bool // no donor had room since the last tick
 }
 
 func newMapper(e *engine) *mapper {
@@ -48,10 +49,13 @@ func (m *mapper) run(ctx context.Context) {
 			e.logNote(n)
 			continue
 		case <-e.events.kick:
-			// A write waits: any slab that was touched since is wanted.
-			e.pages.Tick(max(time.Since(last).Seconds(), 1e-3))
-			last, threshold = time.Now(), 0
+			if e.backing == nil {
+				threshold = 0 // a write waits: any slab that was touched is wanted
+			} else if m.full {
+				continue
+			}
 		case now := <-ticker.C:
+			m.full = false
 			if d := now.Sub(last).Seconds(); d > 0 {
 				e.pages.Tick(d)
 				last = now
@@ -70,6 +74,7 @@ func (m *mapper) mapHot(ctx context.Context, threshold float64) {
 			m.warned = false
 			continue
 		}
+		m.full = true
 		if ctx.Err() == nil && !m.warned {
 			m.warned = true
 			m.engine.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("a hot slab stays with the backing file")

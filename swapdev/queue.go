@@ -36,7 +36,8 @@ type shared struct {
 	progress []progress // by queue
 	backing  *backing   // nil: none
 	ack      AckPolicy
-	patience int64 // nanoseconds
+	patience int64   // nanoseconds
+	hot      float64 // HotThreshold
 	events   *events
 
 	backingFailed atomic.Bool // a write to the backing file has failed: flushes cannot promise it

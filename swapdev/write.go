@@ -117,6 +117,9 @@ func (q *queue) startWrite(tag int) {
 			q.sendRemote(tag, slab, i, end)
 		} else {
 			r.missing = true
+			if q.pages.Hot(slab, q.hot) {
+				q.events.needMapping()
+			}
 		}
 		i = end
 	}
