@@ -21,7 +21,7 @@ compare-nbd *ARGS: build
 
 # Everything: lint, unit tests with the race detector, the suite on both kernels, a small machine
 test:
-    @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3" "torture --mem 256 --time 5"
+    @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
 
 # Boot a virtual machine and run a script in it, or a shell; see vmtest/vm/vm
 [no-cd]
