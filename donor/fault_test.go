@@ -17,11 +17,11 @@ type faultyServer struct {
 	admit, register, deregister atomic.Bool
 }
 
-func (f *faultyServer) Admit(s verbs.SessionID) (verbs.Credential, error) {
+func (f *faultyServer) Admit(c verbs.Credential) error {
 	if f.admit.Load() {
-		return verbs.Credential{}, errFault
+		return errFault
 	}
-	return f.Server.Admit(s)
+	return f.Server.Admit(c)
 }
 
 func (f *faultyServer) Register(s verbs.SessionID, mem []byte) (verbs.Grant, error) {

@@ -18,8 +18,8 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	}
 	defer dev.op.Unlock()
 	id := verbs.SessionID(d.sessions.Add(1))
-	credential, err := d.server.Admit(id)
-	if err != nil {
+	credential := verbs.NewCredential(id)
+	if err := d.server.Admit(credential); err != nil {
 		d.forget(dev)
 		return nil, nil, fmt.Errorf("admit: %w", err)
 	}

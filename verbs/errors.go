@@ -21,6 +21,9 @@ var (
 	ErrNoSession     = errors.New("no such session")
 	ErrNoKey         = errors.New("no such key in the session")
 	ErrClosed        = errors.New("closed")
+	// ErrUnavailable means that this machine cannot use the transport at all: the
+	// reason follows, and what to install or load.
+	ErrUnavailable = errors.New("transport is not available on this machine")
 )
 
 // Errors that end a QP, as QP.Err and Status.Err give them.

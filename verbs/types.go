@@ -1,6 +1,9 @@
 package verbs
 
-import "fmt"
+import (
+	"crypto/rand"
+	"fmt"
+)
 
 // Key is the secret of one region in one session. It prints without its value.
 type Key uint64
@@ -18,6 +21,13 @@ type SessionID uint64
 type Credential struct {
 	Session SessionID
 	Secret  [32]byte
+}
+
+// NewCredential makes a credential with a random secret.
+func NewCredential(s SessionID) Credential {
+	c := Credential{Session: s}
+	_, _ = rand.Read(c.Secret[:]) // never fails, by its documentation
+	return c
 }
 
 // String hides the secret.

@@ -29,6 +29,10 @@ type QPConfig struct {
 	// before Tick fails the QP; 0 stands for DefaultTimeout. An operation that
 	// waits in line thus takes Depth times as long at most.
 	Timeout time.Duration
+	// Spin is how long a pass of the loop may poll for completions before it
+	// sleeps; 0 for not at all. Only implementations that can poll without a
+	// system call make use of it (RDMA).
+	Spin time.Duration
 }
 
 // Completion tells the end of one operation. The buffer of the WR is the
@@ -141,15 +145,25 @@ type ServerStats struct {
 // Server is the passive side: it lends memory. Methods may be called from any
 // goroutine, and block until every thread of the server has taken note.
 type Server interface {
+	// Name is the name of the transport, as Device.Name.
+	Name() string
 	// Address is where devices connect, host:port.
 	Address() string
-	// Admit makes a session with a fresh secret, which its connections prove to
-	// know. ErrSessionExists if the session is admitted already.
-	Admit(s SessionID) (Credential, error)
+	// Admit makes a session, whose connections prove to know the credential. The
+	// servers of several transports may admit one credential. ErrSessionExists if
+	// the session is admitted already.
+	Admit(c Credential) error
 	// Revoke ends the session: its connections and its keys. When it returns, no
 	// operation of the session can touch memory any more. Revoking an unknown
 	// session does nothing.
 	Revoke(s SessionID)
+	// Prepare does what can be done ahead of a Register of the same memory, and
+	// takes long: RDMA pins the pages and makes them known to the adapter. It gives
+	// nobody access. It may be left out.
+	Prepare(mem []byte) error
+	// Forget takes Prepare back, before mem is unmapped. It is not needed, and has
+	// no effect, for memory that was registered since.
+	Forget(mem []byte) error
 	// Register lends mem to the session: whoever connects as it and knows the
 	// key may read and write. mem must be off the Go heap, and stay mapped until
 	// Deregister, Revoke or Close has returned. ErrNoSession, ErrBounds if mem is

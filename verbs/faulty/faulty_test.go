@@ -56,7 +56,10 @@ func newRig(t *testing.T, plan faulty.Plan) *rig {
 	r.remote = must(offheap.Map(size, offheap.Options{}))(t)
 	server := must(tcp.Listen("127.0.0.1:0", tcp.Config{Threads: 1}))(t)
 	r.address = server.Address()
-	r.cred = must(server.Admit(1))(t)
+	r.cred = verbs.NewCredential(1)
+	if err := server.Admit(r.cred); err != nil {
+		t.Fatal(err)
+	}
 	r.key = must(server.Register(1, r.remote))(t).Key
 	r.dev = faulty.Wrap(must(tcp.Open(tcp.Config{}))(t), plan)
 	region := must(r.dev.Register(r.local))(t)

@@ -24,8 +24,8 @@ func Example() {
 	must(err)
 	server, err := tcp.Listen("127.0.0.1:0", tcp.Config{Threads: 1})
 	must(err)
-	cred, err := server.Admit(1)
-	must(err)
+	cred := verbs.NewCredential(1)
+	must(server.Admit(cred))
 	grant, err := server.Register(1, lent)
 	must(err)
 

@@ -144,8 +144,8 @@ func TestRemoteAccessErrorEndsTheQP(t *testing.T) {
 
 func TestKeyOfAnotherSession(t *testing.T) {
 	r := newRig(t, Config{Threads: 1}, verbs.QPConfig{})
-	cred, err := r.server.Admit(testSession + 1)
-	if err != nil {
+	cred := verbs.NewCredential(testSession + 1)
+	if err := r.server.Admit(cred); err != nil {
 		t.Fatal(err)
 	}
 	conn, err := r.dev.Connect(context.Background(), r.server.Address(), cred, verbs.QPConfig{})

@@ -69,7 +69,8 @@ func newRig(tb testing.TB, cfg Config, qcfg verbs.QPConfig) *rig {
 			tb.Error(err)
 		}
 	})
-	r.cred, err = r.server.Admit(testSession)
+	r.cred = verbs.NewCredential(testSession)
+	err = r.server.Admit(r.cred)
 	check()
 	r.grant, err = r.server.Register(testSession, r.remote)
 	check()

@@ -71,24 +71,31 @@ func Listen(addr string, cfg Config) (*Server, error) {
 // Address is host:port as the listener has it.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
+// Name is "tcp".
+func (s *Server) Name() string { return "tcp" }
+
 // Admit makes a session. See verbs.Server.
-func (s *Server) Admit(id verbs.SessionID) (verbs.Credential, error) {
+func (s *Server) Admit(c verbs.Credential) error {
 	s.control.Lock()
 	defer s.control.Unlock()
-	cred := verbs.Credential{Session: id}
-	_, _ = rand.Read(cred.Secret[:]) // never fails, by its documentation
-	ses := &session{id: id, secret: cred.Secret, regions: make(map[verbs.Key][]byte)}
+	ses := &session{id: c.Session, secret: c.Secret, regions: make(map[verbs.Key][]byte)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return verbs.Credential{}, fmt.Errorf("admit session %d: %w", id, verbs.ErrClosed)
+		return fmt.Errorf("admit session %d: %w", c.Session, verbs.ErrClosed)
 	}
-	if s.sessions[id] != nil {
-		return verbs.Credential{}, fmt.Errorf("admit session %d: %w", id, verbs.ErrSessionExists)
+	if s.sessions[c.Session] != nil {
+		return fmt.Errorf("admit session %d: %w", c.Session, verbs.ErrSessionExists)
 	}
-	s.sessions[id] = ses
-	return cred, nil
+	s.sessions[c.Session] = ses
+	return nil
 }
+
+// Prepare does nothing: over TCP, memory is lent as it is.
+func (s *Server) Prepare([]byte) error { return nil }
+
+// Forget does nothing, as Prepare.
+func (s *Server) Forget([]byte) error { return nil }
 
 // Revoke ends a session. See verbs.Server.
 func (s *Server) Revoke(id verbs.SessionID) {

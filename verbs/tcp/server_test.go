@@ -53,7 +53,7 @@ func ends(t *testing.T, c net.Conn) []byte {
 func TestSessions(t *testing.T) {
 	r := newRig(t, Config{Threads: 3}, verbs.QPConfig{})
 	s := r.server
-	if _, err := s.Admit(testSession); !errors.Is(err, verbs.ErrSessionExists) {
+	if err := s.Admit(r.cred); !errors.Is(err, verbs.ErrSessionExists) {
 		t.Errorf("admit twice: %v", err)
 	}
 	if _, err := s.Register(99, r.remote); !errors.Is(err, verbs.ErrNoSession) {
@@ -97,8 +97,8 @@ func TestRevoke(t *testing.T) {
 	}
 	// The same number again is another session, with another secret and no keys.
 	old := r.cred
-	var err error
-	if r.cred, err = r.server.Admit(testSession); err != nil {
+	r.cred = verbs.NewCredential(testSession)
+	if err := r.server.Admit(r.cred); err != nil {
 		t.Fatal(err)
 	}
 	if old.Secret == r.cred.Secret {
@@ -303,7 +303,7 @@ func TestServerCloseUnderLoad(t *testing.T) {
 			t.Fatalf("byte %d changed after Close", i)
 		}
 	}
-	if _, err := r.server.Admit(9); !errors.Is(err, verbs.ErrClosed) {
+	if err := r.server.Admit(verbs.NewCredential(9)); !errors.Is(err, verbs.ErrClosed) {
 		t.Errorf("admit after close: %v", err)
 	}
 	if _, err := r.server.Register(testSession, r.remote); !errors.Is(err, verbs.ErrNoSession) {

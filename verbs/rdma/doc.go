@@ -1,0 +1,2 @@
+// Package rdma implements verbs over RDMA.
+package rdma
