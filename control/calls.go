@@ -22,10 +22,12 @@ func (s *Session) QueryMem(ctx context.Context) (*FreeMem, error) {
 }
 
 // Map asks for a slab of the session's slab size, in bytes; claim takes a held
-// one with its content. ErrNoMemory, ErrSlabHeld, ErrUnknownSlab (claim of what
-// is not held), ErrTooBig.
-func (s *Session) Map(ctx context.Context, slab uint32, bytes uint64, claim bool) (*MRInfo, error) {
-	info, err := ask[*MRInfo](ctx, s, &Map{Slab: slab, Bytes: bytes, Claim: claim})
+// one with its content. The key is for data connections over transport, one of
+// those that DataAddress knows; "" is "tcp". ErrNoMemory, ErrSlabHeld,
+// ErrUnknownSlab (claim of what is not held), ErrTooBig, ErrUnsupported (the
+// transport).
+func (s *Session) Map(ctx context.Context, slab uint32, bytes uint64, claim bool, transport string) (*MRInfo, error) {
+	info, err := ask[*MRInfo](ctx, s, &Map{Slab: slab, Bytes: bytes, Claim: claim, Transport: transport})
 	if err == nil && (info.Slab != slab || info.Bytes != bytes) {
 		err = fmt.Errorf("map slab %d of %v: %w: granted slab %d, %d bytes", slab, s.peer, ErrProtocol, info.Slab, info.Bytes)
 		s.Abort(err)

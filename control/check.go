@@ -60,8 +60,11 @@ func (m *FreeMem) check() error {
 }
 
 func (m *Map) check() error {
-	if !validSlabSize(m.Bytes) {
+	switch {
+	case !validSlabSize(m.Bytes):
 		return fmt.Errorf("%w: map of %d bytes: want a power of two from %d to %d", ErrInvalid, m.Bytes, MinSlab, MaxSlab)
+	case m.Transport != "" && !ValidName(m.Transport):
+		return fmt.Errorf("%w: map for transport %q", ErrInvalid, oneLine(m.Transport))
 	}
 	return nil
 }

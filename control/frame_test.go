@@ -24,7 +24,7 @@ func samples() []Message {
 		&Pong{},
 		&QueryMem{},
 		&FreeMem{Free: 1, Total: 1 << 40, Used: 4, Mapped: 3},
-		&Map{Slab: 5, Bytes: MinSlab, Claim: true},
+		&Map{Slab: 5, Bytes: MinSlab, Claim: true, Transport: "rdma"},
 		&MRInfo{Slab: 5, Key: 1<<64 - 1, Bytes: MaxSlab},
 		&Unmap{Slab: 5},
 		&Done{Slab: 5},
@@ -155,6 +155,9 @@ func TestDecodeRefuses(t *testing.T) {
 		{"name with a newline", kindHello, enc(map[int]any{1: uuid, 2: "a\nb", 3: MinSlab}), ErrInvalid},
 		{"slab size", kindHello, enc(map[int]any{1: uuid, 2: "d", 3: MinSlab + 1}), ErrInvalid},
 		{"map of nothing", kindMap, enc(map[int]any{}), ErrInvalid},
+		{"map over two lines", kindMap, enc(map[int]any{2: MinSlab, 4: "rd\nma"}), ErrInvalid},
+		{"map over a novel", kindMap, enc(map[int]any{2: MinSlab, 4: string(make([]byte, maxNameLen+1))}), ErrInvalid},
+		{"map over a number", kindMap, enc(map[int]any{2: MinSlab, 4: 1}), ErrProtocol},
 		{"null", kindMap, []byte{0xf6}, ErrInvalid},
 		{"grant without a key", kindMRInfo, enc(map[int]any{3: MinSlab}), ErrInvalid},
 		{"failure without a code", kindFailure, enc(map[int]any{2: "x"}), ErrInvalid},
@@ -224,6 +227,13 @@ func FuzzDecode(f *testing.F) {
 			f.Fatal(err)
 		}
 		f.Add(uint16(m.kind()), body)
+	}
+	for _, transport := range []string{"", "tcp", "-", "r\n", string(make([]byte, maxNameLen+1))} {
+		body, err := encMode.Marshal(&Map{Bytes: MinSlab, Transport: transport})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(uint16(kindMap), body)
 	}
 	f.Fuzz(func(t *testing.T, k uint16, body []byte) {
 		m, err := decode(frame{kind: kind(k), body: body})

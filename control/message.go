@@ -129,15 +129,18 @@ type FreeMem struct {
 }
 
 // Map asks for the memory of one slab, zeroed; or, with Claim, for a held slab
-// as it was left. Bytes is the slab size said in Hello.
+// as it was left. Bytes is the slab size said in Hello. Transport is the one
+// whose data connections the key is for, of those in Welcome; empty stands for
+// "tcp".
 type Map struct {
-	Slab  uint32 `cbor:"1,keyasint"`
-	Bytes uint64 `cbor:"2,keyasint"`
-	Claim bool   `cbor:"3,keyasint,omitempty"`
+	Slab      uint32 `cbor:"1,keyasint"`
+	Bytes     uint64 `cbor:"2,keyasint"`
+	Claim     bool   `cbor:"3,keyasint,omitempty"`
+	Transport string `cbor:"4,keyasint,omitempty"`
 }
 
 // MRInfo grants it: Key is the secret that opens the region's Bytes on the data
-// connections of this session, and dies with the session.
+// connections of this session and of Map's transport, and dies with the session.
 type MRInfo struct {
 	Slab  uint32 `cbor:"1,keyasint"`
 	Key   uint64 `cbor:"2,keyasint"`

@@ -120,6 +120,9 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("never: %s", what)
 }
 
+// lentKeys are the keys that lender gives out, by transport.
+var lentKeys = map[string]uint64{"": 41, "tcp": 42, "rdma": 43}
+
 // lender answers every request of a device with something valid.
 func lender(_ context.Context, req Message) (Message, error) {
 	switch req := req.(type) {
@@ -129,7 +132,7 @@ func lender(_ context.Context, req Message) (Message, error) {
 		if req.Slab == 13 {
 			return nil, fmt.Errorf("slab %d: %w", req.Slab, ErrNoMemory)
 		}
-		return &MRInfo{Slab: req.Slab, Key: 42, Bytes: req.Bytes}, nil
+		return &MRInfo{Slab: req.Slab, Key: lentKeys[req.Transport], Bytes: req.Bytes}, nil
 	case *Unmap:
 		return &Done{Slab: req.Slab}, nil
 	}
@@ -143,10 +146,15 @@ func exercise(t *testing.T, device, donor *Session) {
 	if m, err := device.QueryMem(ctx); err != nil || m.Total != 3 {
 		t.Errorf("QueryMem: %+v, %v", m, err)
 	}
-	if m, err := device.Map(ctx, 7, MinSlab, false); err != nil || m.Key != 42 {
-		t.Errorf("Map: %+v, %v", m, err)
+	for transport, key := range lentKeys {
+		if m, err := device.Map(ctx, 7, MinSlab, false, transport); err != nil || m.Key != key {
+			t.Errorf("Map over %q: %+v, %v", transport, m, err)
+		}
 	}
-	_, err := device.Map(ctx, 13, MinSlab, false)
+	if _, err := device.Map(ctx, 7, MinSlab, false, "over the top"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("Map over no name: %v", err)
+	}
+	_, err := device.Map(ctx, 13, MinSlab, false, "")
 	if failure := new(Failure); !errors.Is(err, ErrNoMemory) || !errors.As(err, &failure) || failure.Text != "slab 13: no memory to lend" {
 		t.Errorf("Map without memory: %v", err)
 	}
@@ -336,7 +344,7 @@ func TestHandlerMistakesStayLocal(t *testing.T) {
 		if err := s.Unmap(t.Context(), 1); !errors.Is(err, ErrInternal) {
 			t.Error(err)
 		}
-		if _, err := s.Map(t.Context(), 1, MinSlab, false); !errors.Is(err, ErrInternal) {
+		if _, err := s.Map(t.Context(), 1, MinSlab, false, ""); !errors.Is(err, ErrInternal) {
 			t.Error(err)
 		}
 		if _, err := s.QueryMem(t.Context()); !errors.Is(err, ErrInternal) {

@@ -74,7 +74,7 @@ func TestMapRefuses(t *testing.T) {
 		{"far too big", 2, control.MaxSlab, false, control.ErrTooBig},
 		{"no slab size", 2, slabSize + 1, false, control.ErrInvalid},
 	} {
-		if _, err := s.Map(t.Context(), c.slab, c.bytes, c.claim); !errors.Is(err, c.want) {
+		if _, err := s.Map(t.Context(), c.slab, c.bytes, c.claim, ""); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -95,7 +95,7 @@ func TestMemoryLimit(t *testing.T) {
 	for i := range uint32(3) {
 		mapSlab(t, s, i, false)
 	}
-	_, err := s.Map(t.Context(), 3, slabSize, false)
+	_, err := s.Map(t.Context(), 3, slabSize, false, "")
 	if !errors.Is(err, control.ErrNoMemory) {
 		t.Errorf("a fourth slab of three: %v", err)
 	}
@@ -166,7 +166,7 @@ func TestLostDeviceComesBack(t *testing.T) {
 	if held := s.Welcome().Held; len(held) != 2 || held[0] != 3 || held[1] != 5 {
 		t.Fatalf("held %v", held)
 	}
-	if _, err := s.Map(t.Context(), 3, slabSize, false); !errors.Is(err, control.ErrSlabHeld) {
+	if _, err := s.Map(t.Context(), 3, slabSize, false, ""); !errors.Is(err, control.ErrSlabHeld) {
 		t.Errorf("map over a held slab: %v", err)
 	}
 	key := mapSlab(t, s, 3, true)
@@ -204,7 +204,7 @@ func TestLeaseEnds(t *testing.T) {
 	if held := s.Welcome().Held; len(held) != 0 {
 		t.Errorf("held %v after the lease", held)
 	}
-	if _, err := s.Map(t.Context(), 1, slabSize, true); !errors.Is(err, control.ErrUnknownSlab) {
+	if _, err := s.Map(t.Context(), 1, slabSize, true, ""); !errors.Is(err, control.ErrUnknownSlab) {
 		t.Errorf("claim after the lease: %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	grant, err := s.Map(ctx, 0, 4<<20, false)
+	grant, err := s.Map(ctx, 0, 4<<20, false, "")
 	fmt.Println(grant.Bytes, err)
 	mem, err := s.QueryMem(ctx)
 	fmt.Println(mem.Free, mem.Mapped, err)

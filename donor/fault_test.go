@@ -61,7 +61,7 @@ func TestFailedMapLeavesNothing(t *testing.T) {
 	s := dial(t, d, dialConfig(control.NewUUID()))
 	f.register.Store(true)
 	for range 2 * 8 { // twice what there is
-		if _, err := s.Map(t.Context(), 1, slabSize, false); !errors.Is(err, control.ErrInternal) {
+		if _, err := s.Map(t.Context(), 1, slabSize, false, ""); !errors.Is(err, control.ErrInternal) {
 			t.Errorf("map: %v", err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestFailedClaimKeepsTheSlab(t *testing.T) {
 	_ = s.Close()
 	s = dial(t, d, dialConfig(uuid))
 	f.register.Store(true)
-	if _, err := s.Map(t.Context(), 1, slabSize, true); !errors.Is(err, control.ErrInternal) {
+	if _, err := s.Map(t.Context(), 1, slabSize, true, ""); !errors.Is(err, control.ErrInternal) {
 		t.Errorf("claim: %v", err)
 	}
 	f.register.Store(false)

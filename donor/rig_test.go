@@ -123,7 +123,7 @@ func dial(t *testing.T, d *Donor, cfg control.DialConfig) *control.Session {
 
 func mapSlab(t *testing.T, s *control.Session, slab uint32, claim bool) verbs.Key {
 	t.Helper()
-	info, err := s.Map(t.Context(), slab, slabSize, claim)
+	info, err := s.Map(t.Context(), slab, slabSize, claim, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -169,7 +169,7 @@ func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor) er
 	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
 	defer cancel()
 	begun := time.Now()
-	info, err := s.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false)
+	info, err := s.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false, "")
 	if err != nil {
 		if ctx.Err() != nil {
 			s.Abort(err) // it may have been carried out: the session's end undoes it
