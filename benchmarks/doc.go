@@ -23,4 +23,12 @@
 // A page that the kernel cannot bring back (SIGBUS) ends the run with
 // ErrUnreadable; pages with wrong content are counted, and end it with
 // ErrMismatch.
+//
+// # Verbs
+//
+// RunVerbs measures one-sided READ and WRITE over one connection, of either
+// transport, with the meaning of ib_read_lat and ib_write_bw. One thread posts
+// and polls, through a loop of package uring, as a queue of the device does; it
+// allocates nothing while it measures. What a row has moved is checked at its
+// end: ErrMismatch.
 package benchmarks

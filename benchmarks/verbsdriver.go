@@ -1,0 +1,195 @@
+package benchmarks
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"farswap/uring"
+	"farswap/verbs"
+)
+
+const (
+	// loopEntries is more than one connection prepares in a pass.
+	loopEntries = 64
+	// waitStep bounds a pass, so that deadlines and a stop are seen.
+	waitStep = 100 * time.Millisecond
+	// drainPasses times waitStep is how long a failed connection may take to
+	// give its operations back.
+	drainPasses = 50
+
+	maxVerbsLatency    = time.Minute
+	verbsLatencyDigits = 3
+)
+
+func newVerbsLatency() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, int64(maxVerbsLatency), verbsLatencyDigits)
+}
+
+// verbsDriver keeps a queue pair busy. Operations go through slots, one for each
+// that may be outstanding. Slots share places when all do not fit: place p is
+// the same bytes of the arena and of the region. It belongs to the loop's
+// thread, but for stop.
+type verbsDriver struct {
+	loop    *uring.Loop
+	qp      verbs.QP
+	arena   []byte
+	key     verbs.Key
+	began   time.Time
+	latency *hdrhistogram.Histogram
+	stop    atomic.Bool // a row ends early
+
+	wr    verbs.WR // the one of all operations: Post keeps none
+	done  [verbs.MaxDepth]verbs.Completion
+	begun [verbs.MaxDepth]int64 // by slot, ns
+	took  [verbs.MaxDepth]int64 // by completion, ns
+}
+
+// burst is a run of like operations.
+type burst struct {
+	op     verbs.Opcode
+	size   int
+	depth  int
+	places int
+	count  int64         // operations at most; 0 for no limit
+	limit  time.Duration // 0 for none
+}
+
+// now is read once for each batch of completions: the end of one operation is
+// the beginning of the next, as in perftest.
+func (d *verbsDriver) now() int64 { return int64(time.Since(d.began)) }
+
+// row measures one row; salt tells its data from other rows'.
+func (d *verbsDriver) row(op verbs.Opcode, size, depth int, cfg VerbsConfig, salt uint64) (VerbsRow, error) {
+	places := min(depth, len(d.arena)/size)
+	used := d.arena[:places*size]
+	fillBytes(used, salt)
+	if op == verbs.OpRead {
+		if _, _, err := d.run(d.once(verbs.OpWrite, size, places)); err != nil {
+			return VerbsRow{}, err
+		}
+		clear(used)
+	}
+	d.latency.Reset()
+	ops, ns, err := d.run(burst{op: op, size: size, depth: depth, places: places, count: cfg.Count, limit: cfg.Duration})
+	if err != nil {
+		return VerbsRow{}, err
+	}
+	row := VerbsRow{
+		Op: op.String(), Size: size, Depth: depth, Ops: ops, Seconds: float64(ns) / 1e9,
+		MeanNS: int64(d.latency.Mean()), P50NS: d.latency.ValueAtQuantile(50),
+		P99NS: d.latency.ValueAtQuantile(99), MaxNS: d.latency.Max(),
+	}
+	row.OpsPerSecond = quotient(float64(ops), row.Seconds)
+	row.BytesPerSecond = row.OpsPerSecond * float64(size)
+
+	touched := int(min(int64(places), ops))
+	if op == verbs.OpWrite {
+		clear(used)
+		if _, _, err := d.run(d.once(verbs.OpRead, size, touched)); err != nil {
+			return VerbsRow{}, err
+		}
+	}
+	if bad := verifyBytes(used[:touched*size], salt); bad >= 0 {
+		return VerbsRow{}, fmt.Errorf("byte %d of place %d: %w", bad%size, bad/size, ErrMismatch)
+	}
+	return row, nil
+}
+
+// once does every place one time.
+func (d *verbsDriver) once(op verbs.Opcode, size, places int) burst {
+	return burst{op: op, size: size, depth: places, places: places, count: int64(places)}
+}
+
+// run does a burst and returns the operations done and the nanoseconds from the
+// first post to the last completion.
+func (d *verbsDriver) run(b burst) (ops, ns int64, err error) {
+	// A queue pair takes its operations to be as old as the loop's clock.
+	if err := d.loop.Pass(0); err != nil {
+		return 0, 0, err
+	}
+	begin := d.now()
+	posted, now := int64(0), begin
+	for ; posted < int64(b.depth) && (b.count == 0 || posted < b.count); posted++ {
+		if err := d.post(&b, int(posted), begin); err != nil {
+			return 0, 0, err
+		}
+	}
+	d.qp.Doorbell()
+	for ops < posted {
+		n := d.qp.Poll(d.done[:])
+		if n == 0 {
+			if err := d.wait(); err != nil {
+				return 0, 0, err
+			}
+			continue
+		}
+		now = d.now()
+		more := !d.stop.Load() && (b.limit == 0 || now-begin < int64(b.limit))
+		for i := range d.done[:n] {
+			c := &d.done[i]
+			if c.Status != verbs.StatusOK {
+				return 0, 0, d.failed(c)
+			}
+			d.took[i] = now - d.begun[c.ID]
+			if more && (b.count == 0 || posted < b.count) {
+				if err := d.post(&b, int(c.ID), now); err != nil {
+					return 0, 0, err
+				}
+				posted++
+			}
+		}
+		d.qp.Doorbell()
+		// Only now: the recording is not part of any latency.
+		for _, ns := range d.took[:n] {
+			if err := d.latency.RecordValue(min(max(ns, 1), int64(maxVerbsLatency))); err != nil {
+				return 0, 0, fmt.Errorf("record a latency: %w", err)
+			}
+		}
+		ops += int64(n)
+	}
+	return ops, now - begin, nil
+}
+
+func (d *verbsDriver) post(b *burst, slot int, now int64) error {
+	at := slot % b.places * b.size
+	d.wr = verbs.WR{
+		ID: uint64(slot), Op: b.op, Local: d.arena[at : at+b.size : at+b.size], Remote: uint64(at), Key: d.key,
+	}
+	d.begun[slot] = now
+	return d.qp.Post(&d.wr)
+}
+
+// wait makes a pass, which sleeps until something has completed.
+func (d *verbsDriver) wait() error {
+	if err := d.loop.Pass(waitStep); err != nil {
+		return err
+	}
+	d.qp.Tick(d.loop.Now())
+	return nil
+}
+
+// failed says why an operation was not carried out: the connection's reason if
+// it has one.
+func (d *verbsDriver) failed(c *verbs.Completion) error {
+	if err := d.qp.Err(); err != nil {
+		return err
+	}
+	return c.Status.Err()
+}
+
+// close ends the connection; what is outstanding after an error is flushed.
+func (d *verbsDriver) close() error {
+	d.qp.Fail(nil)
+	for i := 0; d.qp.Outstanding() > 0 && i < drainPasses; i++ {
+		if d.qp.Poll(d.done[:]) > 0 {
+			continue
+		}
+		if err := d.loop.Pass(waitStep); err != nil {
+			return err
+		}
+	}
+	return d.qp.Close()
+}
