@@ -21,8 +21,8 @@ import (
 )
 
 func (a *app) bench() *cobra.Command {
-	cmd := &cobra.Command{Use: "bench", Short: "Measure swap with workloads that check every byte"}
-	cmd.AddCommand(a.benchPaging(), a.benchCompare())
+	cmd := &cobra.Command{Use: "bench", Short: "Measure swap, and what it travels over, with workloads that check every byte"}
+	cmd.AddCommand(a.benchPaging(), a.benchCompare(), a.benchVerbs())
 	group(cmd)
 	return cmd
 }
