@@ -41,6 +41,8 @@ type Loop struct {
 	handlers [256]Handler
 	hooks    []func()
 	now      int64
+	again    bool // a hook wants all hooks run once more
+	awake    bool // a hook wants the coming enter not to wait
 
 	eventFD int
 	event   []byte // 8 bytes off the heap, for the eventfd's counter
@@ -150,10 +152,17 @@ func (l *Loop) BeforeEnter(f func()) (remove func()) {
 // completion that is there. An error means that the ring is unusable.
 func (l *Loop) Pass(timeout time.Duration) error {
 	l.arm()
-	for _, hook := range l.hooks {
-		if hook != nil {
-			hook()
+	l.runHooks()
+	if l.again {
+		l.again = false
+		l.now = monotonic()
+		l.runHooks()
+		if l.again {
+			l.again, l.awake = false, true
 		}
+	}
+	if l.awake {
+		l.awake, timeout = false, 0
 	}
 	if err := l.ring.SubmitAndWait(1, timeout); err != nil {
 		return err
@@ -170,6 +179,23 @@ func (l *Loop) Pass(timeout time.Duration) error {
 		}
 	}
 }
+
+func (l *Loop) runHooks() {
+	for _, hook := range l.hooks {
+		if hook != nil {
+			hook()
+		}
+	}
+}
+
+// Again is for a hook that has done what a handler does, such as taking
+// completions from elsewhere: all hooks run once more before the system call,
+// so that what came of it is not left lying, after the clock was read. The second
+// time it stands for Awake.
+func (l *Loop) Again() { l.again = true }
+
+// Awake is for a hook that has more to look for: this pass does not wait.
+func (l *Loop) Awake() { l.awake = true }
 
 // arm keeps one read of the eventfd in flight, so that Post ends a wait.
 func (l *Loop) arm() {

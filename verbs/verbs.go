@@ -2,6 +2,7 @@ package verbs
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"farswap/uring"
@@ -33,6 +34,21 @@ type QPConfig struct {
 	// sleeps; 0 for not at all. Only implementations that can poll without a
 	// system call make use of it (RDMA).
 	Spin time.Duration
+}
+
+// WithDefaults fills in zero fields, and checks the others. Its errors wrap
+// ErrConfig.
+func (c QPConfig) WithDefaults() (QPConfig, error) {
+	if c.Depth == 0 {
+		c.Depth = DefaultDepth
+	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Depth < 1 || c.Depth > MaxDepth || c.Timeout < 0 || c.Spin < 0 {
+		return c, fmt.Errorf("depth %d, timeout %v, spin %v, want a depth of 1 to %d and no negative time: %w", c.Depth, c.Timeout, c.Spin, MaxDepth, ErrConfig)
+	}
+	return c, nil
 }
 
 // Completion tells the end of one operation. The buffer of the WR is the

@@ -104,14 +104,9 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 	fail := func(err error) (verbs.Conn, error) {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	if cfg.Depth == 0 {
-		cfg.Depth = verbs.DefaultDepth
-	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = verbs.DefaultTimeout
-	}
-	if cfg.Depth < 1 || cfg.Depth > verbs.MaxDepth || cfg.Timeout < 0 {
-		return fail(fmt.Errorf("depth %d, timeout %v, want a depth of 1 to %d: %w", cfg.Depth, cfg.Timeout, verbs.MaxDepth, verbs.ErrConfig))
+	cfg, err := cfg.WithDefaults()
+	if err != nil {
+		return fail(err)
 	}
 	if err := d.acquire(); err != nil {
 		return fail(err)

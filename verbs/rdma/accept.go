@@ -1,0 +1,200 @@
+//go:build cgo
+
+package rdma
+
+/*
+#include "cm.h"
+#include "qp.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"farswap/verbs"
+)
+
+// serve takes the connection manager's events until the server ends.
+func (s *Server) serve() {
+	for {
+		e, err := s.channel.next(s.ctx)
+		if err != nil {
+			return // ended: the channel itself does not fail
+		}
+		s.mu.Lock()
+		s.handle(e)
+		s.mu.Unlock()
+	}
+}
+
+// handle takes one event. mu is held.
+func (s *Server) handle(e event) {
+	switch e.kind {
+	case C.RDMA_CM_EVENT_CONNECT_REQUEST:
+		remote := remoteOf(e.id)
+		if err := s.welcome(e, remote); err != nil {
+			C.fs_id_free(e.id)
+			s.stats.Rejected++
+			if f := s.cfg.Events.Rejected; f != nil {
+				f(remote, err)
+			}
+		}
+	case C.RDMA_CM_EVENT_ESTABLISHED, C.RDMA_CM_EVENT_TIMEWAIT_EXIT, C.RDMA_CM_EVENT_ADDR_CHANGE:
+	case C.RDMA_CM_EVENT_DEVICE_REMOVAL:
+		if e.id == s.listener {
+			s.away()
+			s.serving.Go(s.comeBack)
+			return
+		}
+		s.endPeer(e.id, fmt.Errorf("the RDMA device is gone: %w", verbs.ErrTransport))
+	default:
+		s.endPeer(e.id, fmt.Errorf("%s: %w", eventName(e.kind), verbs.ErrTransport))
+	}
+}
+
+// welcome decides on a request and accepts it. After an error the request was
+// refused, and its id is the caller's to free. mu is held.
+func (s *Server) welcome(e event, remote string) error {
+	ses, c, status, err := s.judge(e)
+	if err != nil {
+		answer := marshalVerdict(status, c.nonce, new([32]byte))
+		C.fs_reject(e.id, dataPointer(answer), C.uint8_t(len(answer)))
+		return err
+	}
+	ses.nonces[c.nonce] = struct{}{}
+	ses.connects++
+	p := &peer{adapter: s.adapter, session: ses, qp: newCQP(), remote: remote}
+	if err := p.accept(e, c, s.cfg.MTU); err != nil {
+		answer := marshalVerdict(verdictFull, c.nonce, new([32]byte))
+		C.fs_reject(e.id, dataPointer(answer), C.uint8_t(len(answer)))
+		freeCQP(p.qp)
+		return err
+	}
+	p.adapter.uses++
+	s.peers[e.id] = p
+	s.stats.Accepted++
+	s.stats.Connections++
+	if f := s.cfg.Events.Accepted; f != nil {
+		f(remote, ses.id)
+	}
+	return nil
+}
+
+// judge checks a request: who it is from, and whether there is room.
+func (s *Server) judge(e event) (*session, claim, uint16, error) {
+	c, err := parseClaim(e.private)
+	if errors.Is(err, verbs.ErrVersion) {
+		return nil, c, verdictVersion, err
+	}
+	if err != nil {
+		return nil, c, verdictRefused, err
+	}
+	ses := s.sessions[c.session]
+	refuse := func(status uint16, why string, err error) (*session, claim, uint16, error) {
+		return nil, c, status, fmt.Errorf("session %d: %s: %w", c.session, why, err)
+	}
+	if ses == nil {
+		return refuse(verdictRefused, "unknown", verbs.ErrRefused)
+	}
+	if !verifyClaim(e.private, &ses.secret) {
+		return refuse(verdictRefused, "wrong secret", verbs.ErrRefused)
+	}
+	if _, again := ses.nonces[c.nonce]; again {
+		return refuse(verdictRefused, "a request that was made before", verbs.ErrRefused)
+	}
+	if ses.connects >= maxConnects {
+		return refuse(verdictRefused, "it has connected too often", verbs.ErrRefused)
+	}
+	if len(s.peers) >= s.cfg.MaxConnections {
+		return refuse(verdictFull, fmt.Sprintf("%d connections already", len(s.peers)), verbs.ErrBusy)
+	}
+	name := C.fs_id_device(e.id)
+	if s.adapter == nil || name == nil || C.GoString(name) != s.adapter.name() {
+		return refuse(verdictDevice, "the request came by another RDMA device", verbs.ErrRefused)
+	}
+	return ses, c, verdictOK, nil
+}
+
+// accept makes the queue pair and agrees. After an error nothing of it is left.
+func (p *peer) accept(e event, c claim, mtu int) error {
+	if r := C.fs_qp_new(p.qp, e.id, p.adapter.c.pd, 1, 0, 0); r != 0 {
+		return fmt.Errorf("make a queue pair on %s: %w", p.adapter.name(), errno(r))
+	}
+	serves := C.uint8_t(min(e.reads, int(p.adapter.c.serves)))
+	answer := marshalVerdict(verdictOK, c.nonce, &p.session.secret)
+	r := C.fs_qp_ready(p.qp, 1, serves, C.int(mtuCode(mtu)))
+	if r == 0 {
+		r = C.fs_accept(e.id, p.qp.qp.qp_num, serves, dataPointer(answer), C.uint8_t(len(answer)))
+	}
+	if r != 0 {
+		p.qp.id = nil // stays the caller's
+		destroy(p.qp)
+		C.fs_qp_free(p.qp)
+		return fmt.Errorf("accept on %s: %w", p.adapter.name(), errno(r))
+	}
+	return nil
+}
+
+// endPeer ends a connection: when it returns, no operation of it touches memory.
+// mu is held.
+func (s *Server) endPeer(id *C.struct_rdma_cm_id, why error) {
+	p := s.peers[id]
+	if p == nil {
+		return
+	}
+	delete(s.peers, id)
+	C.fs_disconnect(id)
+	destroy(p.qp)
+	C.fs_qp_free(p.qp)
+	freeCQP(p.qp)
+	p.adapter.unuse()
+	s.stats.Connections--
+	if f := s.cfg.Events.Ended; f != nil {
+		f(p.remote, p.session.id, why)
+	}
+}
+
+// lost is called when the device is gone. A server that listens on one address
+// hears of it by the connection manager as well; one that listens on all does
+// not.
+func (s *Server) lost() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.bind.Addr().IsUnspecified() || s.adapter == nil || !s.adapter.lost.Load() || s.ctx.Err() != nil {
+		return
+	}
+	s.away()
+	s.serving.Go(s.comeBack)
+}
+
+// away gives the device up. What is registered with it reaches no memory any
+// more, and is released by its owners. mu is held.
+func (s *Server) away() {
+	if s.listener != nil {
+		C.fs_id_free(s.listener)
+		s.listener = nil
+	}
+	if s.adapter != nil {
+		s.adapter.unuse()
+		s.adapter = nil
+	}
+}
+
+// comeBack listens again as soon as there is a device.
+func (s *Server) comeBack() {
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-time.After(relistenPause):
+		}
+		s.mu.Lock()
+		err := s.listen()
+		s.mu.Unlock()
+		if err == nil {
+			return
+		}
+	}
+}

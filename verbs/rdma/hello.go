@@ -1,0 +1,143 @@
+package rdma
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+
+	"farswap/verbs"
+)
+
+// The private data of the connection manager, little-endian:
+//
+//	request  magic u32 · version u16 · depth u16 · session u64 · nonce 16 · mac 16
+//	answer   magic u32 · version u16 · status u16 · mac 16
+//
+// The macs are HMAC-SHA256, cut to 16 bytes, under the session's secret over a
+// label, the nonce and the fields before it: each side proves that it knows the
+// secret. An InfiniBand request has room for 56 bytes, and there is no message
+// before it: the server remembers a session's nonces instead of choosing one, and
+// takes none twice. A refusal carries no mac. Adapters pad what they deliver.
+const (
+	helloMagic   = 0x72575346 // "FSWr"
+	protoVersion = 1
+	nonceSize    = 16
+	macSize      = 16
+	claimSize    = 16 + nonceSize + macSize
+	verdictSize  = 8 + macSize
+)
+
+// The status of a verdict.
+const (
+	verdictOK      = 0
+	verdictRefused = 1
+	verdictVersion = 2
+	verdictFull    = 3
+	verdictDevice  = 4 // the request came in by another RDMA device than the one that serves
+)
+
+var le = binary.LittleEndian
+
+type nonce [nonceSize]byte
+
+func newNonce() nonce {
+	var n nonce
+	_, _ = rand.Read(n[:]) // never fails, by its documentation
+	return n
+}
+
+// claim is what a device says about itself.
+type claim struct {
+	session verbs.SessionID
+	depth   int
+	nonce   nonce
+}
+
+func putPrefix(b []byte, field uint16) {
+	le.PutUint32(b[0:], helloMagic)
+	le.PutUint16(b[4:], protoVersion)
+	le.PutUint16(b[6:], field)
+}
+
+// parsePrefix checks the beginning of a message of at least size bytes.
+func parsePrefix(b []byte, size int) (field uint16, err error) {
+	if len(b) < size {
+		return 0, fmt.Errorf("private data of %d bytes, want %d: not a farswap peer: %w", len(b), size, verbs.ErrProtocol)
+	}
+	if m := le.Uint32(b[0:]); m != helloMagic {
+		return 0, fmt.Errorf("private data begins with %#x: not a farswap peer: %w", m, verbs.ErrProtocol)
+	}
+	if v := le.Uint16(b[4:]); v != protoVersion {
+		return 0, fmt.Errorf("private data of version %d, want %d: %w", v, protoVersion, verbs.ErrVersion)
+	}
+	return le.Uint16(b[6:]), nil
+}
+
+func marshalClaim(c claim, secret *[32]byte) []byte {
+	b := make([]byte, claimSize)
+	putPrefix(b, uint16(c.depth))
+	le.PutUint64(b[8:], uint64(c.session))
+	copy(b[16:], c.nonce[:])
+	copy(b[16+nonceSize:], mac("farswap rdma device", b[:16], c.nonce, secret))
+	return b
+}
+
+// parseClaim reads a device's request; verifyClaim checks its mac.
+func parseClaim(b []byte) (claim, error) {
+	depth, err := parsePrefix(b, claimSize)
+	if err != nil {
+		return claim{}, err
+	}
+	if depth < 1 || depth > verbs.MaxDepth {
+		return claim{}, fmt.Errorf("depth %d, want 1 to %d: %w", depth, verbs.MaxDepth, verbs.ErrProtocol)
+	}
+	return claim{session: verbs.SessionID(le.Uint64(b[8:])), depth: int(depth), nonce: nonce(b[16:])}, nil
+}
+
+// verifyClaim checks a request that parseClaim has read.
+func verifyClaim(b []byte, secret *[32]byte) bool {
+	return hmac.Equal(b[16+nonceSize:claimSize], mac("farswap rdma device", b[:16], nonce(b[16:]), secret))
+}
+
+func marshalVerdict(status uint16, n nonce, secret *[32]byte) []byte {
+	b := make([]byte, verdictSize)
+	putPrefix(b, status)
+	if status == verdictOK {
+		copy(b[8:], mac("farswap rdma server", b[:8], n, secret))
+	}
+	return b
+}
+
+// parseVerdict reads the server's answer.
+func parseVerdict(b []byte, n nonce, secret *[32]byte) error {
+	status, err := parsePrefix(b, verdictSize)
+	if err != nil {
+		return err
+	}
+	switch status {
+	case verdictOK:
+		if !hmac.Equal(b[8:verdictSize], mac("farswap rdma server", b[:8], n, secret)) {
+			return fmt.Errorf("server does not know the session's secret: another server listens at this address: %w", verbs.ErrRefused)
+		}
+		return nil
+	case verdictRefused:
+		return verbs.ErrRefused
+	case verdictVersion:
+		return verbs.ErrVersion
+	case verdictFull:
+		return fmt.Errorf("server has no room for more connections: %w", verbs.ErrBusy)
+	case verdictDevice:
+		return fmt.Errorf("server serves another RDMA device than the one that this address belongs to: have it listen on this address: %w", verbs.ErrRefused)
+	}
+	return fmt.Errorf("answer with status %d: %w", status, verbs.ErrProtocol)
+}
+
+func mac(label string, fields []byte, n nonce, secret *[32]byte) []byte {
+	h := hmac.New(sha256.New, secret[:])
+	h.Write([]byte(label))
+	h.Write(n[:])
+	h.Write(fields)
+	return h.Sum(nil)[:macSize]
+}

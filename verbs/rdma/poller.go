@@ -1,0 +1,141 @@
+//go:build cgo
+
+package rdma
+
+import (
+	"slices"
+	"time"
+
+	"farswap/uring"
+)
+
+const (
+	// pollerMisses in a row that found nothing make a poller sleep at once for
+	// pollerRest passes, before it tries again: the peer is slower than what may
+	// be spent on waiting for it.
+	pollerMisses = 8
+	pollerRest   = 64
+)
+
+// poller looks for completions in each pass of one loop, before the loop sleeps:
+// for a while without a system call, then by an event. It belongs to the loop's
+// thread.
+type poller struct {
+	dev    *Device
+	loop   *uring.Loop
+	spin   time.Duration // the longest of the queue pairs'
+	qps    []*queuePair
+	active []*queuePair // those that the adapter works for, in one pass
+	found  bool         // in the first round of this pass
+	misses int
+	rest   int // passes that do not poll
+	unhook func()
+}
+
+// pollerOf returns the loop's poller. It is called on the loop's thread.
+func (d *Device) pollerOf(loop *uring.Loop) *poller {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p := d.pollers[loop]
+	if p == nil {
+		p = &poller{dev: d, loop: loop}
+		p.unhook = loop.BeforeEnter(p.beforeEnter)
+		d.pollers[loop] = p
+	}
+	return p
+}
+
+func (p *poller) add(q *queuePair, spin time.Duration) {
+	p.qps = append(p.qps, q)
+	p.active = slices.Grow(p.active[:0], len(p.qps)) // so that no pass allocates
+	p.spin = max(p.spin, spin)
+}
+
+func (p *poller) remove(q *queuePair) {
+	p.qps = slices.DeleteFunc(p.qps, func(other *queuePair) bool { return other == q })
+	if len(p.qps) > 0 {
+		return
+	}
+	p.unhook()
+	p.dev.mu.Lock()
+	defer p.dev.mu.Unlock()
+	delete(p.dev.pollers, p.loop)
+}
+
+// beforeEnter runs after the hooks that ring doorbells, because they were there
+// before the connections.
+func (p *poller) beforeEnter() {
+	p.active = p.active[:0]
+	for _, q := range p.qps {
+		if q.busy() {
+			p.active = append(p.active, q)
+		}
+	}
+	again := p.found
+	p.found = false
+	switch {
+	case len(p.active) == 0:
+	case again && p.rest == 0 && p.spin > 0:
+		p.loop.Awake() // what the completions led to goes out, and the next pass polls on
+	case !again && p.look():
+		p.found = true
+		p.loop.Again()
+	default:
+		p.sleep()
+	}
+}
+
+// look takes what has completed, and waits for it a while if that pays.
+func (p *poller) look() bool {
+	if p.reapAll(0) {
+		return true
+	}
+	switch {
+	case p.spin == 0:
+		return false
+	case p.rest > 0:
+		p.rest--
+		return false
+	case p.spinAll():
+		p.misses = 0
+		return true
+	}
+	if p.misses++; p.misses >= pollerMisses {
+		p.misses, p.rest = pollerMisses-1, pollerRest
+	}
+	return false
+}
+
+// spinAll polls all that are active. One alone is polled inside of C.
+func (p *poller) spinAll() bool {
+	if len(p.active) == 1 {
+		return p.reapAll(p.spin)
+	}
+	for begun := time.Now(); time.Since(begun) < p.spin; {
+		if p.reapAll(0) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *poller) reapAll(spin time.Duration) bool {
+	found := false
+	for _, q := range p.active {
+		done, state := q.done, q.state
+		found = q.reap(spin) || found
+		q.tell(done, state)
+	}
+	return found
+}
+
+// sleep has the next completion of each make an event. What came before the
+// adapter was told makes none.
+func (p *poller) sleep() {
+	for _, q := range p.active {
+		q.arm()
+	}
+	if p.reapAll(0) {
+		p.loop.Awake()
+	}
+}
