@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"farswap/control"
+	"farswap/verbs/rdma"
 )
 
 // ErrConfig is what Validate's errors wrap, besides control's own.
@@ -27,12 +28,25 @@ const (
 	firstSlab = 64 << 20
 )
 
+// Values of Config.Transport. The last two are names of transports.
+const (
+	transportAuto = "auto"
+	transportRDMA = "rdma"
+	transportTCP  = "tcp"
+)
+
 // Config is what a donor lends, to whom, and where. Zero fields take the
 // defaults.
 type Config struct {
 	Name       string // in welcomes and logs; default the identity's, else the host's
 	Listen     string // control, host:port; required
-	DataListen string // data, host:port; default Listen's host, the port after its bound one, or any for port 0
+	DataListen string // TCP data, host:port; default Listen's host, the port after its bound one, or any for port 0
+	RDMAListen string // RDMA data, host:port; default Listen's host, two ports after its bound one, or any for port 0
+
+	// Transport is "tcp", "rdma", or "auto", which is the default: TCP, and RDMA
+	// whenever this machine can.
+	Transport string
+	RDMA      *rdma.Config // default rdma.DefaultConfig(); its Events are the donor's own
 
 	Memory int64         // bytes lent at most; required, at least control.MinSlab
 	Ahead  int           // slabs prepared ahead of need; default DefaultAhead, negative for none
@@ -63,6 +77,13 @@ func (c Config) withDefaults() Config {
 	if c.Lease == 0 {
 		c.Lease = DefaultLease
 	}
+	if c.Transport == "" {
+		c.Transport = transportAuto
+	}
+	if c.RDMA == nil {
+		config := rdma.DefaultConfig()
+		c.RDMA = &config
+	}
 	return c
 }
 
@@ -80,6 +101,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("lease of %v: %w: it cannot be negative", c.Lease, ErrConfig)
 	case c.Identity == nil && !c.Insecure:
 		return fmt.Errorf("donor: %w: make one with farswap cert issue", control.ErrIdentity)
+	case c.Transport != transportAuto && c.Transport != transportRDMA && c.Transport != transportTCP:
+		return fmt.Errorf("transport %q: %w: want auto, rdma or tcp", c.Transport, ErrConfig)
 	}
 	if total := machineMemory(); c.Memory >= total {
 		return fmt.Errorf("memory of %d bytes: %w: this machine has %d in all, and needs some itself", c.Memory, ErrConfig, total)
@@ -87,13 +110,41 @@ func (c Config) Validate() error {
 	if err := c.checkAddress("listen address", c.Listen); err != nil {
 		return err
 	}
-	if c.DataListen == "" {
-		if _, port, _ := net.SplitHostPort(c.Listen); port == "65535" {
-			return fmt.Errorf("listen address %q: %w: no port is left for the data: set the data address too", c.Listen, ErrConfig)
-		}
+	if err := c.checkData("data address", transportTCP); err != nil {
+		return err
+	}
+	return c.checkData("RDMA address", transportRDMA)
+}
+
+// checkData checks where a transport is to serve, if it is to. Precondition:
+// Listen is checked.
+func (c Config) checkData(what, transport string) error {
+	if !c.wants(transport) {
 		return nil
 	}
-	return c.checkAddress("data address", c.DataListen)
+	listen, above := c.dataListen(transport)
+	if listen != "" {
+		return c.checkAddress(what, listen)
+	}
+	_, port, _ := net.SplitHostPort(c.Listen)
+	if n, _ := strconv.Atoi(port); n+above > 65535 {
+		return fmt.Errorf("listen address %q: %w: no port is left for the data: set the %s too", c.Listen, ErrConfig, what)
+	}
+	return nil
+}
+
+// wants says whether the donor serves a transport, if it can.
+func (c Config) wants(transport string) bool {
+	return c.Transport == transportAuto || c.Transport == transport
+}
+
+// dataListen is where a transport was told to serve, and if it was not, how many
+// ports above the control port.
+func (c Config) dataListen(transport string) (listen string, above int) {
+	if transport == transportRDMA {
+		return c.RDMAListen, 2
+	}
+	return c.DataListen, 1
 }
 
 func (c Config) checkAddress(what, addr string) error {
@@ -110,14 +161,15 @@ func (c Config) checkAddress(what, addr string) error {
 	return nil
 }
 
-// dataAddress is where the data is served, given where control is bound.
-func (c Config) dataAddress(bound net.Addr) string {
-	if c.DataListen != "" {
-		return c.DataListen
+// dataAddress is where a transport is served, given where control is bound.
+func (c Config) dataAddress(transport string, bound net.Addr) string {
+	listen, above := c.dataListen(transport)
+	if listen != "" {
+		return listen
 	}
 	host, port, _ := net.SplitHostPort(c.Listen)
 	if port != "0" {
-		port = strconv.Itoa(bound.(*net.TCPAddr).Port + 1)
+		port = strconv.Itoa(bound.(*net.TCPAddr).Port + above)
 	}
 	return net.JoinHostPort(host, port)
 }

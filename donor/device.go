@@ -34,6 +34,7 @@ type device struct {
 type session struct {
 	control *control.Session
 	id      verbs.SessionID
+	servers []*server // that admitted it
 	since   time.Time
 	ended   chan struct{} // closed when its keys are dead and its slabs held
 }
@@ -42,6 +43,7 @@ type session struct {
 type slab struct {
 	mem     []byte
 	key     verbs.Key // 0: no remote operation can reach it
+	server  *server   // that gave the key
 	expires time.Time // of a held one
 }
 

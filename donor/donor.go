@@ -3,7 +3,6 @@ package donor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,8 +11,6 @@ import (
 
 	"farswap/control"
 	"farswap/internal/offheap"
-	"farswap/verbs"
-	"farswap/verbs/tcp"
 )
 
 // Donor lends memory to devices. Its methods may be called from any goroutine.
@@ -21,10 +18,11 @@ type Donor struct {
 	cfg      Config
 	log      zerolog.Logger
 	listener *control.Listener
-	server   verbs.Server
 	pool     *pool
 	started  time.Time
-	sessions atomic.Uint64 // numbers given to sessions so far
+
+	transports *transports
+	sessions   atomic.Uint64 // numbers given to sessions so far
 
 	stop    context.CancelFunc // ends ctx
 	ctx     context.Context
@@ -37,8 +35,11 @@ type Donor struct {
 
 // Open binds the donor's addresses and checks that it may lock what it is to
 // lend. Nothing is served before Serve. Errors are one line that says what to do:
-// Validate's, offheap.ErrLocked, the network's. Nothing is left open after one.
-func Open(cfg Config) (*Donor, error) {
+// Validate's, offheap.ErrLocked, verbs.ErrUnavailable (with transport "rdma"), the
+// network's. Nothing is left open after one.
+func Open(cfg Config) (*Donor, error) { return open(cfg, machineNetwork()) }
+
+func open(cfg Config, net network) (*Donor, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -66,16 +67,9 @@ func Open(cfg Config) (*Donor, error) {
 		d.stop()
 		return nil, err
 	}
-	address := cfg.dataAddress(d.listener.Addr())
-	if d.server, err = tcp.Listen(address, tcp.Config{Events: tcp.Events{
-		Rejected: func(remote string, err error) {
-			d.log.Warn().Str("remote", remote).Err(err).Msg("data connection refused")
-		},
-		Ended: d.dataEnded,
-	}}); err != nil {
+	if err := d.openTransports(net); err != nil {
 		d.stop()
-		_ = d.listener.Close()
-		return nil, fmt.Errorf("serve data: %w: choose another data address if that one is taken", err)
+		return nil, errors.Join(err, d.listener.Close())
 	}
 	return d, nil
 }
@@ -83,8 +77,15 @@ func Open(cfg Config) (*Donor, error) {
 // Addr is the bound control address, host:port.
 func (d *Donor) Addr() string { return d.listener.Addr().String() }
 
-// DataAddr is the bound data address, host:port.
-func (d *Donor) DataAddr() string { return d.server.Address() }
+// DataAddr is the bound address of data over TCP, host:port; over RDMA if there is
+// no TCP; empty while nothing is served.
+func (d *Donor) DataAddr() string {
+	address := ""
+	for _, s := range d.transports.all() {
+		address = s.Address() // TCP is the last
+	}
+	return address
+}
 
 // Serve lends until the context ends or Close is called; then it ends all
 // sessions, waits for the last, and returns nil. Slabs stay until Close. Call it
@@ -102,18 +103,19 @@ func (d *Donor) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
-	var preparing sync.WaitGroup
-	preparing.Go(func() {
+	var background sync.WaitGroup
+	background.Go(func() {
 		d.pool.run(ctx, func(err error) { d.log.Warn().Err(err).Msg("no memory prepared") })
 	})
+	background.Go(func() { d.transports.run(ctx) })
 	if d.cfg.Insecure {
 		d.log.Warn().Str("address", d.Addr()).Msg("insecure: no TLS, no identities; loopback only")
 	}
 	d.log.Info().Str("name", d.cfg.Name).Str("address", d.Addr()).Str("data", d.DataAddr()).
-		Int64("bytes", d.cfg.Memory).Msg("donor serves")
+		Str("transports", d.transports.names()).Int64("bytes", d.cfg.Memory).Msg("donor serves")
 	err := d.listener.Serve(ctx, d)
 	cancel()
-	preparing.Wait()
+	background.Wait()
 	return err
 }
 
@@ -130,7 +132,7 @@ func (d *Donor) Close() error {
 		return nil
 	}
 	// After this no remote operation touches any memory.
-	errs := []error{d.listener.Close(), d.server.Close()}
+	errs := []error{d.listener.Close(), d.transports.close()}
 	d.mu.Lock()
 	devices := d.devices
 	d.devices = make(map[control.UUID]*device)
@@ -141,13 +143,4 @@ func (d *Donor) Close() error {
 	d.pool.close()
 	d.log.Info().Msg("donor closed")
 	return errors.Join(errs...)
-}
-
-// dataEnded is called on a thread of the server; it must not wait.
-func (d *Donor) dataEnded(remote string, id verbs.SessionID, err error) {
-	if errors.Is(err, verbs.ErrRemoteAccess) || errors.Is(err, verbs.ErrProtocol) {
-		d.log.Error().Str("remote", remote).Uint64("session", uint64(id)).Err(err).Msg("data connection ended")
-		return
-	}
-	d.log.Debug().Str("remote", remote).Uint64("session", uint64(id)).Err(err).Msg("data connection ended")
 }

@@ -26,19 +26,30 @@ type pool struct {
 	opt   offheap.Options
 	wake  chan struct{} // one slot: run has something to do
 
+	prepared func(mem []byte)       // called with a slab before it is ready
+	unmapped func(mem []byte) error // called before memory is unmapped, which an error prevents
+
 	mu      sync.Mutex // guards the fields below; never held while memory is mapped or unmapped
 	closed  bool
-	size    int      // bytes of the slab last asked for, which are prepared
-	ready   [][]byte // prepared, of any size
-	taken   int64    // bytes mapped from the machine, or about to be
-	mapped  int64    // bytes of those that devices hold
+	size    int // bytes of the slab last asked for, which are prepared
+	round   int // goes up when what is ready has to be prepared anew
+	ready   []readySlab
+	taken   int64 // bytes mapped from the machine, or about to be
+	mapped  int64 // bytes of those that devices hold
 	settled chan struct{}
+}
+
+// readySlab is memory that was prepared, of any size.
+type readySlab struct {
+	mem   []byte
+	round int
 }
 
 func newPool(limit int64, ahead int, opt offheap.Options) *pool {
 	return &pool{
 		limit: limit, ahead: max(ahead, 0), opt: opt, size: firstSlab,
 		wake: make(chan struct{}, 1), settled: make(chan struct{}),
+		prepared: func([]byte) {}, unmapped: func([]byte) error { return nil },
 	}
 }
 
@@ -76,7 +87,7 @@ func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
 		p.mu.Unlock()
 		return nil, nil, err
 	}
-	if mem := p.takeReady(func(n int) bool { return n == size }); mem != nil {
+	if mem := p.takeReady(func(r readySlab) bool { return len(r.mem) == size }); mem != nil {
 		p.mapped += int64(size)
 		p.mu.Unlock()
 		return mem, nil, nil
@@ -93,7 +104,7 @@ func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
 		return mem, nil, nil
 	}
 	settled := p.settled
-	other := p.takeReady(func(int) bool { return true })
+	other := p.takeReady(func(readySlab) bool { return true })
 	p.mu.Unlock()
 	if other != nil {
 		p.drop(other)
@@ -104,11 +115,26 @@ func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
 // put frees memory that get returned. Precondition: no remote operation can
 // reach it any more.
 func (p *pool) put(mem []byte) error {
-	err := offheap.Unmap(mem)
+	err := p.unmap(mem)
 	if err == nil {
 		p.give(int64(len(mem)), int64(len(mem)))
 	}
 	return err // memory that cannot be unmapped stays counted
+}
+
+func (p *pool) unmap(mem []byte) error {
+	if err := p.unmapped(mem); err != nil {
+		return err
+	}
+	return offheap.Unmap(mem)
+}
+
+// renew has what is ready prepared anew, one slab after the other.
+func (p *pool) renew() {
+	p.mu.Lock()
+	p.round++
+	p.mu.Unlock()
+	p.poke()
 }
 
 // run prepares slabs until the context ends. report is told why preparing
@@ -138,8 +164,8 @@ func (p *pool) prepare() (again bool, err error) {
 		p.mu.Unlock()
 		return false, nil
 	}
-	size := p.size
-	if stale := p.takeReady(func(n int) bool { return n != size }); stale != nil {
+	size, round := p.size, p.round
+	if stale := p.takeReady(func(r readySlab) bool { return len(r.mem) != size || r.round != round }); stale != nil {
 		p.mu.Unlock()
 		p.drop(stale)
 		return true, nil
@@ -156,13 +182,14 @@ func (p *pool) prepare() (again bool, err error) {
 		p.give(int64(size), 0)
 		return false, fmt.Errorf("prepare a slab: %w", err)
 	}
+	p.prepared(mem)
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		p.drop(mem)
 		return false, nil
 	}
-	p.ready = append(p.ready, mem)
+	p.ready = append(p.ready, readySlab{mem, round})
 	p.settle()
 	p.mu.Unlock()
 	return true, nil
@@ -176,8 +203,8 @@ func (p *pool) close() {
 	ready := p.ready
 	p.ready = nil
 	p.mu.Unlock()
-	for _, mem := range ready {
-		p.drop(mem)
+	for _, r := range ready {
+		p.drop(r.mem)
 	}
 }
 
@@ -185,20 +212,20 @@ func (p *pool) close() {
 func (p *pool) usage() (mapped, prepared int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, mem := range p.ready {
-		prepared += int64(len(mem))
+	for _, r := range p.ready {
+		prepared += int64(len(r.mem))
 	}
 	return p.mapped, prepared
 }
 
-// takeReady removes one prepared slab of a size that is wanted. p.mu is held.
-func (p *pool) takeReady(want func(size int) bool) []byte {
-	for i, mem := range p.ready {
-		if want(len(mem)) {
+// takeReady removes one prepared slab that is wanted. p.mu is held.
+func (p *pool) takeReady(want func(readySlab) bool) []byte {
+	for i, r := range p.ready {
+		if want(r) {
 			last := len(p.ready) - 1
-			p.ready[i], p.ready[last] = p.ready[last], nil
+			p.ready[i], p.ready[last] = p.ready[last], readySlab{}
 			p.ready = p.ready[:last]
-			return mem
+			return r.mem
 		}
 	}
 	return nil
@@ -206,7 +233,7 @@ func (p *pool) takeReady(want func(size int) bool) []byte {
 
 // drop frees a prepared slab.
 func (p *pool) drop(mem []byte) {
-	if err := offheap.Unmap(mem); err == nil {
+	if err := p.unmap(mem); err == nil {
 		p.give(int64(len(mem)), 0)
 	}
 }

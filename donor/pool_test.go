@@ -18,8 +18,8 @@ func checkPool(t interface{ Fatalf(string, ...any) }, p *pool, held int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var ready int64
-	for _, mem := range p.ready {
-		ready += int64(len(mem))
+	for _, r := range p.ready {
+		ready += int64(len(r.mem))
 	}
 	if p.taken > p.limit || p.mapped != held || p.taken != held+ready {
 		t.Fatalf("limit %d: taken %d, mapped %d, ready %d; held %d", p.limit, p.taken, p.mapped, ready, held)

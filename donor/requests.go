@@ -3,6 +3,7 @@ package donor
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"farswap/control"
 )
@@ -43,12 +44,14 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	d, dev := r.donor, r.device
 	dev.op.Lock()
 	defer dev.op.Unlock()
-	old := dev.slabs[req.Slab]
+	old, server := dev.slabs[req.Slab], r.session.server(req.Transport)
 	switch {
 	case req.Bytes > uint64(dev.slabSize):
 		return nil, fmt.Errorf("slab %d of %d bytes: %w: the session's slabs have %d", req.Slab, req.Bytes, control.ErrTooBig, dev.slabSize)
 	case req.Bytes != uint64(dev.slabSize):
 		return nil, fmt.Errorf("slab %d of %d bytes: %w: the session's slabs have %d", req.Slab, req.Bytes, control.ErrInvalid, dev.slabSize)
+	case server == nil:
+		return nil, fmt.Errorf("slab %d over transport %q: %w: this session has none such", req.Slab, req.Transport, control.ErrUnsupported)
 	case old == nil && req.Claim:
 		return nil, fmt.Errorf("claim of slab %d: %w", req.Slab, control.ErrUnknownSlab)
 	case old != nil && old.key != 0:
@@ -56,7 +59,7 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	case old != nil && !req.Claim:
 		return nil, fmt.Errorf("slab %d: %w: claim or unmap it first", req.Slab, control.ErrSlabHeld)
 	}
-	sl := old
+	sl, begun := old, time.Now()
 	if sl == nil {
 		mem, err := d.pool.get(ctx, dev.slabSize)
 		if err != nil {
@@ -64,9 +67,11 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 		}
 		sl = &slab{mem: mem}
 	}
-	grant, err := d.server.Register(r.session.id, sl.mem)
+	got := time.Now()
+	grant, err := server.register(r.session.id, sl.mem)
 	if err != nil {
-		err = fmt.Errorf("slab %d: register: %w", req.Slab, err)
+		d.transports.failed(server, err)
+		err = fmt.Errorf("slab %d: register over %s: %w", req.Slab, server.Name(), err)
 		if old == nil {
 			if putErr := d.pool.put(sl.mem); putErr != nil {
 				d.log.Error().Err(putErr).Msg("slab not freed")
@@ -75,11 +80,12 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 		return nil, err
 	}
 	d.mu.Lock()
-	sl.key = grant.Key
+	sl.key, sl.server = grant.Key, server
 	dev.slabs[req.Slab] = sl
 	d.mu.Unlock()
 	d.log.Info().Str("device", dev.name).Uint32("slab", req.Slab).Int("bytes", len(sl.mem)).
-		Bool("claimed", req.Claim).Msg("slab mapped")
+		Bool("claimed", req.Claim).Str("transport", server.Name()).Stringer("memory", got.Sub(begun).Round(time.Microsecond)).
+		Stringer("register", time.Since(got).Round(time.Microsecond)).Msg("slab mapped")
 	return &control.MRInfo{Slab: req.Slab, Key: uint64(grant.Key), Bytes: grant.Length}, nil
 }
 
@@ -93,7 +99,7 @@ func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 		return nil, fmt.Errorf("slab %d: %w", req.Slab, control.ErrUnknownSlab)
 	}
 	if sl.key != 0 {
-		if err := d.server.Deregister(r.session.id, sl.key); err != nil {
+		if err := sl.server.deregister(r.session.id, sl.key); err != nil {
 			// Whether it can still be reached is not known. The session's end revokes
 			// every key, and the lease frees the slab.
 			err = fmt.Errorf("slab %d: %w: deregister: %w", req.Slab, control.ErrInternal, err)

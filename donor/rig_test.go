@@ -16,6 +16,7 @@ import (
 	"farswap/internal/offheap"
 	"farswap/uring"
 	"farswap/verbs"
+	"farswap/verbs/rdma"
 	"farswap/verbs/tcp"
 )
 
@@ -42,18 +43,33 @@ func testConfig() Config {
 
 // lend serves a donor until the test ends, and sees that it leaves no descriptor
 // and no mapping behind.
-func lend(t *testing.T, cfg Config) *Donor { return lendThrough(t, cfg, nil) }
+func lend(t *testing.T, cfg Config) *Donor { return lendOver(t, cfg, tcpOnly()) }
 
 // lendThrough puts a faulty server between the donor and the true one.
 func lendThrough(t *testing.T, cfg Config, f *faultyServer) *Donor {
+	n := tcpOnly()
+	listen := n.tcp
+	n.tcp = func(addr string, cfg tcp.Config) (verbs.Server, error) {
+		var err error
+		f.Server, err = listen(addr, cfg)
+		return f, err
+	}
+	return lendOver(t, cfg, n)
+}
+
+// tcpOnly is a machine without RDMA, whatever the test runs on.
+func tcpOnly() network {
+	n := machineNetwork()
+	n.rdma = func(string, rdma.Config) (verbs.Server, error) { return nil, verbs.ErrUnavailable }
+	return n
+}
+
+func lendOver(t *testing.T, cfg Config, n network) *Donor {
 	t.Helper()
 	checkFDs(t)
-	d, err := Open(cfg)
+	d, err := open(cfg, n)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if f != nil {
-		f.Server, d.server = d.server, f
 	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -123,7 +139,12 @@ func dial(t *testing.T, d *Donor, cfg control.DialConfig) *control.Session {
 
 func mapSlab(t *testing.T, s *control.Session, slab uint32, claim bool) verbs.Key {
 	t.Helper()
-	info, err := s.Map(t.Context(), slab, slabSize, claim, "")
+	return mapSlabOver(t, s, slab, claim, "")
+}
+
+func mapSlabOver(t *testing.T, s *control.Session, slab uint32, claim bool, transport string) verbs.Key {
+	t.Helper()
+	info, err := s.Map(t.Context(), slab, slabSize, claim, transport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,9 +192,14 @@ func newReach(t *testing.T) *reach {
 // connect opens a data connection with the session's credential.
 func (r *reach) connect(s *control.Session) verbs.QP {
 	r.t.Helper()
+	return r.connectOver(s, "tcp")
+}
+
+func (r *reach) connectOver(s *control.Session, transport string) verbs.QP {
+	r.t.Helper()
 	w := s.Welcome()
 	credential := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
-	conn, err := r.dev.Connect(r.t.Context(), s.DataAddress("tcp"), credential, verbs.QPConfig{})
+	conn, err := r.dev.Connect(r.t.Context(), s.DataAddress(transport), credential, verbs.QPConfig{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -19,11 +19,12 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	defer dev.op.Unlock()
 	id := verbs.SessionID(d.sessions.Add(1))
 	credential := verbs.NewCredential(id)
-	if err := d.server.Admit(credential); err != nil {
+	servers, err := d.transports.admit(credential)
+	if err != nil {
 		d.forget(dev)
-		return nil, nil, fmt.Errorf("admit: %w", err)
+		return nil, nil, err
 	}
-	ses := &session{control: s, id: id, since: time.Now(), ended: make(chan struct{})}
+	ses := &session{control: s, id: id, servers: servers, since: time.Now(), ended: make(chan struct{})}
 	d.mu.Lock()
 	dev.session, dev.name, dev.slabSize = ses, hello.Name, int(hello.SlabSize)
 	d.mu.Unlock()
@@ -34,10 +35,33 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	return &control.Welcome{
 		Session: uint64(id),
 		Name:    d.cfg.Name,
-		Data:    []control.Endpoint{{Transport: "tcp", Address: d.server.Address()}},
+		Data:    ses.endpoints(),
 		Secret:  credential.Secret,
 		Held:    held,
 	}, &requests{d, dev, ses}, nil
+}
+
+// endpoints are where the session's data connections go, fastest transport first.
+func (ses *session) endpoints() []control.Endpoint {
+	var list []control.Endpoint
+	for _, s := range ses.servers {
+		list = append(list, control.Endpoint{Transport: s.Name(), Address: s.Address()})
+	}
+	return list
+}
+
+// server is the one that serves the session over a transport, as a Map names it,
+// nil if there is none.
+func (ses *session) server(transport string) *server {
+	if transport == "" {
+		transport = transportTCP
+	}
+	for _, s := range ses.servers {
+		if s.Name() == transport {
+			return s
+		}
+	}
+	return nil
 }
 
 // claim returns the device of a hello, with op locked and no session.
@@ -78,10 +102,12 @@ func (d *Donor) Ended(s *control.Session) {
 	}
 	dev.op.Lock()
 	defer dev.op.Unlock()
-	d.server.Revoke(ses.id)
+	for _, server := range ses.servers {
+		server.Revoke(ses.id)
+	}
 	d.mu.Lock()
 	for _, sl := range dev.slabs {
-		sl.key = 0
+		sl.key, sl.server = 0, nil
 	}
 	dev.session = nil
 	d.mu.Unlock()

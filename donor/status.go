@@ -6,23 +6,22 @@ import (
 	"slices"
 
 	"farswap/status"
+	"farswap/verbs"
 )
 
 // Status is the donor at this moment. It does not wait for operations that are
 // under way.
 func (d *Donor) Status() status.DonorDaemon {
 	mapped, prepared := d.pool.usage()
-	io := d.server.Stats()
+	transports, io := d.transports.status()
 	s := status.DonorDaemon{
 		Name: d.cfg.Name, Address: d.Addr(), DataAddress: d.DataAddr(),
 		Memory: status.DonorMemory{
 			Total: d.cfg.Memory, Mapped: mapped, Prepared: prepared, Free: d.cfg.Memory - mapped,
 		},
-		IO: status.DonorIO{
-			Reads: io.Reads, Writes: io.Writes, BytesRead: io.ReadBytes, BytesWritten: io.WriteBytes,
-			Refused: io.AccessErrors,
-		},
-		PID: os.Getpid(), Started: d.started, Transport: "tcp", Insecure: d.cfg.Insecure,
+		IO:  io,
+		PID: os.Getpid(), Started: d.started, Transport: d.transports.names(), Insecure: d.cfg.Insecure,
+		Transports: transports,
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -44,4 +43,35 @@ func (d *Donor) Status() status.DonorDaemon {
 	slices.SortFunc(s.Sessions, func(a, b status.DonorSession) int { return cmp.Compare(a.UUID, b.UUID) })
 	slices.SortFunc(s.Leases, func(a, b status.DonorLease) int { return cmp.Compare(a.UUID, b.UUID) })
 	return s
+}
+
+// status lists the servers, and sums them up with those that have ended.
+func (ts *transports) status() ([]status.DonorTransport, status.DonorIO) {
+	ts.mu.Lock()
+	sum, servers := ts.past, slices.Clone(ts.servers)
+	ts.mu.Unlock()
+	var list []status.DonorTransport
+	for _, s := range servers {
+		stats := s.Stats()
+		io := donorIO(stats)
+		list = append(list, status.DonorTransport{
+			Name: s.Name(), Address: s.Address(), Connections: stats.Connections, Slabs: stats.Regions, IO: io,
+		})
+		addIO(&sum, io)
+	}
+	return list, sum
+}
+
+func donorIO(s verbs.ServerStats) status.DonorIO {
+	return status.DonorIO{
+		Reads: s.Reads, Writes: s.Writes, BytesRead: s.ReadBytes, BytesWritten: s.WriteBytes, Refused: s.AccessErrors,
+	}
+}
+
+func addIO(sum *status.DonorIO, io status.DonorIO) {
+	sum.Reads += io.Reads
+	sum.Writes += io.Writes
+	sum.BytesRead += io.BytesRead
+	sum.BytesWritten += io.BytesWritten
+	sum.Refused += io.Refused
 }

@@ -22,7 +22,7 @@ type Device struct {
 	Size      int64   `json:"size"`      // bytes
 	SlabSize  int64   `json:"slab_size"` // bytes
 	Ack       string  `json:"ack"`       // acknowledge policy: remote-first, strict
-	Transport string  `json:"transport"`
+	Transport string  `json:"transport"` // in use, fastest first, joined by +; that to be used while no donor is connected
 	Pages     Pages   `json:"pages"`
 	IO        IO      `json:"io"`
 	Latency   Latency `json:"latency_ns"`
@@ -43,6 +43,8 @@ type Device struct {
 	MaxIO     int       `json:"max_io"`             // bytes of one request
 	Ublk      []string  `json:"ublk"`               // names of the driver flags that the kernel granted
 	Insecure  bool      `json:"insecure,omitempty"` // control sessions run without TLS
+
+	TransportSetting string `json:"transport_setting"` // what was asked for: auto, rdma, tcp
 }
 
 // Pages counts the pages of a device by where their valid copies are. Both is
@@ -115,6 +117,8 @@ type Donor struct {
 	State   string    `json:"state"`
 	Slabs   int       `json:"slabs"` // slabs of this device that it holds
 	Latency Quantiles `json:"latency_ns"`
+
+	Transport string `json:"transport"` // that its pages travel over; empty unless connected
 
 	Free  int64  `json:"free_bytes"`      // what it last offered
 	Error string `json:"error,omitempty"` // why it is not usable, if it is not

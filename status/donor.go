@@ -9,7 +9,7 @@ import (
 type DonorDaemon struct {
 	Name        string         `json:"name"`
 	Address     string         `json:"address"`      // control port, bound
-	DataAddress string         `json:"data_address"` // one-sided operations, bound
+	DataAddress string         `json:"data_address"` // one-sided operations, over TCP if there is TCP, bound
 	Memory      DonorMemory    `json:"memory"`
 	Sessions    []DonorSession `json:"sessions"` // never null in JSON
 	Leases      []DonorLease   `json:"leases"`   // never null in JSON
@@ -17,8 +17,20 @@ type DonorDaemon struct {
 
 	PID       int       `json:"pid"`
 	Started   time.Time `json:"started"`
-	Transport string    `json:"transport"`
+	Transport string    `json:"transport"`          // names of Transports, joined by +
 	Insecure  bool      `json:"insecure,omitempty"` // control sessions run without TLS
+
+	Transports []DonorTransport `json:"transports"` // served now, fastest first; never null in JSON
+}
+
+// DonorTransport is one way to a donor's memory. IO counts from when it was first
+// served; DonorDaemon.IO has also what a transport did that has ended.
+type DonorTransport struct {
+	Name        string  `json:"name"`    // rdma, tcp
+	Address     string  `json:"address"` // bound
+	Connections int64   `json:"connections"`
+	Slabs       int64   `json:"slabs"` // lent over it now
+	IO          DonorIO `json:"io"`
 }
 
 // DonorMemory is what a donor gives, in bytes. Total is the most it will ever
@@ -67,6 +79,9 @@ func (d DonorDaemon) MarshalJSON() ([]byte, error) {
 	}
 	if p.Leases == nil {
 		p.Leases = []DonorLease{}
+	}
+	if p.Transports == nil {
+		p.Transports = []DonorTransport{}
 	}
 	return json.Marshal(p)
 }

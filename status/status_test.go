@@ -27,18 +27,20 @@ func TestContract(t *testing.T) {
 		"latency_ns.write.p50", "latency_ns.write.p99", "latency_ns.write.p999",
 		"memory.per_page_bytes", "memory.locked_bytes",
 		"donors.name", "donors.address", "donors.state", "donors.slabs",
-		"donors.latency_ns.p50", "donors.latency_ns.p99",
+		"donors.latency_ns.p50", "donors.latency_ns.p99", "donors.transport", "transport_setting",
 		"slabs.index", "slabs.state", "slabs.donor", "slabs.activity", "slabs.remote_pages",
 	} {
 		requireField(t, d, path)
 	}
-	donor := DonorDaemon{Sessions: []DonorSession{{}}, Leases: []DonorLease{{}}}
+	donor := DonorDaemon{Sessions: []DonorSession{{}}, Leases: []DonorLease{{}}, Transports: []DonorTransport{{}}}
 	for _, path := range []string{
 		"name", "address", "data_address",
 		"memory.total", "memory.mapped", "memory.prepared", "memory.free",
 		"sessions.device", "sessions.uuid", "sessions.identity", "sessions.address", "sessions.slabs", "sessions.since",
 		"leases.device", "leases.uuid", "leases.slabs", "leases.expires",
 		"io.reads", "io.writes", "io.bytes_read", "io.bytes_written", "io.refused",
+		"transport", "transports.name", "transports.address", "transports.connections", "transports.slabs",
+		"transports.io.reads", "transports.io.writes", "transports.io.bytes_read", "transports.io.bytes_written",
 	} {
 		requireField(t, donor, path)
 	}
