@@ -11,6 +11,7 @@ import (
 	"farswap/slabmap"
 	"farswap/ublk"
 	"farswap/verbs"
+	"farswap/verbs/rdma"
 )
 
 // AckPolicy says when a write is answered.
@@ -30,6 +31,8 @@ const (
 	DefaultHotThreshold = 20.0             // page I/Os per second (the paper's HotSlab)
 	DefaultOpTimeout    = 2 * time.Second  // of a donor to get something done
 	DefaultPatience     = 30 * time.Second // of a request that waits for a page or a donor
+	DefaultSpin         = 100 * time.Microsecond
+	maxSpin             = 10 * time.Millisecond
 	maxDonors           = 256
 	maxDiscard          = 64 << 20
 )
@@ -46,7 +49,12 @@ type Config struct {
 	Backing    string    // file or block device for the local copy, or NoBacking
 	AcceptLoss bool      // goes with NoBacking: the loss of a donor loses pages
 	Ack        AckPolicy // "": RemoteFirst
-	Transport  string    // "auto" or "tcp"; "": auto
+
+	// Transport is "tcp", "rdma", or "auto": with each donor RDMA if both ends have
+	// it, else TCP. "": auto.
+	Transport string
+	RDMA      *rdma.Config  // nil: rdma.DefaultConfig()
+	Spin      time.Duration // how long a queue polls for RDMA completions before it sleeps, at most 10 ms; 0: not at all
 
 	Identity *control.Identity // of this machine; nil only with Insecure
 	Insecure bool              // sessions without TLS, to loopback addresses only
@@ -88,8 +96,10 @@ func (c Config) Validate() error {
 		return refuse("--ack strict wants two copies: give a backing file")
 	case c.Ack != RemoteFirst && c.Ack != Strict:
 		return refuse("acknowledge policy %q: want %s or %s", c.Ack, RemoteFirst, Strict)
-	case c.Transport != "auto" && c.Transport != "tcp":
-		return refuse("transport %q: want auto or tcp", c.Transport)
+	case c.Transport != transportAuto && c.Transport != transportRDMA && c.Transport != transportTCP:
+		return refuse("transport %q: want auto, rdma or tcp", c.Transport)
+	case c.Spin < 0 || c.Spin > maxSpin:
+		return refuse("spin of %v: want 0 to %v", c.Spin, maxSpin)
 	case !(c.HotThreshold >= 0): // NaN too
 		return refuse("hot threshold %g: want 0 or more page I/Os per second", c.HotThreshold)
 	case c.OpTimeout < time.Millisecond || c.Patience < c.OpTimeout:
@@ -123,7 +133,11 @@ func (c Config) validateDonors() error {
 func (c Config) withDefaults() Config {
 	orDefault(&c.SlabSize, slabmap.DefaultSlabSize)
 	orDefault(&c.Ack, RemoteFirst)
-	orDefault(&c.Transport, "auto")
+	orDefault(&c.Transport, transportAuto)
+	if c.RDMA == nil {
+		config := rdma.DefaultConfig()
+		c.RDMA = &config
+	}
 	orDefault(&c.HotThreshold, DefaultHotThreshold)
 	orDefault(&c.OpTimeout, DefaultOpTimeout)
 	orDefault(&c.Patience, DefaultPatience)

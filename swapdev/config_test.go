@@ -42,6 +42,8 @@ func TestConfigIsChecked(t *testing.T) {
 		"strict, no backing": func(c *Config) { c.Backing, c.AcceptLoss, c.Ack = NoBacking, true, Strict },
 		"unknown policy":     func(c *Config) { c.Ack = "never" },
 		"unknown transport":  func(c *Config) { c.Transport = "pigeon" },
+		"negative spin":      func(c *Config) { c.Spin = -1 },
+		"long spin":          func(c *Config) { c.Spin = time.Second },
 		"negative threshold": func(c *Config) { c.HotThreshold = -1 },
 		"no number":          func(c *Config) { c.HotThreshold = math.NaN() },
 		"short timeout":      func(c *Config) { c.OpTimeout = time.Microsecond },

@@ -11,7 +11,6 @@ import (
 	"farswap/internal/inuse"
 	"farswap/status"
 	"farswap/ublk"
-	"farswap/verbs/tcp"
 )
 
 // Device is a swap device that this process serves. Its methods may be called
@@ -35,8 +34,8 @@ type Device struct {
 
 // Open makes a swap device, and returns when it can take I/O. When it fails,
 // nothing is left: no device, no file, no memory at a donor. Errors wrap
-// ErrConfig, ErrBacking, ErrNoDonor, or those of packages ublk, control and
-// status.
+// ErrConfig, ErrBacking, ErrNoDonor, verbs.ErrUnavailable (with transport "rdma"),
+// or those of packages ublk, control and status.
 func Open(ctx context.Context, cfg Config) (*Device, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -61,17 +60,17 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 	if d.control, err = ublk.OpenControl(); err != nil {
 		return err
 	}
-	if cfg.Backing != NoBacking {
-		if d.local, err = openBacking(cfg.Backing, cfg.Size); err != nil {
-			return err
-		}
-	}
-	device, err := tcp.Open(tcp.Config{})
+	devices, err := openDevices(cfg, openRDMA)
 	if err != nil {
 		return err
 	}
-	if d.engine, err = newEngine(cfg, device, d.local); err != nil {
-		return errors.Join(err, device.Close())
+	if cfg.Backing != NoBacking {
+		if d.local, err = openBacking(cfg.Backing, cfg.Size); err != nil {
+			return errors.Join(err, closeDevices(devices))
+		}
+	}
+	if d.engine, err = newEngine(cfg, devices, d.local); err != nil {
+		return errors.Join(err, closeDevices(devices))
 	}
 	sessions, err := d.engine.reach(ctx)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"farswap/control"
 	"farswap/slabmap"
 	"farswap/status"
-	"farswap/verbs"
 )
 
 // Waits for donors.
@@ -30,13 +29,15 @@ type donor struct {
 	id      uint16
 	address string
 	lost    chan error // a queue's connection has failed
+	passed  string     // why faster transports were passed over, as last logged; the goroutine's own
 
-	mu      sync.Mutex // guards what follows; never held across I/O
-	state   donorState
-	session *control.Session
-	name    string
-	free    int64
-	err     error
+	mu        sync.Mutex // guards what follows; never held across I/O
+	state     donorState
+	session   *control.Session
+	transport string // name, empty unless up
+	name      string
+	free      int64
+	err       error
 }
 
 type donorState string
@@ -111,7 +112,7 @@ func (d *donor) serve(ctx context.Context, session *control.Session) (held time.
 	}
 	log := d.engine.cfg.Log.With().Str("donor", d.address).Logger()
 	if err = d.connect(ctx, session); err == nil {
-		log.Info().Str("name", session.Welcome().Name).Msg("donor is connected")
+		log.Info().Str("name", session.Welcome().Name).Str("transport", d.over()).Msg("donor is connected")
 		connected := time.Now()
 		err = d.watch(ctx, session)
 		held = time.Since(connected)
@@ -121,55 +122,6 @@ func (d *donor) serve(ctx context.Context, session *control.Session) (held time.
 		log.Warn().Err(err).Int("slabs", slabs).Msg("donor is lost; its slabs are served by the backing file")
 	}
 	return held
-}
-
-// connect makes a connection for each queue and gives it to the queue.
-func (d *donor) connect(ctx context.Context, s *control.Session) error {
-	d.set(donorConnecting, s, nil)
-	select {
-	case <-d.lost: // of an earlier connection
-	default:
-	}
-	for _, slab := range s.Welcome().Held {
-		// Whatever an earlier session left there was failed over since.
-		if err := s.Unmap(ctx, slab); err != nil && !errors.Is(err, control.ErrUnknownSlab) {
-			return err
-		}
-	}
-	address := s.DataAddress(d.engine.device.Name())
-	if address == "" {
-		return fmt.Errorf("donor %s offers no data connection over %s: %w", d.address, d.engine.device.Name(), ErrNoDonor)
-	}
-	w := s.Welcome()
-	cred := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
-	cfg := verbs.QPConfig{Depth: d.engine.qpDepth(), Timeout: d.engine.cfg.OpTimeout}
-	for _, q := range d.engine.queues {
-		ctx, cancel := context.WithTimeout(ctx, mapDeadline)
-		conn, err := d.engine.device.Connect(ctx, address, cred, cfg)
-		cancel()
-		if err != nil {
-			return fmt.Errorf("data connection to donor %s: %w", d.address, err)
-		}
-		if err := d.hand(q, conn); err != nil {
-			return errors.Join(fmt.Errorf("data connection to donor %s: %w", d.address, err), conn.Close())
-		}
-	}
-	d.set(donorUp, s, nil)
-	return nil
-}
-
-// hand gives a connection to a queue's thread.
-func (d *donor) hand(q *queue, conn verbs.Conn) error {
-	result := make(chan error, 1)
-	if !q.loop.Post(func() { result <- q.links[d.id].attach(conn, d.lost) }) {
-		return verbs.ErrClosed
-	}
-	select {
-	case err := <-result:
-		return err
-	case <-d.engine.over:
-		return verbs.ErrClosed
-	}
 }
 
 // watch waits for the end of the session or of a connection.
@@ -190,12 +142,7 @@ func (d *donor) disconnect(s *control.Session, cause error) int {
 	d.set(donorDown, nil, cause)
 	// From here on no slab is mapped to the donor any more: see mapper.complete.
 	failed := d.failSlabs()
-	for _, q := range d.engine.queues {
-		gone := make(chan struct{})
-		if q.loop.Post(func() { q.links[d.id].drop(gone) }) {
-			d.engine.await(gone)
-		}
-	}
+	d.dropLinks()
 	d.releaseSlabs(failed)
 	_ = s.Close() // never fails
 	return len(failed)
@@ -247,7 +194,21 @@ func (d *donor) releaseSlabs(failed []failedSlab) {
 func (d *donor) set(state donorState, s *control.Session, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.state, d.session, d.err = state, s, err
+	d.state, d.session, d.transport, d.err = state, s, "", err
+}
+
+// setUp makes the donor usable over a transport.
+func (d *donor) setUp(s *control.Session, transport string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state, d.session, d.transport, d.err = donorUp, s, transport, nil
+}
+
+// over is the name of the transport of the donor's pages, empty unless it is up.
+func (d *donor) over() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.transport
 }
 
 // up is the donor's session while it can be asked.
@@ -261,7 +222,7 @@ func (d *donor) up() (*control.Session, bool) {
 func (d *donor) report() status.Donor {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := status.Donor{Name: d.name, Address: d.address, State: string(d.state), Free: d.free}
+	r := status.Donor{Name: d.name, Address: d.address, State: string(d.state), Transport: d.transport, Free: d.free}
 	if r.Name == "" {
 		r.Name = d.address
 	}

@@ -23,10 +23,11 @@ type engine struct {
 	spec      ublk.Spec
 	uuid      control.UUID
 	name      string
-	device    verbs.Device
 	memory    []byte // of the map
 	donors    []*donor
 	failovers atomic.Uint64
+
+	transports []*transport // fastest first, at least one
 
 	mu     sync.Mutex // guards queues while they open
 	queues []*queue
@@ -38,8 +39,9 @@ type engine struct {
 // fallbackName is shown by donors where neither user nor machine has a name.
 const fallbackName = "device"
 
-// newEngine takes backing and device over, also when it fails.
-func newEngine(cfg Config, device verbs.Device, local *backing) (*engine, error) {
+// newEngine takes the devices over, unless it fails. The first that a donor offers
+// is used for it.
+func newEngine(cfg Config, devices []verbs.Device, local *backing) (*engine, error) {
 	name := cfg.Name
 	if name == "" {
 		name, _ = os.Hostname()
@@ -47,7 +49,7 @@ func newEngine(cfg Config, device verbs.Device, local *backing) (*engine, error)
 			name = fallbackName
 		}
 	}
-	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, device: device, over: make(chan struct{})}
+	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, over: make(chan struct{})}
 	e.shared = shared{
 		keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
 		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, events: newEvents(),
@@ -63,6 +65,9 @@ func newEngine(cfg Config, device verbs.Device, local *backing) (*engine, error)
 	if e.pages, err = slabmap.New(cfg.geometry(), e.memory); err != nil {
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
+	for _, d := range devices {
+		e.transports = append(e.transports, &transport{Device: d})
+	}
 	for i, address := range cfg.Donors {
 		e.donors = append(e.donors, &donor{engine: e, id: uint16(i), address: address, lost: make(chan error, 1), state: donorDown})
 	}
@@ -73,15 +78,15 @@ func newEngine(cfg Config, device verbs.Device, local *backing) (*engine, error)
 func (e *engine) OpenQueue(q *ublk.Queue) (ublk.Server, error) { return e.open(q) }
 
 func (e *engine) open(f front) (ublk.Server, error) {
-	region, err := e.device.Register(f.Arena())
+	regions, err := e.register(f.Index(), f.Arena())
 	if err != nil {
-		return nil, fmt.Errorf("register the buffers of queue %d: %w", f.Index(), err)
+		return nil, err
 	}
 	q, err := openQueue(&e.shared, f, e.spec.MaxIO, e.spec.Spare, len(e.donors))
 	if err != nil {
-		return nil, errors.Join(err, region.Close())
+		return nil, errors.Join(err, closeRegions(regions))
 	}
-	q.region = region
+	q.regions = regions
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.queues = append(e.queues, q)
@@ -102,6 +107,9 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 		if errs[i] == nil && d.report().Free < e.cfg.SlabSize {
 			errs[i] = fmt.Errorf("donor %s has %d bytes to lend, a slab takes %d: give it more --memory, or the device a smaller --slab: %w",
 				d.address, d.report().Free, e.cfg.SlabSize, ErrNoDonor)
+		}
+		if errs[i] == nil {
+			errs[i] = e.offersNone(d.address, sessions[i])
 		}
 		usable = usable || errs[i] == nil
 		if errs[i] != nil && sessions[i] != nil {
@@ -135,7 +143,11 @@ func (e *engine) close() error {
 	e.mapping.end()
 	e.unmapAll()
 	e.lending.end()
-	return errors.Join(e.device.Close(), offheap.Unmap(e.memory))
+	var errs []error
+	for _, t := range e.transports {
+		errs = append(errs, t.Close())
+	}
+	return errors.Join(append(errs, offheap.Unmap(e.memory))...)
 }
 
 // task is a group of goroutines that end together.

@@ -92,9 +92,11 @@ func (m *mapper) mapSlab(ctx context.Context, slab int) error {
 	}
 	err = ErrNoDonor
 	cands := m.candidates()
+	var asking time.Duration // over all attempts
 	for len(cands) > 0 {
 		pair := m.place.Pair(m.rng, cands)
 		var answers []slabmap.Candidate
+		begun := time.Now()
 		for _, id := range pair {
 			i := indexOf(cands, id)
 			if c, askErr := m.ask(ctx, cands[i]); askErr == nil {
@@ -104,11 +106,12 @@ func (m *mapper) mapSlab(ctx context.Context, slab int) error {
 			}
 			cands = append(cands[:i], cands[i+1:]...)
 		}
+		asking += time.Since(begun)
 		id, ok := m.place.Best(answers)
 		if !ok {
 			continue
 		}
-		if err = m.mapTo(ctx, slab, epoch, e.donors[id]); err == nil {
+		if err = m.mapTo(ctx, slab, epoch, e.donors[id], asking); err == nil {
 			return nil
 		}
 	}
@@ -160,26 +163,34 @@ func (m *mapper) ask(ctx context.Context, c slabmap.Candidate) (slabmap.Candidat
 	return c, nil
 }
 
-// mapTo has the donor lend a slab of memory, and opens it to the queues.
-func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor) error {
+// mapTo has the donor lend a slab of memory, and opens it to the queues. asking is
+// how long it took to choose the donor.
+func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor, asking time.Duration) error {
 	s, ok := d.up()
 	if !ok {
 		return fmt.Errorf("donor %s: %w", d.address, ErrNoDonor)
 	}
+	// If the donor is lost in between this is not s's, and complete refuses.
+	transport := d.over()
 	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
 	defer cancel()
 	begun := time.Now()
-	info, err := s.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false, "")
+	info, err := s.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false, transport)
 	if err != nil {
 		if ctx.Err() != nil {
 			s.Abort(err) // it may have been carried out: the session's end undoes it
 		}
 		return err
 	}
+	mapped := time.Now()
 	if err := m.complete(slab, epoch, d, s, verbs.Key(info.Key)); err != nil {
 		return err
 	}
-	m.engine.cfg.Log.Info().Int("slab", slab).Str("donor", d.address).Stringer("took", time.Since(begun).Round(time.Microsecond)).Msg("slab is mapped")
+	took := func(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
+	opening := time.Since(mapped)
+	m.engine.cfg.Log.Info().Int("slab", slab).Str("donor", d.address).Str("transport", transport).
+		Stringer("took", took(asking+mapped.Sub(begun)+opening)).Stringer("asking", took(asking)).
+		Stringer("map", took(mapped.Sub(begun))).Stringer("open", took(opening)).Msg("slab is mapped")
 	return nil
 }
 

@@ -73,8 +73,8 @@ type queue struct {
 	timers   []uring.Timespec
 	armed    [2]bool // parkTimer, tickTimer
 	freeTime func() error
-	detach   func() // takes the hook away
-	region   verbs.Region
+	detach   func()         // takes the hook away
+	regions  []verbs.Region // of the buffers, one for each transport that took them
 	closing  bool
 
 	acked       progressWindow
@@ -204,7 +204,7 @@ func (q *queue) Close() error {
 	}
 	q.detach()
 	q.loop.Detach(q.class)
-	return errors.Join(q.region.Close(), q.freeTime())
+	return errors.Join(closeRegions(q.regions), q.freeTime())
 }
 
 // park has a tag tried again in a coming pass.

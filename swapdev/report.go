@@ -92,7 +92,8 @@ func (t *totals) add(o *totals) {
 func (e *engine) report() status.Device {
 	g, t := e.pages.Geometry(), e.total()
 	s := status.Device{
-		Size: g.Size, SlabSize: g.SlabSize, Ack: string(e.cfg.Ack), Transport: e.device.Name(),
+		Size: g.Size, SlabSize: g.SlabSize, Ack: string(e.cfg.Ack),
+		Transport: e.inUse(), TransportSetting: e.cfg.Transport,
 		IO:      t.counts.IO,
 		Latency: status.Latency{Read: quantiles(t.read), Write: quantiles(t.write)},
 		Backing: e.cfg.Backing, BackingOK: t.counts.BackingErrors == 0,
