@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
 
-scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm/* benchmarks/demo/*"
+scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm-suite vmtest/vm/* benchmarks/demo/*"
 
 # The recipes and what they do
 list:
@@ -40,19 +40,20 @@ build:
 lint:
     @test -z "$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l | tee /dev/stderr)"
     go vet ./...
-    go vet -tags vm ./vmtest
+    go vet -tags vm ./vmtest ./verbs/rdma
     go tool staticcheck ./...
-    go tool staticcheck -tags vm ./vmtest
+    go tool staticcheck -tags vm ./vmtest ./verbs/rdma
     shellcheck {{ scripts }}
 
 # Unit tests with the race detector
 unit *ARGS:
     go test -race -v ./... "$@"
 
-# The real-kernel suite on one kernel; ARGS go to the test binary: ./do vmsuite 7.3 -test.run Swap
+# The real-kernel suite on one kernel; ARGS go to the test binaries: ./do vmsuite 7.3 -test.run Suite/.*swap
 vmsuite KERNEL *ARGS: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
-    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 1500 vmtest.test -test.v -test.timeout 1440s "$@"
+    @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/rdma.test ./verbs/rdma
+    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
 
 # The random histories of the device for TIME each, with the race detector
 soak TIME="1m":
