@@ -93,8 +93,6 @@ func (s *server) warn(failed bool) bool {
 	return first
 }
 
-// ended says whether an error means that a server serves no more: its adapter is
-// gone, for one.
-func ended(err error) bool {
-	return errors.Is(err, verbs.ErrClosed) || errors.Is(err, verbs.ErrUnavailable)
-}
+// ended says whether an error means that a server has ended, which none does but
+// by a failure. One whose adapter is away says otherwise, and serves again.
+func ended(err error) bool { return errors.Is(err, verbs.ErrClosed) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"farswap/control"
 	"farswap/verbs"
@@ -23,40 +24,66 @@ func (d *donor) connect(ctx context.Context, s *control.Session) error {
 			return err
 		}
 	}
-	var errs []error // of the transports that the donor offers
+	var failed, missing []error
 	for _, t := range d.engine.transports {
-		address := s.DataAddress(t.Name())
+		address := s.DataAddress(t.name)
 		if address == "" {
 			continue
 		}
-		err := t.usable()
-		if err == nil {
-			err = d.connectOver(ctx, s, t, address)
+		device, err := d.engine.use(t)
+		if err != nil {
+			missing = append(missing, err)
+			continue
 		}
+		err = d.connectOver(ctx, s, device, address)
 		if err == nil {
-			d.connected(s, t, oneLine(errs))
+			d.connected(s, t, oneLine(failed))
 			return nil
 		}
-		errs = append(errs, fmt.Errorf("data connection to donor %s over %s: %w", d.address, t.Name(), err))
+		failed = append(failed, fmt.Errorf("data connection to donor %s over %s: %w", d.address, t.name, err))
 		if ctx.Err() != nil || s.Err() != nil {
 			break
 		}
 	}
-	if len(errs) == 0 {
-		return d.engine.offersNone(d.address, s)
+	if err := oneLine(append(failed, missing...)); err != nil {
+		return err
 	}
-	return oneLine(errs)
+	return d.engine.offers(d.address, s)
 }
 
-// offersNone is nil if the donor offers a transport that the device has.
-func (e *engine) offersNone(address string, s *control.Session) error {
-	for _, t := range e.transports {
-		if s.DataAddress(t.Name()) != "" {
-			return nil
-		}
+// use has all queues use a transport. What hinders is logged when it changes.
+func (e *engine) use(t *transport) (verbs.Device, error) {
+	device, err := t.use(e.queues)
+	switch {
+	case !t.news(err):
+	case err != nil:
+		e.cfg.Log.Info().Err(err).Str("transport", t.name).Msg("transport cannot be used")
+	default:
+		e.cfg.Log.Info().Str("transport", t.name).Msg("transport can be used now")
 	}
-	return fmt.Errorf("donor %s offers no data connection over %s: start it with another --transport, or the device: %w",
-		address, e.names(), ErrNoDonor)
+	return device, err
+}
+
+// offers is nil if the donor offers a transport that can be used here.
+func (e *engine) offers(address string, s *control.Session) error {
+	var names []string
+	var errs []error
+	for _, t := range e.transports {
+		names = append(names, t.name)
+		if s.DataAddress(t.name) == "" {
+			continue
+		}
+		if _, err := t.use(nil); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		return nil
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("donor %s: %w: %w", address, ErrNoDonor, oneLine(errs))
+	}
+	return fmt.Errorf("donor %s offers no data connection over %s: give it or the device another --transport: %w",
+		address, strings.Join(names, " or "), ErrNoDonor)
 }
 
 // connected makes the donor usable. passed is why faster transports were passed
@@ -67,19 +94,19 @@ func (d *donor) connected(s *control.Session, t *transport, passed error) {
 		reason = passed.Error()
 	}
 	if reason != "" && reason != d.passed {
-		d.engine.cfg.Log.Warn().Err(passed).Str("donor", d.address).Str("transport", t.Name()).Msg("a faster transport fails; pages travel over a slower one")
+		d.engine.cfg.Log.Warn().Err(passed).Str("donor", d.address).Str("transport", t.name).Msg("a faster transport fails; pages travel over a slower one")
 	}
 	d.passed = reason
-	d.setUp(s, t.Name())
+	d.setUp(s, t.name)
 }
 
 // connectOver connects all queues over one transport, or none.
-func (d *donor) connectOver(ctx context.Context, s *control.Session, t *transport, address string) error {
+func (d *donor) connectOver(ctx context.Context, s *control.Session, device verbs.Device, address string) error {
 	w := s.Welcome()
 	cred := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
 	cfg := verbs.QPConfig{Depth: d.engine.qpDepth(), Timeout: d.engine.cfg.OpTimeout, Spin: d.engine.cfg.Spin}
 	for _, q := range d.engine.queues {
-		if err := d.connectQueue(ctx, q, t, address, cred, cfg); err != nil {
+		if err := d.connectQueue(ctx, q, device, address, cred, cfg); err != nil {
 			d.dropLinks()
 			select {
 			case <-d.lost: // of a queue that was connected
@@ -91,10 +118,10 @@ func (d *donor) connectOver(ctx context.Context, s *control.Session, t *transpor
 	return nil
 }
 
-func (d *donor) connectQueue(ctx context.Context, q *queue, t *transport, address string, cred verbs.Credential, cfg verbs.QPConfig) error {
+func (d *donor) connectQueue(ctx context.Context, q *queue, device verbs.Device, address string, cred verbs.Credential, cfg verbs.QPConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
 	defer cancel()
-	conn, err := t.Connect(ctx, address, cred, cfg)
+	conn, err := device.Connect(ctx, address, cred, cfg)
 	if err != nil {
 		return err
 	}

@@ -60,17 +60,17 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 	if d.control, err = ublk.OpenControl(); err != nil {
 		return err
 	}
-	devices, err := openDevices(cfg, openRDMA)
+	transports, err := openTransports(cfg, openRDMA)
 	if err != nil {
 		return err
 	}
 	if cfg.Backing != NoBacking {
 		if d.local, err = openBacking(cfg.Backing, cfg.Size); err != nil {
-			return errors.Join(err, closeDevices(devices))
+			return errors.Join(err, closeTransports(transports))
 		}
 	}
-	if d.engine, err = newEngine(cfg, devices, d.local); err != nil {
-		return errors.Join(err, closeDevices(devices))
+	if d.engine, err = newEngine(cfg, transports, d.local); err != nil {
+		return errors.Join(err, closeTransports(transports))
 	}
 	sessions, err := d.engine.reach(ctx)
 	if err != nil {

@@ -27,8 +27,6 @@ type engine struct {
 	donors    []*donor
 	failovers atomic.Uint64
 
-	transports []*transport // fastest first, at least one
-
 	mu     sync.Mutex // guards queues while they open
 	queues []*queue
 
@@ -39,9 +37,8 @@ type engine struct {
 // fallbackName is shown by donors where neither user nor machine has a name.
 const fallbackName = "device"
 
-// newEngine takes the devices over, unless it fails. The first that a donor offers
-// is used for it.
-func newEngine(cfg Config, devices []verbs.Device, local *backing) (*engine, error) {
+// newEngine takes the transports over, unless it fails.
+func newEngine(cfg Config, transports []*transport, local *backing) (*engine, error) {
 	name := cfg.Name
 	if name == "" {
 		name, _ = os.Hostname()
@@ -51,7 +48,7 @@ func newEngine(cfg Config, devices []verbs.Device, local *backing) (*engine, err
 	}
 	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, over: make(chan struct{})}
 	e.shared = shared{
-		keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
+		transports: transports, keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
 		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, events: newEvents(),
 	}
 	if e.spec.Queues > maxQueues {
@@ -65,9 +62,6 @@ func newEngine(cfg Config, devices []verbs.Device, local *backing) (*engine, err
 	if e.pages, err = slabmap.New(cfg.geometry(), e.memory); err != nil {
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
-	for _, d := range devices {
-		e.transports = append(e.transports, &transport{Device: d})
-	}
 	for i, address := range cfg.Donors {
 		e.donors = append(e.donors, &donor{engine: e, id: uint16(i), address: address, lost: make(chan error, 1), state: donorDown})
 	}
@@ -78,15 +72,10 @@ func newEngine(cfg Config, devices []verbs.Device, local *backing) (*engine, err
 func (e *engine) OpenQueue(q *ublk.Queue) (ublk.Server, error) { return e.open(q) }
 
 func (e *engine) open(f front) (ublk.Server, error) {
-	regions, err := e.register(f.Index(), f.Arena())
+	q, err := openQueue(&e.shared, f, e.spec.MaxIO, e.spec.Spare, len(e.donors))
 	if err != nil {
 		return nil, err
 	}
-	q, err := openQueue(&e.shared, f, e.spec.MaxIO, e.spec.Spare, len(e.donors))
-	if err != nil {
-		return nil, errors.Join(err, closeRegions(regions))
-	}
-	q.regions = regions
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.queues = append(e.queues, q)
@@ -109,7 +98,7 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 				d.address, d.report().Free, e.cfg.SlabSize, ErrNoDonor)
 		}
 		if errs[i] == nil {
-			errs[i] = e.offersNone(d.address, sessions[i])
+			errs[i] = e.offers(d.address, sessions[i])
 		}
 		usable = usable || errs[i] == nil
 		if errs[i] != nil && sessions[i] != nil {
@@ -143,11 +132,7 @@ func (e *engine) close() error {
 	e.mapping.end()
 	e.unmapAll()
 	e.lending.end()
-	var errs []error
-	for _, t := range e.transports {
-		errs = append(errs, t.Close())
-	}
-	return errors.Join(append(errs, offheap.Unmap(e.memory))...)
+	return errors.Join(closeTransports(e.transports), offheap.Unmap(e.memory))
 }
 
 // task is a group of goroutines that end together.

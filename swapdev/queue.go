@@ -31,6 +31,8 @@ var _ front = (*ublk.Queue)(nil)
 
 // shared is what all queues of a device have in common.
 type shared struct {
+	transports []*transport // fastest first, at least one
+
 	pages    *slabmap.Map
 	keys     *keyring
 	progress []progress // by queue
@@ -73,8 +75,7 @@ type queue struct {
 	timers   []uring.Timespec
 	armed    [2]bool // parkTimer, tickTimer
 	freeTime func() error
-	detach   func()         // takes the hook away
-	regions  []verbs.Region // of the buffers, one for each transport that took them
+	detach   func() // takes the hook away
 	closing  bool
 
 	acked       progressWindow
@@ -204,7 +205,11 @@ func (q *queue) Close() error {
 	}
 	q.detach()
 	q.loop.Detach(q.class)
-	return errors.Join(closeRegions(q.regions), q.freeTime())
+	err := q.freeTime()
+	for _, t := range q.transports {
+		err = errors.Join(err, t.leave(q))
+	}
+	return err
 }
 
 // park has a tag tried again in a coming pass.

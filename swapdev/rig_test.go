@@ -260,7 +260,7 @@ func (r *rig) openEngine(o rigOptions) {
 	if o.wrap != nil {
 		device = o.wrap(device)
 	}
-	if r.engine, err = newEngine(r.cfg, []verbs.Device{device}, r.local); err != nil {
+	if r.engine, err = newEngine(r.cfg, []*transport{newTransport(device.Name(), func() (verbs.Device, error) { return device, nil })}, r.local); err != nil {
 		t.Fatal(err)
 	}
 	if o.spare != 0 {

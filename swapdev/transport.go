@@ -19,134 +19,146 @@ const (
 	transportTCP  = "tcp"
 )
 
-// transport is one way to the donors, for all queues. Its methods may be called
-// from any goroutine.
+// transport is one way to the donors, for all queues. It is opened when it can be:
+// an adapter may come while the device is in use. Its methods may be called from
+// any goroutine.
 type transport struct {
-	verbs.Device
+	name string
+	open func() (verbs.Device, error)
 
-	mu  sync.Mutex // guards what follows
-	bad error      // a queue's buffers could not be registered: no queue may use it
+	mu      sync.Mutex // guards what follows; held while buffers are registered
+	device  verbs.Device
+	regions map[*queue]verbs.Region
+	left    map[*queue]bool // their buffers are about to go
+	why     string          // it could not be used, as last said
 }
 
-func (t *transport) usable() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.bad
-}
-
-// refuse takes the transport out of use, and reports whether it was in use.
-func (t *transport) refuse(err error) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	was := t.bad == nil
-	if was {
-		t.bad = err
-	}
-	return was
+func newTransport(name string, open func() (verbs.Device, error)) *transport {
+	return &transport{name: name, open: open, regions: make(map[*queue]verbs.Region), left: make(map[*queue]bool)}
 }
 
 // openRDMA is rdma.Open. Tests put another in its place.
-func openRDMA(cfg rdma.Config) (verbs.Device, error) {
-	d, err := rdma.Open(cfg)
-	if err != nil {
-		return nil, err // not a nil *Device in an interface
-	}
-	return d, nil
-}
+func openRDMA(cfg rdma.Config) (verbs.Device, error) { return rdma.Open(cfg) }
 
-// openDevices opens what the configuration asks for, fastest first. RDMA that was
-// not insisted on may be missing, which is logged.
-func openDevices(cfg Config, openRDMA func(rdma.Config) (verbs.Device, error)) ([]verbs.Device, error) {
-	var devices []verbs.Device
+// openTransports opens what the configuration asks for, fastest first. RDMA that
+// was not insisted on may come later, which is logged.
+func openTransports(cfg Config, openRDMA func(rdma.Config) (verbs.Device, error)) ([]*transport, error) {
+	var ts []*transport
 	if cfg.Transport != transportTCP {
-		d, err := openRDMA(*cfg.RDMA)
+		t := newTransport(transportRDMA, func() (verbs.Device, error) { return openRDMA(*cfg.RDMA) })
+		_, err := t.use(nil)
 		switch {
-		case err == nil:
-			devices = append(devices, d)
 		case errors.Is(err, verbs.ErrConfig):
 			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
-		case cfg.Transport == transportRDMA:
+		case err != nil && cfg.Transport == transportRDMA:
 			return nil, fmt.Errorf("transport rdma: %w; or use --transport auto", err)
-		default:
+		case err != nil && t.news(err):
 			cfg.Log.Info().Err(err).Msg("no RDMA: pages travel over TCP")
 		}
+		ts = append(ts, t)
 	}
 	if cfg.Transport != transportRDMA {
-		d, err := tcp.Open(tcp.Config{})
-		if err != nil {
-			return nil, errors.Join(err, closeDevices(devices))
+		t := newTransport(transportTCP, func() (verbs.Device, error) { return tcp.Open(tcp.Config{}) })
+		if _, err := t.use(nil); err != nil {
+			return nil, errors.Join(err, closeTransports(ts))
 		}
-		devices = append(devices, d)
+		ts = append(ts, t)
 	}
-	return devices, nil
+	return ts, nil
 }
 
-func closeDevices(devices []verbs.Device) error {
-	var err error
-	for _, d := range devices {
-		err = errors.Join(err, d.Close())
+// use opens the transport, if that is still to be done, and registers the buffers
+// of the queues with it.
+func (t *transport) use(queues []*queue) (verbs.Device, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.device == nil {
+		d, err := t.open()
+		if err != nil {
+			return nil, err
+		}
+		t.device = d
 	}
-	return err
-}
-
-// register makes a queue's buffers usable over every transport that takes them; it
-// is enough that one does.
-func (e *engine) register(queue int, arena []byte) ([]verbs.Region, error) {
-	var regions []verbs.Region
-	var errs []error
-	for _, t := range e.transports {
-		r, err := t.Register(arena)
-		if err == nil {
-			regions = append(regions, r)
+	for _, q := range queues {
+		if t.regions[q] != nil || t.left[q] {
 			continue
 		}
-		err = fmt.Errorf("register the buffers of queue %d over %s: %w", queue, t.Name(), err)
-		errs = append(errs, err)
-		if t.refuse(err) {
-			e.cfg.Log.Warn().Err(err).Msg("transport is not used")
+		r, err := t.device.Register(q.front.Arena())
+		if err != nil {
+			return nil, fmt.Errorf("register the buffers of queue %d: %w", q.front.Index(), err)
 		}
+		t.regions[q] = r
 	}
-	if len(regions) == 0 {
-		return nil, oneLine(errs)
-	}
-	return regions, nil
+	return t.device, nil
 }
 
-func closeRegions(regions []verbs.Region) error {
+// leave ends the registration of a queue's buffers, for good.
+func (t *transport) leave(q *queue) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.left[q] = true
+	r := t.regions[q]
+	delete(t.regions, q)
+	if r == nil {
+		return nil
+	}
+	return r.Close()
+}
+
+// opened says whether the transport could be opened.
+func (t *transport) opened() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.device != nil
+}
+
+// news reports whether err, why the transport cannot be used or nil, has not been
+// said yet.
+func (t *transport) news(err error) bool {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	other := text != t.why
+	t.why = text
+	return other
+}
+
+func (t *transport) close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.device == nil {
+		return nil
+	}
+	return t.device.Close()
+}
+
+func closeTransports(ts []*transport) error {
 	var err error
-	for _, r := range regions {
-		err = errors.Join(err, r.Close())
+	for _, t := range ts {
+		err = errors.Join(err, t.close())
 	}
 	return err
 }
 
 // inUse are the names of the transports that the donors are connected over,
 // fastest first and joined: rdma+tcp. While there is none, it is the first that
-// would be tried.
+// can be tried.
 func (e *engine) inUse() string {
-	var names []string
+	over := map[string]bool{}
 	for _, d := range e.donors {
-		if name := d.over(); name != "" && !slices.Contains(names, name) {
-			names = append(names, name)
-		}
+		over[d.over()] = true
 	}
-	if len(names) == 0 {
-		return e.transports[0].Name()
-	}
-	slices.SortFunc(names, func(a, b string) int { return e.rank(a) - e.rank(b) })
-	return strings.Join(names, "+")
-}
-
-// names are those of all transports.
-func (e *engine) names() string {
 	var names []string
 	for _, t := range e.transports {
-		names = append(names, t.Name())
+		if over[t.name] {
+			names = append(names, t.name)
+		}
 	}
-	return strings.Join(names, " or ")
-}
-
-// rank is a transport's place in the order of preference.
-func (e *engine) rank(name string) int {
-	return slices.IndexFunc(e.transports, func(t *transport) bool { return t.Name() == name })
+	if len(names) > 0 {
+		return strings.Join(names, "+")
+	}
+	return e.transports[max(slices.IndexFunc(e.transports, (*transport).opened), 0)].name
 }
