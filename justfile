@@ -19,6 +19,10 @@ demo *ARGS: build
 compare-nbd *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-nbd" "$@"
 
+# RDMA against perftest and against TCP, on soft-RoCE in the virtual machine, in turns
+compare-rdma *ARGS: build
+    @"{{ justfile_directory() }}/benchmarks/demo/compare-rdma" "$@"
+
 # Everything: lint, unit tests with the race detector, the suite on both kernels, a small machine
 test:
     @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
