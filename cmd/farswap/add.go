@@ -36,6 +36,8 @@ type addOptions struct {
 	queues, depth int
 	donors        []string
 	transport     string
+	spin          time.Duration
+	rdma          rdmaOptions
 	cert          string
 	insecure      bool
 	backing       string
@@ -88,7 +90,9 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 	f.IntVar(&o.queues, "queues", 0, "hardware queues, each with a thread; 0 is one for two CPUs, 4 at most")
 	f.IntVar(&o.depth, "depth", ublk.DefaultDepth, "requests in flight per queue, 1 to 4096")
 	f.StringSliceVar(&o.donors, "donor", nil, "HOST:PORT of a donor; repeat it for more")
-	f.StringVar(&o.transport, "transport", "auto", "how pages travel: auto or tcp")
+	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for what works with each donor")
+	f.DurationVar(&o.spin, "spin", swapdev.DefaultSpin, "how long a queue polls for RDMA completions before it sleeps, at most 10ms; it costs CPU time")
+	o.rdma.flags(f)
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")
 	f.StringVar(&o.backing, "backing", "", "file or block device of the local copy, or none; a file that does not exist is made")

@@ -55,7 +55,15 @@ var badInputs = []badCase{
 	bad("no backing", 2, addSwap+" --backing none", "--accept-loss"),
 	bad("no backing, strict", 2, addSwap+" --backing none --accept-loss --ack strict", "strict"),
 	bad("acknowledge policy", 2, addSwap+" --ack never", `"never"|remote-first|strict`),
-	bad("transport", 2, addSwap+" --transport pigeon", `"pigeon"|auto or tcp`),
+	bad("transport", 2, addSwap+" --transport pigeon", `"pigeon"|auto, rdma or tcp`),
+	bad("spin negative", 2, addSwap+" --spin=-1us", "-1µs"),
+	bad("spin long", 2, addSwap+" --spin 1s", "spin of 1s"),
+	bad("spin of null", 2, addNull+" --spin 1us", "--spin means nothing"),
+	bad("RDMA device of null", 2, addNull+" --rdma-device rxe0", "--rdma-device means nothing"),
+	bad("RDMA port", 2, addSwap+" --rdma-device rxe0 --rdma-port 256", "--rdma-port 256|1 to 255"),
+	bad("RDMA port of no device", 2, addSwap+" --rdma-port 1", "without --rdma-device"),
+	bad("RDMA GID", 2, addSwap+" --rdma-gid=-2", "--rdma-gid -2"),
+	bad("RDMA MTU", 2, addSwap+" --rdma-mtu 1500", "--rdma-mtu 1500|1024"),
 	bad("hot", 2, addSwap+" --hot=-1", "hot"),
 	bad("operation timeout", 2, addSwap+" --op-timeout=-1s", "-1s"),
 	bad("patience", 2, addSwap+" --patience 1ms", "1ms"),
@@ -106,7 +114,12 @@ var badInputs = []badCase{
 	bad("donor data address", 2, runDonor+" --data-listen here", `"here"`),
 	bad("donor name", 2, runDonor+" --name a/b", `"a/b"`),
 	bad("donor lease", 2, runDonor+" --lease=-1s", "-1s"),
-	bad("donor transport", 2, runDonor+" --transport pigeon", `"pigeon"`),
+	bad("donor transport", 2, runDonor+" --transport pigeon", `"pigeon"|auto, rdma or tcp`),
+	bad("donor RDMA address", 2, runDonor+" --rdma-listen here", `"here"`),
+	bad("donor RDMA port", 2, runDonor+" --rdma-port 1", "without --rdma-device"),
+	bad("donor RDMA MTU", 2, runDonor+" --rdma-mtu=-1", "--rdma-mtu -1"),
+	bad("donor RDMA insecure elsewhere", 2, runDonor+" --rdma-listen 0.0.0.0:9402", "loopback addresses only"),
+	bad("config of RDMA", 2, "ublk add --config rdma.toml", "--rdma-mtu 77"),
 	bad("donor insecure elsewhere", 2, runDonor+" --listen :9400", "loopback addresses only"),
 	bad("donor data insecure elsewhere", 2, runDonor+" --data-listen 0.0.0.0:9401", "loopback addresses only"),
 	bad("donor argument", 2, runDonor+" more", `unexpected argument "more"`),
@@ -145,6 +158,7 @@ func prepareBadInput(t *testing.T, dir string) {
 	write(t, path("value.toml"), "size = '64MB'\n", 0o600)
 	write(t, path("syntax.toml"), "size = '64M'\ndepth = \n", 0o600)
 	write(t, path("add.toml"), "size = '64M'\ninsecure = true\ndonor = ['127.0.0.1:1']\nbacking = 'back'\n", 0o600)
+	write(t, path("rdma.toml"), "size = '64M'\ninsecure = true\ndonor = ['127.0.0.1:1']\nbacking = 'back'\nspin = '50us'\nrdma-gid = 3\nrdma-mtu = 77\n", 0o600)
 	for _, err := range []error{
 		control.InitCA(path("ca"), "ca"),
 		control.Issue(path("ca"), path("open"), "open", nil),

@@ -18,15 +18,17 @@ const defaultDonorConfig = "/etc/farswap/donor.toml"
 
 // donorOptions are the flags of `donor`.
 type donorOptions struct {
-	listen, dataListen string
-	memory             byteSize
-	ahead              int
-	lease              time.Duration
-	name               string
-	transport          string
-	cert               string
-	insecure           bool
-	root               string
+	listen, dataListen, rdmaListen string
+
+	memory    byteSize
+	ahead     int
+	lease     time.Duration
+	name      string
+	transport string
+	rdma      rdmaOptions
+	cert      string
+	insecure  bool
+	root      string
 }
 
 func (a *app) donor() *cobra.Command {
@@ -49,12 +51,14 @@ local copies. For systemd it is Type=notify.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", ":9400", "HOST:PORT of the control port")
-	f.StringVar(&o.dataListen, "data-listen", "", "HOST:PORT where pages are served; the port after --listen's if not given")
+	f.StringVar(&o.dataListen, "data-listen", "", "HOST:PORT where pages are served over TCP; the port after --listen's if not given")
+	f.StringVar(&o.rdmaListen, "rdma-listen", "", "HOST:PORT where pages are served over RDMA; two ports after --listen's if not given")
 	f.Var(&o.memory, "memory", "most memory that is lent, locked in RAM")
 	f.IntVar(&o.ahead, "ahead", donor.DefaultAhead, "slabs prepared ahead of need; negative for none")
 	f.DurationVar(&o.lease, "lease", donor.DefaultLease, "how long the slabs of a lost device are kept")
 	f.StringVar(&o.name, "name", "", "what devices know this donor by; the identity's or the host's name if not given")
-	f.StringVar(&o.transport, "transport", "auto", "how pages travel: auto or tcp")
+	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for both, as far as this machine can")
+	o.rdma.flags(f)
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for loopback addresses only")
 	rootFlag(cmd, &o.root)
@@ -64,22 +68,26 @@ local copies. For systemd it is Type=notify.`,
 }
 
 func (o *donorOptions) config(log zerolog.Logger) (donor.Config, error) {
-	switch {
-	case o.memory == 0:
+	if o.memory == 0 {
 		return donor.Config{}, usage("--memory is missing: say how much to lend, such as --memory 8G")
-	case o.transport != "auto" && o.transport != "tcp":
-		return donor.Config{}, usage("--transport %q: want auto or tcp", o.transport)
+	}
+	rdma, err := o.rdma.check()
+	if err != nil {
+		return donor.Config{}, err
 	}
 	addresses := []string{o.listen}
-	if o.dataListen != "" {
-		addresses = append(addresses, o.dataListen)
+	for _, address := range []string{o.dataListen, o.rdmaListen} {
+		if address != "" {
+			addresses = append(addresses, address)
+		}
 	}
 	id, err := identity(o.cert, o.insecure, addresses)
 	if err != nil {
 		return donor.Config{}, err
 	}
 	config := donor.Config{
-		Name: o.name, Listen: o.listen, DataListen: o.dataListen, Memory: int64(o.memory), Ahead: o.ahead, Lease: o.lease,
+		Name: o.name, Listen: o.listen, DataListen: o.dataListen, RDMAListen: o.rdmaListen, Transport: o.transport, RDMA: rdma,
+		Memory: int64(o.memory), Ahead: o.ahead, Lease: o.lease,
 		Identity: id, Insecure: o.insecure, Log: log,
 	}
 	return config, config.Validate()

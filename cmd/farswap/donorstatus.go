@@ -79,8 +79,13 @@ func writeDonor(w io.Writer, d status.DonorDaemon, now time.Time) error {
 	if d.Insecure {
 		insecure = ", INSECURE"
 	}
-	fmt.Fprintf(t, "%s\tserves %s, data on %s over %s, process %d, up %s%s\n", d.Name, d.Address, d.DataAddress, d.Transport,
-		d.PID, humanAge(now.Sub(d.Started)), insecure)
+	fmt.Fprintf(t, "%s\tserves %s, process %d, up %s%s\n", d.Name, d.Address, d.PID, humanAge(now.Sub(d.Started)), insecure)
+	for _, way := range d.Transports {
+		fmt.Fprintf(t, "over %s\t%s, %d connections, %d slabs\n", way.Name, way.Address, way.Connections, way.Slabs)
+	}
+	if len(d.Transports) == 0 {
+		fmt.Fprintln(t, "over\tno transport: see the log")
+	}
 	m := d.Memory
 	fmt.Fprintf(t, "memory\tlends %s of %s, %s free, %s prepared\n", humanBytes(m.Mapped), humanBytes(m.Total), humanBytes(m.Free), humanBytes(m.Prepared))
 	io := d.IO

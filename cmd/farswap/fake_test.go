@@ -64,14 +64,14 @@ const unusedID = 7001
 func testDevice() status.Device {
 	d := status.Device{
 		ID: unusedID, Path: fmt.Sprint("/dev/ublkb", unusedID), State: status.StateLive, Size: 1 << 30, SlabSize: 64 << 20,
-		Ack: "remote-first", Transport: "tcp", Target: "swap", Swap: true, PID: 42, Started: time.Now().Add(-90 * time.Minute),
+		Ack: "remote-first", Transport: "rdma", TransportSetting: "auto", Target: "swap", Swap: true, PID: 42, Started: time.Now().Add(-90 * time.Minute),
 		Queues: 2, Depth: 64, MaxIO: 128 << 10, Ublk: []string{"user-recovery", "reissue"},
 		Backing: "/var/lib/farswap/0", BackingOK: true,
 		Pages:   status.Pages{Remote: 10, Backing: 20, Both: 30, None: 262084},
 		IO:      status.IO{Reads: 5, BytesRead: 20480, Writes: 6, BytesWritten: 1 << 20, RemoteReads: 4, Corrupt: 1, Failovers: 2},
 		Latency: status.Latency{Read: status.Quantiles{P50: 13_900, P99: 1_240_000, P999: 2_000_000_000}},
 		Donors: []status.Donor{
-			{Name: "mem1", Address: "mem1:9400", State: "up", Slabs: 3, Free: 2 << 30, Latency: status.Quantiles{P50: 9000, P99: 20000}},
+			{Name: "mem1", Address: "mem1:9400", State: "up", Transport: "rdma", Slabs: 3, Free: 2 << 30, Latency: status.Quantiles{P50: 9000, P99: 20000}},
 			{Address: "mem2:9400", State: "lost", Error: "connection refused"},
 		},
 	}
@@ -97,7 +97,7 @@ func TestStatusText(t *testing.T) {
 	want := []string{
 		"/dev/ublkb7001 live, target swap, swapped on, served by process 42, up 1h30m",
 		"shape 1G in slabs of 64M, 2 queues × 64 requests of up to 128K, ublk user-recovery reissue",
-		"copies remote-first over tcp, backing /var/lib/farswap/0",
+		"copies remote-first over rdma (auto), backing /var/lib/farswap/0",
 		"pages remote 10, backing 20, both 30, none 262084",
 		"requests reads 5 (20K), writes 6 (1M), discards 0, flushes 0",
 		"page I/O remote 4 in 0 out, backing 0 in 0 out, zeros 0",
@@ -106,9 +106,9 @@ func TestStatusText(t *testing.T) {
 		"write p50 -, p99 -, p999 -",
 		"memory 5.00 bytes per page (0.122% of the device), 42M locked",
 		"",
-		"DONOR ADDRESS STATE SLABS FREE P50 P99 NOTE",
-		"mem1 mem1:9400 up 3 2G 9µs 20µs",
-		"- mem2:9400 lost 0 0 - - connection refused",
+		"DONOR ADDRESS STATE OVER SLABS FREE P50 P99 NOTE",
+		"mem1 mem1:9400 up rdma 3 2G 9µs 20µs",
+		"- mem2:9400 lost - 0 0 - - connection refused",
 		"",
 		"SLABS STATE DONOR PAGES/S REMOTE PAGES",
 		"0-2 mapped mem1 31.5 30",

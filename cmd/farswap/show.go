@@ -72,7 +72,7 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	}
 	fmt.Fprintf(t, "shape\t%s in slabs of %s, %d queues × %d requests of up to %s, ublk %s\n", humanBytes(d.Size),
 		humanBytes(d.SlabSize), d.Queues, d.Depth, humanBytes(int64(d.MaxIO)), orDash(strings.Join(d.Ublk, " ")))
-	fmt.Fprintf(t, "copies\t%s over %s, backing %s\n", orDash(d.Ack), orDash(d.Transport), backing(d))
+	fmt.Fprintf(t, "copies\t%s over %s, backing %s\n", orDash(d.Ack), over(d), backing(d))
 	p := d.Pages
 	fmt.Fprintf(t, "pages\tremote %d, backing %d, both %d, none %d", p.Remote, p.Backing, p.Both, p.None)
 	if p.Lost > 0 {
@@ -113,6 +113,14 @@ func headline(d status.Device, now time.Time) []string {
 	return words
 }
 
+// over is how a device's pages travel, and what was asked for if that says less.
+func over(d status.Device) string {
+	if d.TransportSetting == "" || d.TransportSetting == d.Transport {
+		return orDash(d.Transport)
+	}
+	return fmt.Sprintf("%s (%s)", d.Transport, d.TransportSetting)
+}
+
 func backing(d status.Device) string {
 	if d.Backing != "" && d.Backing != swapdev.NoBacking && !d.BackingOK {
 		return d.Backing + " (FAILED)"
@@ -129,10 +137,10 @@ func writeDonors(w io.Writer, donors []status.Donor) error {
 		return nil
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nDONOR\tADDRESS\tSTATE\tSLABS\tFREE\tP50\tP99\tNOTE")
+	fmt.Fprintln(t, "\nDONOR\tADDRESS\tSTATE\tOVER\tSLABS\tFREE\tP50\tP99\tNOTE")
 	for _, d := range donors {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", orDash(d.Name), d.Address, d.State, d.Slabs, humanBytes(d.Free),
-			humanNanos(d.Latency.P50), humanNanos(d.Latency.P99), d.Error)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", orDash(d.Name), d.Address, d.State, orDash(d.Transport), d.Slabs,
+			humanBytes(d.Free), humanNanos(d.Latency.P50), humanNanos(d.Latency.P99), d.Error)
 	}
 	return t.Flush()
 }
