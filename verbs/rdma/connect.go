@@ -113,7 +113,7 @@ func (c *conn) route(ctx context.Context, to netip.AddrPort, zone uint32) error 
 		return fmt.Errorf("the way there leaves by RDMA device %s, not %s: choose the other device, or change the route: %w", got, cfg.Device, verbs.ErrConfig)
 	}
 	if r := C.fs_route(c.id, timeout); r != 0 {
-		return fmt.Errorf("look for a route: %w", errno(r))
+		return noRoute(errno(r))
 	}
 	if _, err := c.expect(ctx, C.RDMA_CM_EVENT_ROUTE_RESOLVED); err != nil {
 		return err

@@ -68,10 +68,8 @@ func (q *queuePair) Close() error {
 	q.fail(verbs.StatusFlushed, verbs.ErrClosed)
 	q.state = verbs.StateClosed
 	q.poller.remove(q)
-	q.leave()
-	for id := uint64(idCompletions); id <= idConnection; id++ {
-		q.loop.SQE(q.class, idRemove).PollRemove(q.class.Data(id))
-	}
+	q.unpoll(idCompletions)
+	q.unpoll(idConnection)
 	q.dev.ending.Go(func() {
 		<-q.ended
 		C.fs_qp_free(q.c)
@@ -81,13 +79,6 @@ func (q *queuePair) Close() error {
 		q.dev.release()
 	})
 	return nil
-}
-
-// leave gives the class back when no poll's completion can come any more.
-func (q *queuePair) leave() {
-	if q.polls == 0 {
-		q.loop.Detach(q.class)
-	}
 }
 
 // explain says what a completion in error means.

@@ -28,7 +28,7 @@ import (
 const (
 	idCompletions = iota // the completion channel can be read
 	idConnection         // the connection manager has an event
-	idRemove             // a poll was asked to end
+	idRemove             // that plus one of the two: its poll was asked to end
 )
 
 // destroyPause is the wait before a queue pair that could not be destroyed is
@@ -73,7 +73,7 @@ type queuePair struct {
 	head, done, rung, tail uint64
 	progressed             int64         // when done last grew, on the loop's clock, ns
 	armed                  bool          // the next completion makes an event
-	polls                  int           // multishot polls whose end is to come
+	polls                  int           // SQEs whose last completion is to come
 	ended                  chan struct{} // closed when the adapter is done with a failed queue pair
 }
 
@@ -103,6 +103,12 @@ func (q *queuePair) poll(id uint64) {
 	}
 	q.polls++
 	q.loop.SQE(q.class, id).PollAdd(fd, unix.POLLIN, true)
+}
+
+// unpoll ends that.
+func (q *queuePair) unpoll(id uint64) {
+	q.polls++
+	q.loop.SQE(q.class, idRemove+id).PollRemove(q.class.Data(id))
 }
 
 func (q *queuePair) slot(n uint64) *request { return &q.ring[n&q.mask] }
@@ -221,16 +227,18 @@ func (q *queuePair) complete(wc *C.struct_fs_wc) {
 
 // Handle is the loop's call when one of the files can be read.
 func (q *queuePair) Handle(id uint64, res int32, flags uint32) {
-	if id == idRemove {
-		return
-	}
 	ended := flags&uring.FlagMore == 0
 	if ended {
 		q.polls--
 	}
 	switch {
 	case q.state == verbs.StateClosed:
-		q.leave()
+		if id >= idRemove && unix.Errno(-res) == unix.EALREADY { // it was just busy
+			q.unpoll(id - idRemove)
+		}
+		if q.polls == 0 {
+			q.loop.Detach(q.class)
+		}
 		return
 	case ended && q.state == verbs.StateReady:
 		q.poll(id) // a multishot poll may end by itself

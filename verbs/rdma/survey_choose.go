@@ -208,8 +208,13 @@ func (c Choice) finish(cfg Config) (Choice, error) {
 
 // noRDMA says why an address has no RDMA and which ones have.
 func noRDMA(devices []DeviceInfo, local netip.Addr) error {
+	all := candidates(devices, netip.Addr{})
+	linkLocal := func(c Choice) bool { return c.Local.IsLinkLocalUnicast() }
+	if global := slices.DeleteFunc(slices.Clone(all), linkLocal); len(global) > 0 {
+		all = global
+	}
 	var have []string
-	for _, c := range candidates(devices, netip.Addr{}) {
+	for _, c := range all {
 		text := fmt.Sprintf("%s (%s port %d)", c.Local, c.Device, c.Port)
 		if !c.active {
 			text = fmt.Sprintf("%s (%s port %d, %s)", c.Local, c.Device, c.Port, c.state)
