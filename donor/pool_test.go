@@ -33,6 +33,14 @@ func TestPoolHistories(t *testing.T) {
 		limit := int64(rapid.IntRange(1, 12).Draw(t, "limit")) * page
 		p := newPool(limit, rapid.IntRange(0, 4).Draw(t, "ahead"), offheap.Options{})
 		p.size = page
+		a := newAccount() // of a server that every other slab is lent over
+		p.prepared = a.prepare
+		p.unmapped = func(mem []byte) error {
+			if a.prepared[&mem[0]] {
+				a.forget(mem)
+			}
+			return nil
+		}
 		var mine [][]byte
 		var held int64
 		t.Repeat(map[string]func(*rapid.T){
@@ -57,6 +65,9 @@ func TestPoolHistories(t *testing.T) {
 					}
 					mem[i] = 0xff
 				}
+				if len(mine)%2 == 0 {
+					a.register(mem)
+				}
 				mine, held = append(mine, mem), held+int64(size)
 			},
 			"put": func(t *rapid.T) {
@@ -75,7 +86,15 @@ func TestPoolHistories(t *testing.T) {
 					t.Fatalf("%v", err)
 				}
 			},
-			"": func(t *rapid.T) { checkPool(t, p, held) },
+			"renew": func(*rapid.T) { p.renew() },
+			"": func(t *rapid.T) {
+				checkPool(t, p, held)
+				for _, r := range p.ready {
+					if !a.prepared[&r.mem[0]] {
+						t.Fatalf("a ready slab is not prepared")
+					}
+				}
+			},
 		})
 		p.close()
 		for _, mem := range mine {
@@ -84,6 +103,9 @@ func TestPoolHistories(t *testing.T) {
 			}
 		}
 		checkPool(t, p, 0)
+		if err := a.check(true); err != nil {
+			t.Fatalf("%v", err)
+		}
 	})
 }
 

@@ -71,6 +71,13 @@ func lendOver(t *testing.T, cfg Config, n network) *Donor {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveDonor(t, d)
+	return d
+}
+
+// serveDonor serves a donor until the test ends, and sees that no memory is left.
+func serveDonor(t *testing.T, d *Donor) {
+	t.Helper()
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		if err := d.Serve(context.Background()); err != nil {
@@ -88,7 +95,6 @@ func lendOver(t *testing.T, cfg Config, n network) *Donor {
 			t.Errorf("%d bytes taken and %d mapped after Close", d.pool.taken, d.pool.mapped)
 		}
 	})
-	return d
 }
 
 func checkFDs(t *testing.T) {
