@@ -211,6 +211,8 @@ type rigOptions struct {
 	inline  bool // the test drives the one queue itself
 	prepare func(*Config)
 	frozen  bool // the backing file refuses writes
+
+	transports []*transport // instead of TCP
 }
 
 func newRig(t testing.TB, o rigOptions) *rig {
@@ -253,14 +255,10 @@ func (r *rig) openEngine(o rigOptions) {
 		}
 		r.local.file = f
 	}
-	var device verbs.Device
-	if device, err = tcp.Open(tcp.Config{}); err != nil {
-		t.Fatal(err)
+	if o.transports == nil {
+		o.transports = []*transport{overTCP(o.wrap)}
 	}
-	if o.wrap != nil {
-		device = o.wrap(device)
-	}
-	if r.engine, err = newEngine(r.cfg, []*transport{newTransport(device.Name(), func() (verbs.Device, error) { return device, nil })}, r.local); err != nil {
+	if r.engine, err = newEngine(r.cfg, o.transports, r.local); err != nil {
 		t.Fatal(err)
 	}
 	if o.spare != 0 {
@@ -287,6 +285,17 @@ func (r *rig) openEngine(o rigOptions) {
 		}
 	}
 	r.engine.start(sessions)
+}
+
+// overTCP is TCP, with a device around it.
+func overTCP(wrap func(verbs.Device) verbs.Device) *transport {
+	return newTransport(transportTCP, func() (verbs.Device, error) {
+		d, err := tcp.Open(tcp.Config{})
+		if err != nil || wrap == nil {
+			return d, err
+		}
+		return wrap(d), nil
+	})
 }
 
 // thread is what a ublk queue's thread does.
