@@ -135,7 +135,7 @@ func RunVerbs(ctx context.Context, cfg VerbsConfig, target VerbsTarget, progress
 	}
 	defer join(loop.Close)
 	d := &verbsDriver{loop: loop, arena: arena, key: target.Grant.Key, began: time.Now(), latency: newVerbsLatency()}
-	if d.qp, err = target.Conn.Attach(loop, nil); err != nil {
+	if d.qp, err = target.Conn.Attach(loop, d.completed); err != nil {
 		return rows, err
 	}
 	defer join(func() error {

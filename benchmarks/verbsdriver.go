@@ -45,6 +45,11 @@ type verbsDriver struct {
 	done  [verbs.MaxDepth]verbs.Completion
 	begun [verbs.MaxDepth]int64 // by slot, ns
 	took  [verbs.MaxDepth]int64 // by completion, ns
+
+	burst       burst // the one under way
+	begin, end  int64 // of it, ns; end is the last completion so far
+	posted, ops int64
+	err         error // ends it
 }
 
 // burst is a run of like operations.
@@ -111,64 +116,72 @@ func (d *verbsDriver) run(b burst) (ops, ns int64, err error) {
 		return 0, 0, err
 	}
 	begin := d.now()
-	posted, now := int64(0), begin
-	for ; posted < int64(b.depth) && (b.count == 0 || posted < b.count); posted++ {
-		if err := d.post(&b, int(posted), begin); err != nil {
+	d.burst, d.begin, d.end, d.posted, d.ops = b, begin, begin, 0, 0
+	for slot := 0; slot < b.depth && d.more(); slot++ {
+		if err := d.post(slot, begin); err != nil {
 			return 0, 0, err
 		}
 	}
 	d.qp.Doorbell()
-	for ops < posted {
-		n := d.qp.Poll(d.done[:])
-		if n == 0 {
-			if err := d.wait(); err != nil {
-				return 0, 0, err
-			}
-			continue
+	for d.ops < d.posted && d.err == nil {
+		if err := d.loop.Pass(waitStep); err != nil {
+			return 0, 0, err
 		}
-		now = d.now()
-		more := !d.stop.Load() && (b.limit == 0 || now-begin < int64(b.limit))
-		for i := range d.done[:n] {
-			c := &d.done[i]
-			if c.Status != verbs.StatusOK {
-				return 0, 0, d.failed(c)
-			}
-			d.took[i] = now - d.begun[c.ID]
-			if more && (b.count == 0 || posted < b.count) {
-				if err := d.post(&b, int(c.ID), now); err != nil {
-					return 0, 0, err
-				}
-				posted++
-			}
-		}
-		d.qp.Doorbell()
-		// Only now: the recording is not part of any latency.
-		for _, ns := range d.took[:n] {
-			if err := d.latency.RecordValue(min(max(ns, 1), int64(maxVerbsLatency))); err != nil {
-				return 0, 0, fmt.Errorf("record a latency: %w", err)
-			}
-		}
-		ops += int64(n)
+		d.qp.Tick(d.loop.Now())
 	}
-	return ops, now - begin, nil
+	return d.ops, d.end - begin, d.err
 }
 
-func (d *verbsDriver) post(b *burst, slot int, now int64) error {
+// more says whether the burst has operations left to post.
+func (d *verbsDriver) more() bool { return d.burst.count == 0 || d.posted < d.burst.count }
+
+// completed is the queue pair's call when there are completions: each is
+// replaced at once, from inside the pass, so that the pass need not end for it.
+func (d *verbsDriver) completed() {
+	if d.err != nil {
+		return
+	}
+	n := d.qp.Poll(d.done[:])
+	if n == 0 {
+		return
+	}
+	now := d.now()
+	again := !d.stop.Load() && (d.burst.limit == 0 || now-d.begin < int64(d.burst.limit))
+	for i := range d.done[:n] {
+		c := &d.done[i]
+		if c.Status != verbs.StatusOK {
+			d.err = d.failed(c)
+			return
+		}
+		d.took[i] = now - d.begun[c.ID]
+		if again && d.more() {
+			if d.err = d.post(int(c.ID), now); d.err != nil {
+				return
+			}
+		}
+	}
+	d.qp.Doorbell()
+	// Only now: the recording is not part of any latency.
+	for _, ns := range d.took[:n] {
+		// It fails above the largest value only.
+		_ = d.latency.RecordValue(min(max(ns, 1), int64(maxVerbsLatency)))
+	}
+	d.ops += int64(n)
+	d.end = now
+	if d.ops == d.posted {
+		d.loop.Awake() // nothing is left to wait for
+	}
+}
+
+func (d *verbsDriver) post(slot int, now int64) error {
+	b := &d.burst
 	at := slot % b.places * b.size
 	d.wr = verbs.WR{
 		ID: uint64(slot), Op: b.op, Local: d.arena[at : at+b.size : at+b.size], Remote: uint64(at), Key: d.key,
 	}
 	d.begun[slot] = now
+	d.posted++
 	return d.qp.Post(&d.wr)
-}
-
-// wait makes a pass, which sleeps until something has completed.
-func (d *verbsDriver) wait() error {
-	if err := d.loop.Pass(waitStep); err != nil {
-		return err
-	}
-	d.qp.Tick(d.loop.Now())
-	return nil
 }
 
 // failed says why an operation was not carried out: the connection's reason if
