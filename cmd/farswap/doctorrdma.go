@@ -15,15 +15,20 @@ import (
 // Where the nodes of RDMA are.
 const rdmaNodes = "dev/infiniband"
 
-// rdmaChecks are about the way from this program to an RDMA device: libraries,
-// connection manager, the device and its ports.
+// rdmaChecks are about the way to an RDMA port, from the hardware up: ports,
+// connection manager, libraries. What is missing further down explains what is
+// missing above.
 func (m *machine) rdmaChecks(devices []rdma.DeviceInfo) []check {
-	checks := []check{m.checkLibraries(), m.checkManager()}
+	ports := m.checkPorts(devices)
+	return append(ports, m.checkManager(), m.checkLibraries())
+}
+
+func (m *machine) checkPorts(devices []rdma.DeviceInfo) []check {
 	if len(devices) == 0 {
-		return append(checks, check{
+		return []check{{
 			Area: areaRDMA, Name: "RDMA device", State: checkMissing, Found: "none",
 			Advice: "load the network card's driver; to try it without, modprobe rdma_rxe; rdma link add rxe0 type rxe netdev NETDEV",
-		})
+		}}
 	}
 	var ports []check
 	for _, d := range devices {
@@ -42,7 +47,7 @@ func (m *machine) rdmaChecks(devices []rdma.DeviceInfo) []check {
 			ports[i].optional = true // one that works is enough
 		}
 	}
-	return append(checks, ports...)
+	return ports
 }
 
 // checkLibraries is about this program's own way to RDMA.
@@ -78,7 +83,7 @@ func (m *machine) checkNode(d rdma.DeviceInfo) check {
 	c.State, c.Found = m.openNode(d.Verbs)
 	switch c.State {
 	case checkMissing:
-		c.Advice = "modprobe ib_uverbs, and let udev make it (container --device /dev/infiniband)"
+		c.Advice = "let udev make it (container --device /dev/infiniband)"
 	case checkWarn:
 		c.Advice = m.asRoot("see its mode and group")
 	}

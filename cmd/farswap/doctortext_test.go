@@ -35,9 +35,9 @@ func TestDoctorText(t *testing.T) {
 		"ok huge pages transparent ones are used (madvise)",
 		"ok reserve vm.min_free_kbytes is 256M",
 		"ok real-time allowed",
-		"ok libibverbs finds a device",
-		"ok rdma_cm /dev/infiniband/rdma_cm",
 		"ok rxe0 port 1 ACTIVE, 2.5 Gb/sec (1X SDR), by /dev/infiniband/uverbs0",
+		"ok rdma_cm /dev/infiniband/rdma_cm",
+		"ok libibverbs finds a device",
 		"",
 		"RDMA DEVICE DRIVER PORT STATE LINK GID ADDRESS TYPE NETDEV MTU RDMA MTU",
 		"rxe0 rxe 1 ACTIVE Ethernet 0 10.9.0.1 RoCE v2 d0 4200 4096",
@@ -58,6 +58,8 @@ func TestDoctorTextWithout(t *testing.T) {
 	e := s.mustExamine()
 	requireTail(t, text(t, e),
 		"missing RDMA device none → load the network card's driver; to try it without, modprobe rdma_rxe; rdma link add rxe0 type rxe netdev NETDEV",
+		"ok rdma_cm /dev/infiniband/rdma_cm",
+		"ok libibverbs finds a device",
 		"", "No device can be served here. A donor can: it needs memory that it may lock, and over TCP nothing else.")
 	e.Checks[0].State, e.Device = checkOK, true
 	requireTail(t, text(t, e), "", "A device can be served here, over tcp. Not over rdma: RDMA device: none.")
