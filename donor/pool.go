@@ -15,6 +15,10 @@ import (
 // returned.
 const getTimeout = 10 * time.Second
 
+// preparePause is between a change and the preparing that follows. Preparing keeps
+// a CPU and the memory busy: the answer to the Map that took a slab goes first.
+const preparePause = 50 * time.Millisecond
+
 var errPoolClosed = errors.New("the donor is closing")
 
 // pool is the memory that a donor lends: never more than its limit, slabs being
@@ -150,6 +154,11 @@ func (p *pool) run(ctx context.Context, report func(error)) {
 		}
 		select {
 		case <-p.wake:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case <-time.After(preparePause):
 		case <-ctx.Done():
 			return
 		}

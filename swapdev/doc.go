@@ -34,6 +34,14 @@
 // checksum, and read from the other copy if it is wrong. A discard forgets
 // pages. A flush waits until the backing file has all that was answered.
 //
+// # Transports
+//
+// Pages travel over RDMA or TCP. Each session with a donor takes the first of them
+// that both ends have and that connects, for all queues, and keeps it to its end;
+// keys are good for that transport alone. A transport is opened, and the buffers of
+// the queues registered with it, when the first donor is connected through it, so
+// an RDMA adapter may come and go while the device is in use.
+//
 // # When a donor is lost
 //
 // A connection or session that fails takes the donor's slabs with it: their
