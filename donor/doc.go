@@ -7,8 +7,9 @@
 //     locked, never swapped, not given back under pressure. [Config].Memory is
 //     the limit, and prepared slabs count against it.
 //   - The pages themselves travel in the clear, over TCP and over RDMA:
-//     authenticated but not encrypted. Whoever can read the network between device and donor can read
-//     them. The control connection, with its keys and secrets, is TLS.
+//     authenticated but not encrypted. Whoever can read the network between
+//     device and donor can read them. The control connection, with its keys and
+//     secrets, is TLS.
 //   - [Donor.Close] frees every slab, leased ones too. Devices fall back to
 //     their other copies.
 //
@@ -16,11 +17,11 @@
 //
 // Slabs are mapped, touched and locked by a goroutine ahead of need, in the size
 // that was last asked for, because that takes far longer than the rest of a Map.
-// They are also made known to each transport's server then, which for RDMA is the
-// longest part of lending memory. A slab that comes back is unmapped, and what goes out is always a fresh
-// mapping, so no device reads what another wrote. Before memory is unmapped, its
-// key is taken out of verbs, which returns only when no remote operation can
-// touch the memory, now or later.
+// They are made known to each transport's server as well, since registering them
+// with an RDMA adapter takes its time, too. A slab that comes back is unmapped, and
+// what goes out is always a fresh mapping, so no device reads what another wrote.
+// Before memory is unmapped, its key is taken out of verbs, which returns only when
+// no remote operation can touch the memory, now or later.
 //
 // # Transports
 //
