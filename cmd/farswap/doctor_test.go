@@ -247,6 +247,7 @@ func TestDoctorFor(t *testing.T) {
 		"in bracket": {nil, "[2001:db8::1]", auto, "[2001:db8::1]:9400 [2001:db8::1]:9400 10.9.0.1 rdma|"},
 		"mapped":     {nil, "::ffff:10.9.0.7", auto, "[::ffff:10.9.0.7]:9400 10.9.0.7:9400 10.9.0.1 rdma|"},
 		"device":     {nil, "mem1", rdma.Config{Device: "rxe0", GIDIndex: 0}, "mem1:9400 10.9.0.2:9400 10.9.0.1 rdma|"},
+		"from there": {nil, "127.0.0.1", rdma.Config{Device: "rxe0", GIDIndex: -1}, "127.0.0.1:9400 127.0.0.1:9400 127.0.0.1 rdma|"},
 		"loopback":   {nil, "127.0.0.1", auto, "127.0.0.1:9400 127.0.0.1:9400 127.0.0.1 tcp|no way by RDMA"},
 		"no device":  {func(s sickbay) { s.remove("sys/class/infiniband") }, "mem1", auto, "mem1:9400 10.9.0.2:9400 10.9.0.1 tcp|no way by RDMA"},
 		"no manager": {func(s sickbay) { s.remove("dev/infiniband/rdma_cm") }, "mem1", auto, "mem1:9400 10.9.0.2:9400 10.9.0.1 tcp|rdma_cm: no /dev"},

@@ -57,7 +57,7 @@ func (m *machine) wayTo(ctx context.Context, donor string, e examination, config
 		return nil, fmt.Errorf("--for %s: no route: %w", donor, err)
 	}
 	w.Local, w.Netdev = from.address, from.netdev
-	choice, err := rdma.Choose(e.RDMA, from.address, config)
+	choice, err := rdma.Choose(e.RDMA, rdmaSource(from.address, config), config)
 	switch {
 	case err == nil:
 		w.RDMA = &choice
@@ -68,6 +68,19 @@ func (m *machine) wayTo(ctx context.Context, donor string, e examination, config
 	}
 	w.decide(e)
 	return w, nil
+}
+
+// rdmaSource is the address that RDMA is to be used from: that of the route, or any
+// that fits where a device or a GID is insisted on, as package rdma does it.
+func rdmaSource(route netip.Addr, config rdma.Config) netip.Addr {
+	switch {
+	case config.Device == "" && config.GIDIndex < 0:
+		return route
+	case route.Is4():
+		return netip.IPv4Unspecified()
+	default:
+		return netip.IPv6Unspecified()
+	}
 }
 
 // decide says what --transport auto takes.

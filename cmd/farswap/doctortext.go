@@ -102,7 +102,11 @@ func (w *way) write(out io.Writer) error {
 		if c.MTU > 0 {
 			mtu = fmt.Sprintf("MTU %d", c.MTU)
 		}
-		fmt.Fprintf(t, "RDMA\t%s port %d, GID %d, %s, %s: %s\n", c.Device, c.Port, c.GID.Index, c.Kind, mtu, c.Reason)
+		from := ""
+		if c.Local != w.Local {
+			from = fmt.Sprintf(" from %s", c.Local)
+		}
+		fmt.Fprintf(t, "RDMA\t%s port %d, GID %d, %s%s, %s: %s\n", c.Device, c.Port, c.GID.Index, c.Kind, from, mtu, c.Reason)
 	} else {
 		fmt.Fprintf(t, "RDMA\tno: %s\n", w.NoRDMA)
 	}

@@ -51,6 +51,23 @@ func TestDoctorText(t *testing.T) {
 	})
 }
 
+// TestDoctorTextOfDevice: a device that is insisted on is used from its own address.
+func TestDoctorTextOfDevice(t *testing.T) {
+	s := healthy(t)
+	e := s.mustExamine()
+	var err error
+	if e.For, err = s.wayTo(t.Context(), "127.0.0.1", e, rdma.Config{Device: "rxe0", GIDIndex: 0}); err != nil {
+		t.Fatal(err)
+	}
+	requireTail(t, text(t, e),
+		"TO 127.0.0.1:9400 not contacted",
+		"route from 127.0.0.1 on lo",
+		"RDMA rxe0 port 1, GID 0, RoCE v2 from 10.9.0.1, MTU 4096: GID 0 is that of 10.9.0.1, as asked for",
+		"auto rdma: if the donor offers it and answers, else tcp",
+		"",
+		"A device can be served here, over rdma and tcp.")
+}
+
 func TestDoctorTextWithout(t *testing.T) {
 	s := healthy(t)
 	s.remove("sys/class/infiniband")
@@ -81,7 +98,7 @@ func TestDoctorTextOfOtherLinks(t *testing.T) {
 	}
 	e.For = &way{
 		Donor: "10.7.0.2:9400", Address: netip.MustParseAddrPort("10.7.0.2:9400"), Local: netip.MustParseAddr("10.7.0.1"), Netdev: "ib0",
-		RDMA:      &rdma.Choice{Device: "mlx4_0", Port: 1, Kind: rdma.KindInfiniBand, Reason: "why"},
+		RDMA:      &rdma.Choice{Device: "mlx4_0", Port: 1, Kind: rdma.KindInfiniBand, Local: netip.MustParseAddr("10.7.0.1"), Reason: "why"},
 		Transport: transportRDMA, Reason: "then",
 	}
 	requireTail(t, text(t, e),

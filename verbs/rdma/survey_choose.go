@@ -41,8 +41,8 @@ type Choice struct {
 // Choose says which device, port and GID connections from the address local use,
 // and why: the choice that rdma_cm makes in the kernel. On RoCE the GID is that
 // of the address, rather v2 than v1; with iWARP and InfiniBand the address is that
-// of the port's network device. An address that is not specified stands for
-// every one: the first that an active port has.
+// of the port's network device. 0.0.0.0 stands for every address of IPv4, :: for
+// those of IPv6, the zero Addr for both: it takes the first that an active port has.
 //
 // cfg.Device, cfg.Port and cfg.GIDIndex are insisted on. The errors are
 // verbs.ErrConfig for a cfg that cannot be met, and verbs.ErrUnavailable for an
@@ -164,7 +164,7 @@ func (c Choice) byNetdev(d DeviceInfo, p PortInfo, local netip.Addr) []Choice {
 
 // matches compares an address of a network device with the wanted one.
 func matches(have netip.Addr, netdev string, local netip.Addr) bool {
-	if !local.IsValid() || local.IsUnspecified() {
+	if !local.IsValid() || local.IsUnspecified() && local.Is4() == have.Is4() {
 		return true
 	}
 	return have == local.WithZone("") && (local.Zone() == "" || local.Zone() == netdev)
@@ -230,8 +230,18 @@ func noRDMA(devices []DeviceInfo, local netip.Addr) error {
 		}
 		return fmt.Errorf("%w: no port of %s has an address: give its network device one (ip addr add ADDRESS/BITS dev NETDEV) and set it up", verbs.ErrUnavailable, strings.Join(names, ", "))
 	}
+	if local.IsUnspecified() {
+		return fmt.Errorf("%w: no RDMA device has an %s address: use one of %s", verbs.ErrUnavailable, family(local), strings.Join(have, ", "))
+	}
 	return fmt.Errorf("%w: %s belongs to no RDMA device: use an address that does, %s, or add soft-RoCE to its network device (rdma link add rxe0 type rxe netdev NETDEV)",
 		verbs.ErrUnavailable, local, strings.Join(have, ", "))
+}
+
+func family(a netip.Addr) string {
+	if a.Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
 }
 
 func gidList(all []Choice) string {

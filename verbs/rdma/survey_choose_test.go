@@ -34,7 +34,9 @@ func TestChoose(t *testing.T) {
 		"MTU asked for":       {mlx5(t), "10.0.0.1", device("", 0, -1, 512), "mlx5_0/1 3 RoCE v2 eth0 10.0.0.1 512", ""},
 		"MTU too large":       {mlx5(t), "10.0.7.1", device("", 0, -1, 4096), "mlx5_0/1 4 RoCE v2 eth0.7 10.0.7.1 1024", ""},
 		"every address":       {mlx5(t), "0.0.0.0", auto, "mlx5_0/1 3 RoCE v2 eth0 10.0.0.1 4096", ""},
-		"every address, GID":  {mlx5(t), "::", device("", 0, 4, 0), "mlx5_0/1 4 RoCE v2 eth0.7 10.0.7.1 1024", ""},
+		"every IPv6 address":  {mlx5(t), "::", auto, "mlx5_0/1 1 RoCE v2 eth0 fe80::1%eth0 4096", ""},
+		"any address at all":  {mlx5(t), "", auto, "mlx5_0/1 3 RoCE v2 eth0 10.0.0.1 4096", ""},
+		"every address, GID":  {mlx5(t), "0.0.0.0", device("", 0, 4, 0), "mlx5_0/1 4 RoCE v2 eth0.7 10.0.7.1 1024", ""},
 		"rxe":                 {rxe(t), "10.9.0.1", auto, "rxe0/1 1 RoCE v2 d0 10.9.0.1 1024", ""},
 		"siw":                 {siw(t), "10.8.0.1", auto, "siw0/1 0 iWARP eth9 10.8.0.1 0", "eth9 below this port has 10.8.0.1"},
 		"siw, MTU":            {siw(t), "10.8.0.1", device("siw0", 0, -1, 256), "siw0/1 0 iWARP eth9 10.8.0.1 0", ""},
@@ -74,6 +76,8 @@ func TestChooseRefuses(t *testing.T) {
 		"loopback":        {rxe(t), "127.0.0.1", DefaultConfig(), verbs.ErrUnavailable, "127.0.0.1|10.9.0.1 (rxe0 port 1)"},
 		"wrong zone":      {mlx5(t), "fe80::1%eth1", DefaultConfig(), verbs.ErrUnavailable, "fe80::1%eth1 belongs"},
 		"port down":       {mlx5(t), "10.0.1.1", DefaultConfig(), verbs.ErrUnavailable, "mlx5_1|DOWN (Disabled)|ip link set eth1 up"},
+		"no IPv6 address": {infiniBand(t), "::", DefaultConfig(), verbs.ErrUnavailable, "no RDMA device has an IPv6 address|10.7.0.1"},
+		"GID of IPv4":     {mlx5(t), "::", Config{GIDIndex: 3}, verbs.ErrConfig, "GID 3 does not belong to ::|1 (mlx5_0 port 1)"},
 		"no address":      {bare, "0.0.0.0", DefaultConfig(), verbs.ErrUnavailable, "no port of rxe0 has an address|ip addr add"},
 		"MTU":             {small, "10.9.0.1", DefaultConfig(), verbs.ErrUnavailable, "MTU of d0 is 300|352"},
 		"unknown device":  {mlx5(t), "10.0.0.1", Config{Device: "rxe0", GIDIndex: -1}, verbs.ErrConfig, `"rxe0"|mlx5_0, mlx5_1`},
@@ -99,7 +103,7 @@ func TestChooseRefuses(t *testing.T) {
 // TestChooseTellsTheTruth: whatever is chosen exists, is active, and has the address.
 func TestChooseTellsTheTruth(t *testing.T) {
 	all := append(append(append(mlx5(t), rxe(t)...), siw(t)...), infiniBand(t)...)
-	addresses := []string{"", "::", "10.0.0.1", "10.0.7.1", "10.0.1.1", "10.9.0.1", "10.8.0.1", "10.8.1.1", "10.7.0.1", "fe80::1", "127.0.0.1"}
+	addresses := []string{"", "::", "0.0.0.0", "10.0.0.1", "10.0.7.1", "10.0.1.1", "10.9.0.1", "10.8.0.1", "10.8.1.1", "10.7.0.1", "fe80::1", "127.0.0.1"}
 	rapid.Check(t, func(t *rapid.T) {
 		devices := rapid.Permutation(all).Draw(t, "devices")[:rapid.IntRange(0, len(all)).Draw(t, "n")]
 		var local netip.Addr
