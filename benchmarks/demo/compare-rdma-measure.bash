@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced. The measurements. Each adds a figure to a series, a file with a line per run, or says why not.
-: "${work:?}" "${address:?}" "${slab:?}" "${duration:?}" "${size:?}"
+: "${work:?}" "${address:?}" "${device_size:?}" "${slab:?}" "${duration:?}" "${size:?}"
 declare -A port donor_pid server_pid path # by name of donor or device
 declare -a swap_options perftest
 
@@ -93,22 +93,31 @@ paging() {
   return $status
 }
 
-# measure_map: a device of its own touches each of four prepared slabs, one after the other.
-measure_map() {
-  local i
+# map_slabs: a device of its own touches each of its slabs, one after the other, all of them prepared.
+map_slabs() {
+  local at
   [[ ! -s $work/donor-rdma.why ]] || why map_total "no donor: $(<"$work/donor-rdma.why")" || return
   wait_for 60 donor_prepared rdma || why map_total "the donor does not prepare slabs" || return
   cp "$work/donor-rdma.log" "$work/before"
-  device_starts map --size $((4 * slab)) "${swap_options[@]}" --donor "$address:${port[rdma]}" --transport rdma || return
-  for ((i = 0; i < 4; i++)); do
-    dd if=/dev/zero of="${path[map]}" bs=4k oflag=direct,seek_bytes seek=$((i * slab)) count=1 status=none || why map_total "a page cannot be written" || return
+  device_starts map --size "$device_size" "${swap_options[@]}" --donor "$address:${port[rdma]}" --transport rdma ||
+    why map_total "no device: $(<"$work/device-map.why")" || return
+  for ((at = 0; at < device_size; at += slab)); do
+    dd if=/dev/zero of="${path[map]}" bs=4k oflag=direct,seek_bytes seek=$at count=1 status=none ||
+      why map_total "a page cannot be written" || return
   done
   device_ends map
   wait "${server_pid[map]}" || true
-  add_durations map_total took "slab is mapped" "$work/device-map.log"
+}
+
+# measure_map: what that took, from the logs of both sides.
+measure_map() {
+  local part
+  map_slabs || return
+  for part in total=took asking=asking request=map open=open; do
+    add_durations "map_${part%=*}" "${part#*=}" "slab is mapped" "$work/device-map.log"
+  done
   tail -n "+$(($(wc -l <"$work/before") + 1))" "$work/donor-rdma.log" >"$work/after"
-  add_durations map_memory memory "slab mapped" "$work/after"
-  add_durations map_register register "slab mapped" "$work/after"
+  for part in memory register; do add_durations map_$part $part "slab mapped" "$work/after"; done
 }
 
 # add_durations SERIES FIELD MESSAGE LOG: a duration of every event, in ns.

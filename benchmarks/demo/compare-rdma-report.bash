@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced. The table of checks and its JSON.
-: "${work:?}" "${runs:?}"
+: "${work:?}" "${runs:?}" "${slab:?}" "${device_size:?}"
 
 # median SERIES: nothing if there is none.
 median() {
@@ -33,6 +33,8 @@ shown() {
     printf '%.0f%s' "$1" "$2"
   fi
 }
+
+shown_median() { shown "$(median "$1")" ns; }
 
 # quoted TEXT: as a JSON string.
 quoted() { printf '"%s"' "$(tr -d '\000-\037' <<<"$1" | sed 's/\\/\\\\/g; s/"/\\"/g')"; }
@@ -84,10 +86,10 @@ report() {
     check write_rate "WRITE 4K depth 64, over ib_write_bw" "$(median our_write)" "$(median ib_write)" /s '>=' 0.9 "$(lacking "$runs" our_write ib_write)"
     check page_in "page-in, over null target + ib_read_lat" "$(median page_in_rdma)" "$base" ns '<=' 1.3 "$(lacking "$runs" page_in_rdma page_in_null ib_read)"
     check donor_cpu "donor's CPU per GiB, RDMA over TCP" "$(median cpu_rdma)" "$(median cpu_tcp)" ns '<=' 0.02 "$(lacking "$runs" cpu_rdma cpu_tcp)"
-    check map_slab "map a prepared slab of 64 MiB" "$(median map_total)" none ns '<' 2000000 "$(lacking $((4 * runs)) map_total map_memory map_register)"
-    printf '\nmapping a slab: %s; of it, at the donor: memory %s, registration %s\n' "$(shown "$(median map_total)" ns)" \
-      "$(shown "$(median map_memory)" ns)" "$(shown "$(median map_register)" ns)"
-    echo
+    check map_slab "map a prepared slab of $((slab >> 20)) MiB" "$(median map_total)" none ns '<' 2000000 "$(lacking $((runs * device_size / slab)) map_{total,asking,request,open,memory,register})"
+    printf '\nmapping a slab: %s: asking the donors %s, request %s (at the donor: memory %s, registration %s), opening %s\n\n' \
+      "$(shown_median map_total)" "$(shown_median map_asking)" "$(shown_median map_request)" \
+      "$(shown_median map_memory)" "$(shown_median map_register)" "$(shown_median map_open)"
     for ((run = 1; run <= runs; run++)); do
       for transport in tcp rdma; do
         [[ -s $work/paging.$run.$transport.json && ! -s $work/paging_$transport.why ]] && files+=("$work/paging.$run.$transport.json")
@@ -116,7 +118,7 @@ report() {
 
 series_json() {
   local series separator=''
-  for series in our_read ib_read our_write ib_write page_in_rdma page_in_null cpu_rdma cpu_tcp map_total map_memory map_register; do
+  for series in our_read ib_read our_write ib_write page_in_rdma page_in_null cpu_rdma cpu_tcp map_{total,asking,request,open,memory,register}; do
     printf '  %s"%s": %s\n' "$separator" "$series" "$(list "$series")"
     separator=', '
   done

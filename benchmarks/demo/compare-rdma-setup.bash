@@ -44,7 +44,7 @@ has_gid() {
 donor_starts() {
   farswap cert issue --ca "$work/ca" --name "$1" --host "$address" "$work/$1-identity" >/dev/null
   farswap donor --config /dev/null --listen "$address:${port[$1]}" --memory "$3" --cert "$work/$1-identity" \
-    --transport "$2" 2>"$work/donor-$1.log" &
+    --ahead $((device_size / slab)) --transport "$2" 2>"$work/donor-$1.log" &
   donor_pid[$1]=$!
   undo end "${donor_pid[$1]}"
   wait_for 60 donor_answers "$1" || why "donor-$1" "it does not start" || return
@@ -54,10 +54,10 @@ donor_answers() {
   farswap donor status "$1" >/dev/null 2>&1 || ! kill -0 "${donor_pid[$1]}" 2>/dev/null
 }
 
-# donor_prepared NAME: it has four slabs ready.
+# donor_prepared NAME: it has the slabs of a device ready.
 donor_prepared() {
   farswap donor status "$1" --json 2>/dev/null |
-    awk -F'[:,]' -v want=$((4 * slab)) '/"prepared"/ { ready = $2 } END { exit !(ready >= want) }'
+    awk -F'[:,]' -v want="$device_size" '/"prepared"/ { ready = $2 } END { exit !(ready >= want) }'
 }
 
 # device_starts NAME OPTION…: leaves its path in ${path[NAME]}, its server in ${server_pid[NAME]}.
