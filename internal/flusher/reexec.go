@@ -34,13 +34,14 @@ const guard = "FARSWAP_IO_FLUSHER_PID"
 // runtime or C libraries own.
 //
 // Where it may, it makes all threads real-time in the same way; [Realtime] says
-// whether it did.
+// whether it did. Threads that the C library starts get small stacks.
 //
 // The errors are ErrCapability and ErrUnsupported; the process goes on as it
 // was.
 func Reexec() error {
 	both := mark{has: ioFlusher.has, set: func() error {
-		_ = realtime.set() // better with it, possible without
+		_ = realtime.set()    // better with it, possible without
+		_ = smallStacks.set() // likewise
 		return ioFlusher.set()
 	}}
 	return reexec(both)

@@ -30,6 +30,7 @@ var modes = map[string]func(){
 	"uncapable": func() { dropCapability(); report(ioFlusher) },
 	"slack":     func() { report(timerSlack) },
 	"realtime":  func() { report(realtime) },
+	"stacks":    func() { report(smallStacks) },
 	"both":      func() { fmt.Println(Reexec(), Realtime()) },
 	"lies":      func() { report(mark{func() error { return nil }, timerSlack.has}) },
 }
@@ -123,9 +124,10 @@ func marked(pid int) string {
 }
 
 func TestReexecMarksEveryThread(t *testing.T) {
-	pid, got := run(t, "slack")
-	if got != marked(pid) {
-		t.Errorf("got %q, want %q", got, marked(pid))
+	for _, mode := range []string{"slack", "stacks"} {
+		if pid, got := run(t, mode); got != marked(pid) {
+			t.Errorf("%s: got %q, want %q", mode, got, marked(pid))
+		}
 	}
 }
 
