@@ -69,7 +69,7 @@ func Choose(devices []DeviceInfo, local netip.Addr, cfg Config) (Choice, error) 
 	case len(all) == 0:
 		return Choice{}, noRDMA(devices, local)
 	case len(found) == 0:
-		return Choice{}, fmt.Errorf("GID %d does not belong to %s, its GIDs are %s: %w", cfg.GIDIndex, local, gidList(all), verbs.ErrConfig)
+		return Choice{}, fmt.Errorf("GID %d does not belong to %s, the GIDs there are %s: %w", cfg.GIDIndex, whose(local), gidList(all), verbs.ErrConfig)
 	}
 	best := slices.MinFunc(found, func(a, b Choice) int { return a.rank() - b.rank() })
 	return best.finish(cfg)

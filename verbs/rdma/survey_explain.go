@@ -34,17 +34,24 @@ func noRDMA(devices []DeviceInfo, local netip.Addr) error {
 		return fmt.Errorf("%w: no port of %s has an address: give its network device one (ip addr add ADDRESS/BITS dev NETDEV) and set it up", verbs.ErrUnavailable, strings.Join(names, ", "))
 	}
 	if local.IsUnspecified() {
-		return fmt.Errorf("%w: no RDMA device has an %s address: use one of %s", verbs.ErrUnavailable, family(local), strings.Join(have, ", "))
+		return fmt.Errorf("%w: no RDMA device has %s: use one of %s", verbs.ErrUnavailable, whose(local), strings.Join(have, ", "))
 	}
 	return fmt.Errorf("%w: %s belongs to no RDMA device: use an address that does, %s, or add soft-RoCE to its network device (rdma link add rxe0 type rxe netdev NETDEV)",
 		verbs.ErrUnavailable, local, strings.Join(have, ", "))
 }
 
-func family(a netip.Addr) string {
-	if a.Is4() {
-		return "IPv4"
+// whose names an address, or what one stands for that is not specified.
+func whose(a netip.Addr) string {
+	switch {
+	case !a.IsValid():
+		return "any address"
+	case !a.IsUnspecified():
+		return a.String()
+	case a.Is4():
+		return "any IPv4 address"
+	default:
+		return "any IPv6 address"
 	}
-	return "IPv6"
 }
 
 func gidList(all []Choice) string {
