@@ -194,7 +194,8 @@ func (l *Loop) runHooks() {
 // time it stands for Awake.
 func (l *Loop) Again() { l.again = true }
 
-// Awake is for a hook that has more to look for: this pass does not wait.
+// Awake has the pass that is under way, or else the next, not wait: for a hook
+// that has more to look for.
 func (l *Loop) Awake() { l.awake = true }
 
 // arm keeps one read of the eventfd in flight, so that Post ends a wait.

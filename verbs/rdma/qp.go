@@ -256,9 +256,14 @@ func (q *queuePair) Handle(id uint64, res int32, flags uint32) {
 	q.tell(before, state)
 }
 
-// tell calls notify if there is news since done and state were so.
+// tell calls notify if there is news since done and state were so. Without notify
+// the news is for whoever polls after the pass, which then must not wait.
 func (q *queuePair) tell(done uint64, state verbs.State) {
-	if (q.done != done || q.state != state) && q.notify != nil {
+	switch {
+	case q.done == done && q.state == state:
+	case q.notify == nil:
+		q.loop.Awake()
+	default:
 		q.notify() // last, because it may do anything, even Close
 	}
 }
