@@ -43,12 +43,7 @@ func (s *Server) handle(e event) {
 		}
 	case C.RDMA_CM_EVENT_ESTABLISHED, C.RDMA_CM_EVENT_TIMEWAIT_EXIT, C.RDMA_CM_EVENT_ADDR_CHANGE:
 	case C.RDMA_CM_EVENT_DEVICE_REMOVAL:
-		if e.id == s.listener {
-			s.away()
-			s.serving.Go(s.comeBack)
-			return
-		}
-		s.endPeer(e.id, fmt.Errorf("the RDMA device is gone: %w", verbs.ErrTransport))
+		s.giveUp()
 	default:
 		s.endPeer(e.id, fmt.Errorf("%s: %w", eventName(e.kind), verbs.ErrTransport))
 	}
@@ -65,14 +60,13 @@ func (s *Server) welcome(e event, remote string) error {
 	}
 	ses.nonces[c.nonce] = struct{}{}
 	ses.connects++
-	p := &peer{adapter: s.adapter, session: ses, qp: newCQP(), remote: remote}
-	if err := p.accept(e, c, s.cfg.MTU); err != nil {
+	p := &peer{session: ses, qp: newCQP(), remote: remote}
+	if err := p.accept(e, c, s.adapter, s.cfg.MTU); err != nil {
 		answer := marshalVerdict(verdictFull, c.nonce, new([32]byte))
 		C.fs_reject(e.id, dataPointer(answer), C.uint8_t(len(answer)))
 		freeCQP(p.qp)
 		return err
 	}
-	p.adapter.uses++
 	s.peers[e.id] = p
 	s.stats.Accepted++
 	s.stats.Connections++
@@ -118,11 +112,11 @@ func (s *Server) judge(e event) (*session, claim, uint16, error) {
 }
 
 // accept makes the queue pair and agrees. After an error nothing of it is left.
-func (p *peer) accept(e event, c claim, mtu int) error {
-	if r := C.fs_qp_new(p.qp, e.id, p.adapter.c.pd, 1, 0, 0); r != 0 {
-		return fmt.Errorf("make a queue pair on %s: %w", p.adapter.name(), errno(r))
+func (p *peer) accept(e event, c claim, a *adapter, mtu int) error {
+	if r := C.fs_qp_new(p.qp, e.id, a.c.pd, 1, 0, 0); r != 0 {
+		return fmt.Errorf("make a queue pair on %s: %w", a.name(), errno(r))
 	}
-	serves := C.uint8_t(min(e.reads, int(p.adapter.c.serves)))
+	serves := C.uint8_t(min(e.reads, int(a.c.serves)))
 	answer := marshalVerdict(verdictOK, c.nonce, &p.session.secret)
 	r := C.fs_qp_ready(p.qp, 1, serves, C.int(mtuCode(mtu)))
 	if r == 0 {
@@ -132,7 +126,7 @@ func (p *peer) accept(e event, c claim, mtu int) error {
 		p.qp.id = nil // stays the caller's
 		destroy(p.qp)
 		C.fs_qp_free(p.qp)
-		return fmt.Errorf("accept on %s: %w", p.adapter.name(), errno(r))
+		return fmt.Errorf("accept on %s: %w", a.name(), errno(r))
 	}
 	return nil
 }
@@ -149,37 +143,60 @@ func (s *Server) endPeer(id *C.struct_rdma_cm_id, why error) {
 	destroy(p.qp)
 	C.fs_qp_free(p.qp)
 	freeCQP(p.qp)
-	p.adapter.unuse()
 	s.stats.Connections--
 	if f := s.cfg.Events.Ended; f != nil {
 		f(p.remote, p.session.id, why)
 	}
 }
 
-// lost is called when the device is gone. A server that listens on one address
-// hears of it by the connection manager as well; one that listens on all does
-// not.
+// lost is called when a device is gone, or has to be reset. The connection
+// manager may say so, too; that a server listens on all addresses is nothing that
+// it could tell.
 func (s *Server) lost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.bind.Addr().IsUnspecified() || s.adapter == nil || !s.adapter.lost.Load() || s.ctx.Err() != nil {
+	if s.adapter != nil && s.adapter.lost.Load() && s.ctx.Err() == nil {
+		s.giveUp()
+	}
+}
+
+// giveUp lets go of a device that is gone, and looks for it to come back. mu is
+// held.
+func (s *Server) giveUp() {
+	if s.adapter == nil {
 		return
 	}
-	s.away()
+	// Memory that cannot be deregistered is out of reach when the adapter is closed.
+	_ = s.away(fmt.Errorf("the RDMA device is gone: %w", verbs.ErrTransport))
 	s.serving.Go(s.comeBack)
 }
 
-// away gives the device up. What is registered with it reaches no memory any
-// more, and is released by its owners. mu is held.
-func (s *Server) away() {
-	if s.listener != nil {
-		C.fs_id_free(s.listener)
-		s.listener = nil
+// away lets go of all that is open of the device, without which a kernel may not
+// be able to remove it: what was prepared is not any more, and the keys that are
+// out reach nothing. mu is held.
+func (s *Server) away(why error) error {
+	if s.adapter == nil {
+		return nil
 	}
-	if s.adapter != nil {
-		s.adapter.unuse()
-		s.adapter = nil
+	C.fs_id_free(s.listener)
+	s.listener = nil
+	for id := range s.peers {
+		s.endPeer(id, why)
 	}
+	var err error
+	for _, ses := range s.sessions {
+		for _, m := range ses.regions {
+			err = errors.Join(err, m.release())
+			m.mr = nil // at the latest when the adapter is closed
+		}
+	}
+	for _, m := range s.prepared {
+		err = errors.Join(err, m.release())
+	}
+	clear(s.prepared)
+	s.ending.Go(s.adapter.close) // its watcher may be on its way to lost, which takes mu
+	s.adapter = nil
+	return err
 }
 
 // comeBack listens again as soon as there is a device.

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE // dup3
 #include "cm.h"
 
 #include <arpa/inet.h>
@@ -5,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RETRIES 7 // the most that the field holds
 
@@ -37,6 +39,21 @@ const char *fs_event_name(int type)
 	return fs_cm.event_str((enum rdma_cm_event_type)type);
 }
 
+// let_go closes the files of a removed device that librdmacm has open. It keeps
+// its context until it next looks for devices and finds another; where a driver
+// cannot be parted from those who use it (rxe of Linux 6.12), the removal would
+// wait for that, and nothing comes back before it has ended. The context stays as
+// it is, over files that lead nowhere.
+static void let_go(struct ibv_context *context)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return;
+	dup3(null, context->cmd_fd, O_CLOEXEC);
+	dup3(null, context->async_fd, O_CLOEXEC);
+	close(null);
+}
+
 int fs_next_event(struct rdma_event_channel *channel, struct fs_event *event)
 {
 	struct rdma_cm_event *e;
@@ -51,6 +68,8 @@ int fs_next_event(struct rdma_event_channel *channel, struct fs_event *event)
 	event->length = param->private_data ? param->private_data_len : 0;
 	if (event->length)
 		memcpy(event->data, param->private_data, event->length);
+	if (event->type == RDMA_CM_EVENT_DEVICE_REMOVAL && event->id->verbs)
+		let_go(event->id->verbs);
 	fs_cm.ack_cm_event(e);
 	return 0;
 }
@@ -129,6 +148,19 @@ void fs_disconnect(struct rdma_cm_id *id)
 int fs_port(struct rdma_cm_id *id)
 {
 	return ntohs(fs_cm.get_src_port(id));
+}
+
+int fs_bind_like(struct rdma_cm_id *id, struct rdma_cm_id *other)
+{
+	struct sockaddr_storage address;
+	struct sockaddr *from = rdma_get_local_addr(other);
+	size_t size = from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	memcpy(&address, from, size);
+	if (from->sa_family == AF_INET6)
+		((struct sockaddr_in6 *)&address)->sin6_port = 0;
+	else
+		((struct sockaddr_in *)&address)->sin_port = 0;
+	return fs_cm.bind_addr(id, (struct sockaddr *)&address) ? failed() : 0;
 }
 
 int fs_listen(struct rdma_cm_id *id, struct sockaddr *address, int backlog)

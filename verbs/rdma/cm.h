@@ -27,7 +27,8 @@ void fs_channel_free(struct rdma_event_channel *channel);
 const char *fs_event_name(int type);
 
 // fs_next_event takes one event and acknowledges it: 0, or a negative errno,
-// -EAGAIN when there is none.
+// -EAGAIN when there is none. After RDMA_CM_EVENT_DEVICE_REMOVAL the id and all
+// others of its device can only be freed.
 int fs_next_event(struct rdma_event_channel *channel, struct fs_event *event);
 
 // fs_id_new makes an id for a reliable connection.
@@ -61,6 +62,9 @@ void fs_disconnect(struct rdma_cm_id *id);
 
 // fs_port is the local port.
 int fs_port(struct rdma_cm_id *id);
+
+// fs_bind_like binds the id to the address that another has, and to a free port.
+int fs_bind_like(struct rdma_cm_id *id, struct rdma_cm_id *other);
 
 // fs_listen binds the id and listens.
 int fs_listen(struct rdma_cm_id *id, struct sockaddr *address, int backlog);

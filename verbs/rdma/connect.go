@@ -118,7 +118,7 @@ func (c *conn) route(ctx context.Context, to netip.AddrPort, zone uint32) error 
 	if _, err := c.expect(ctx, C.RDMA_CM_EVENT_ROUTE_RESOLVED); err != nil {
 		return err
 	}
-	c.nic, err = c.dev.use(C.GoString(name))
+	c.nic, err = c.dev.use(c.id)
 	return err
 }
 

@@ -4,6 +4,7 @@ package rdma
 
 /*
 #include "adapter.h"
+#include "cm.h"
 */
 import "C"
 
@@ -18,11 +19,11 @@ import (
 )
 
 // Device is the active side. See package verbs for the rules of its methods.
-// It opens an RDMA device when the first connection goes through it, and
-// registers all memory with it then.
+// It opens an RDMA device when a first connection goes through it, and registers
+// all memory with it then.
 type Device struct {
 	cfg    Config
-	ending sync.WaitGroup // queue pairs that are being taken down
+	ending sync.WaitGroup // queue pairs that are being taken down, and adapters
 
 	mu      sync.Mutex // guards what follows, and the adapters' fields
 	open    int        // connections and queue pairs
@@ -35,6 +36,7 @@ type Device struct {
 // nic is an adapter as the active side uses it.
 type nic struct {
 	*adapter
+	guard   *guard
 	conns   int
 	regions map[*region]*C.struct_ibv_mr
 	spans   atomic.Pointer[[]span] // of the same, for the data path; replaced as a whole
@@ -159,22 +161,25 @@ func (n *nic) find(b []byte) (lkey uint32, ok bool) {
 	return 0, false
 }
 
-// use returns the adapter of that name for one more connection.
-func (d *Device) use(name string) (*nic, error) {
+// use returns the adapter that id is bound to for one more connection.
+func (d *Device) use(id *C.struct_rdma_cm_id) (*nic, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if n := d.nics[name]; n != nil {
-		if !n.lost.Load() {
-			n.conns++
-			return n, nil
-		}
-		d.retire(n)
+	name := C.GoString(C.fs_id_device(id))
+	if n := d.nics[name]; n != nil && !n.lost.Load() {
+		n.conns++
+		return n, nil
 	}
-	a, err := openAdapter(name, nil)
-	if err != nil {
+	n := &nic{conns: 1, regions: make(map[*region]*C.struct_ibv_mr)}
+	gone := func() { d.ending.Go(func() { d.retire(n) }) }
+	var err error
+	if n.adapter, err = openAdapter(name, gone); err != nil {
 		return nil, err
 	}
-	n := &nic{adapter: a, conns: 1, regions: make(map[*region]*C.struct_ibv_mr)}
+	if n.guard, err = newGuard(id, gone); err != nil {
+		n.close()
+		return nil, err
+	}
 	n.publish()
 	for r := range d.regions {
 		if err := n.add(r); err != nil {
@@ -195,9 +200,15 @@ func (d *Device) unuse(n *nic) {
 	}
 }
 
-// retire takes an adapter that was lost out of use. mu is held.
+// retire takes an adapter that was lost out of use.
 func (d *Device) retire(n *nic) {
-	delete(d.nics, n.name())
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	name := n.name()
+	if d.nics[name] != n {
+		return // done before
+	}
+	delete(d.nics, name)
 	if n.conns == 0 {
 		_ = n.end() // the device is gone: it reaches nothing any more
 	}
@@ -209,6 +220,7 @@ func (n *nic) end() error {
 	for r := range n.regions {
 		err = errors.Join(err, n.remove(r))
 	}
+	n.guard.close()
 	n.close()
 	return err
 }

@@ -15,7 +15,10 @@
 //
 // An adapter that is removed takes its queue pairs and keys along. Connections
 // fail, as with a peer that is gone; the server listens again when there is a
-// device with its address, under new keys.
+// device with its address, under new keys. Some drivers (rxe before Linux 7) cannot
+// be removed while a process has the device open: both ends close it as soon as
+// they are told. A server that listens on all addresses and has no connections is
+// not told; there, removing waits for its end.
 //
 // # One binary
 //

@@ -18,33 +18,26 @@ func (s *Server) register(mem []byte) (*memory, error) {
 	case len(mem) == 0 || len(mem) > maxRegion:
 		return nil, fmt.Errorf("%d bytes, want 1 to %d: %w", len(mem), maxRegion, verbs.ErrBounds)
 	}
-	m := &memory{adapter: s.adapter, bytes: mem, base: newBase()}
-	mr, err := m.adapter.register(mem, m.base, false)
+	m := &memory{bytes: mem, base: newBase()}
+	mr, err := s.adapter.register(mem, m.base, false)
 	if err != nil {
 		return nil, err
 	}
 	m.mr = mr
-	m.adapter.uses++
 	return m, nil
 }
 
-// release takes memory back: when it returns nil, no access can reach it. mu is
-// held.
-func (s *Server) release(m *memory) error {
-	if err := deregister(m.mr); err != nil {
-		return err
+// release takes memory back: when it returns nil, no access can reach it.
+// Server.mu is held.
+func (m *memory) release() error {
+	if m.mr == nil {
+		return nil
 	}
-	m.adapter.unuse()
-	return nil
-}
-
-// unuse ends one use of the adapter. Server.mu is held.
-func (l *lent) unuse() {
-	l.uses--
-	if l.uses == 0 {
-		// The watcher may be on its way to Server.lost, which takes mu.
-		l.ending.Go(l.close)
+	err := deregister(m.mr)
+	if err == nil {
+		m.mr = nil
 	}
+	return err
 }
 
 // Prepare registers memory that no key has been given out for. See verbs.Server.
@@ -75,7 +68,7 @@ func (s *Server) forget(mem []byte) error {
 		return nil
 	}
 	delete(s.prepared, address(mem))
-	return s.release(m)
+	return m.release()
 }
 
 // Register lends memory. See verbs.Server. Its key is one that was never given
@@ -94,7 +87,7 @@ func (s *Server) Register(id verbs.SessionID, mem []byte) (verbs.Grant, error) {
 		return fail(verbs.ErrNoSession)
 	}
 	m := s.prepared[address(mem)]
-	if m != nil && m.adapter == s.adapter && len(m.bytes) == len(mem) {
+	if m != nil && len(m.bytes) == len(mem) {
 		delete(s.prepared, address(mem))
 	} else {
 		if err := s.forget(mem); err != nil {
@@ -122,7 +115,7 @@ func (s *Server) Deregister(id verbs.SessionID, k verbs.Key) error {
 	if m == nil {
 		return fmt.Errorf("deregister memory of session %d: %w", id, verbs.ErrNoKey)
 	}
-	if err := s.release(m); err != nil {
+	if err := m.release(); err != nil {
 		return fmt.Errorf("deregister memory of session %d: %w", id, err)
 	}
 	delete(ses.regions, k)

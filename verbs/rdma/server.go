@@ -11,7 +11,6 @@ import "C"
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -48,19 +47,11 @@ type Server struct {
 	bind     netip.AddrPort // the port as it was given out
 	zone     uint32
 	listener *C.struct_rdma_cm_id // nil while the device is away
-	adapter  *lent                // nil likewise
+	adapter  *adapter             // nil likewise
 	sessions map[verbs.SessionID]*session
 	prepared map[uint64]*memory // by address
 	peers    map[*C.struct_rdma_cm_id]*peer
 	stats    verbs.ServerStats
-}
-
-// lent is an adapter as the passive side uses it: open until nothing of it is
-// left.
-type lent struct {
-	*adapter
-	uses   int // peers, registered memory, and the server itself
-	ending *sync.WaitGroup
 }
 
 type session struct {
@@ -73,15 +64,13 @@ type session struct {
 
 // memory is registered memory.
 type memory struct {
-	adapter *lent
-	mr      *C.struct_ibv_mr
-	bytes   []byte
-	base    uint64 // the address at which peers see it
+	mr    *C.struct_ibv_mr // nil when its adapter is gone
+	bytes []byte
+	base  uint64 // the address at which peers see it
 }
 
 // peer is the passive end of a connection.
 type peer struct {
-	adapter *lent
 	session *session
 	qp      *C.struct_fs_qp
 	remote  string
@@ -156,7 +145,7 @@ func (s *Server) listen() error {
 		C.fs_id_free(id)
 		return err
 	}
-	s.listener, s.adapter = id, &lent{a, 1, &s.ending}
+	s.listener, s.adapter = id, a
 	s.bind = netip.AddrPortFrom(s.bind.Addr(), uint16(C.fs_port(id)))
 	return nil
 }
@@ -224,7 +213,7 @@ func (s *Server) endSession(ses *session) {
 	}
 	for key, m := range ses.regions {
 		delete(ses.regions, key)
-		_ = s.release(m)
+		_ = m.release()
 	}
 }
 
@@ -251,21 +240,9 @@ func (s *Server) Close() error {
 		return nil
 	}
 	s.closed = true
-	for id := range s.peers {
-		s.endPeer(id, verbs.ErrClosed)
-	}
-	var err error
-	for _, ses := range s.sessions {
-		for _, m := range ses.regions {
-			err = errors.Join(err, s.release(m))
-		}
-	}
+	err := s.away(verbs.ErrClosed)
 	clear(s.sessions)
-	for _, m := range s.prepared {
-		err = errors.Join(err, s.release(m))
-	}
 	clear(s.prepared)
-	s.away()
 	s.channel.close()
 	return err
 }
