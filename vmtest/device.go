@@ -39,14 +39,29 @@ func (w *World) Add(options ...string) *Device {
 // two CPUs alone would not make it have.
 func (w *World) Swap(size string, donors []*Donor, options ...string) *Device {
 	w.Helper()
-	return w.Add(append(w.SwapOptions(size, donors), options...)...)
+	d := w.Add(append(w.SwapOptions(size, donors), options...)...)
+	w.Until(commandTimeout, "a donor is used over "+w.Transport, func() bool { return len(d.Over()[w.Transport]) > 0 })
+	return d
+}
+
+// Over lists, by transport, the names of the donors that the device is connected
+// to.
+func (d *Device) Over() map[string][]string {
+	d.w.Helper()
+	over := map[string][]string{}
+	for _, donor := range d.Status().Donors {
+		if donor.State == "up" {
+			over[donor.Transport] = append(over[donor.Transport], donor.Name)
+		}
+	}
+	return over
 }
 
 // SwapOptions are the options of Swap.
 func (w *World) SwapOptions(size string, donors []*Donor) []string {
 	options := []string{
 		"--size", size, "--slab", "8M", "--hot", "1", "--backing", filepath.Join(w.Dir, "backing"),
-		"--queues", "2",
+		"--queues", "2", "--transport", w.Transport,
 		"--cert", w.Identity("device"),
 	}
 	for _, d := range donors {
@@ -138,12 +153,18 @@ func (d *Device) present() bool {
 	return d.Running()
 }
 
-// CheckIO checks that the kernel saw no error and no page was wrong.
+// CheckIO checks that the kernel saw no error, no page was wrong, and pages
+// travel as the scenario means them to.
 func (d *Device) CheckIO() status.Device {
 	d.w.Helper()
 	s := d.Status()
 	if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 {
 		d.w.Errorf("%s: %d errors, %d corrupt pages, %d lost pages: want none", d.Path, s.IO.Errors, s.IO.Corrupt, s.Pages.Lost)
+	}
+	for _, donor := range s.Donors {
+		if donor.State == "up" && donor.Transport != d.w.Transport {
+			d.w.Errorf("%s is used over %q, want %s", donor.Name, donor.Transport, d.w.Transport)
+		}
 	}
 	return s
 }

@@ -1,18 +1,17 @@
 package vmtest
 
 import (
-	"fmt"
 	"os"
 	"time"
 
 	"farswap/status"
 )
 
-// Donor is a donor on a machine of its own: a network namespace that a veth
-// pair joins to this one.
+// Donor is a donor on a machine of its own.
 type Donor struct {
 	*Process
 	w       *World
+	n       int
 	Name    string
 	Address string // HOST:PORT of its control port
 	argv    []string
@@ -22,28 +21,19 @@ type Donor struct {
 func (w *World) Donor(n int, memory string, options ...string) *Donor {
 	w.Helper()
 	w.machine(n)
-	d := &Donor{w: w, Name: donorName(n), Address: donorHost(n) + ":9400"}
-	d.argv = append([]string{
-		"nsenter", "--net=/run/netns/" + d.Name, "farswap", "donor", "--listen", d.Address, "--memory", memory,
-		"--cert", w.Identity(d.Name), "--name", d.Name,
-	}, options...)
-	d.Restart()
-	return d
+	return w.DonorHere(n, memory, options...)
 }
 
-// machine makes a network namespace with the address of donor n.
-func (w *World) machine(n int) {
+// DonorHere is Donor on a machine that is there already.
+func (w *World) DonorHere(n int, memory string, options ...string) *Donor {
 	w.Helper()
-	name := donorName(n)
-	w.Must("ip", "netns", "add", name)
-	w.Defer(func() { w.Must("ip", "netns", "del", name) })
-	w.Must("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-	w.Defer(func() { w.Run("ip", "link", "del", name) }) // may have gone with its namespace
-	w.Must("ip", "address", "add", fmt.Sprintf("10.99.%d.1/24", n), "dev", name)
-	w.Must("ip", "link", "set", name, "up")
-	w.Must("ip", "-n", name, "address", "add", donorHost(n)+"/24", "dev", "eth0")
-	w.Must("ip", "-n", name, "link", "set", "eth0", "up")
-	w.Must("ip", "-n", name, "link", "set", "lo", "up")
+	d := &Donor{w: w, n: n, Name: donorName(n), Address: donorHost(n) + ":9400"}
+	d.argv = append(w.on(n),
+		"farswap", "donor", "--listen", d.Address, "--memory", memory,
+		"--cert", w.Identity(d.Name), "--name", d.Name, "--transport", w.Transport)
+	d.argv = append(d.argv, options...)
+	d.Restart()
+	return d
 }
 
 // Restart starts the donor, for the first time or after its end.

@@ -36,7 +36,10 @@ func NewFixture(disk string) (*Fixture, error) {
 		{"farswap", "cert", "init", filepath.Join(f.Certs, "other-ca")},
 		f.issue("ca", "device"),
 		f.issue("other-ca", "stranger"),
+		{"sh", "-c", "! modinfo crc32_generic || modprobe crc32_generic"}, // 6.12: rdma_rxe wants it and does not say so
+		{"modprobe", "-a", "rdma_rxe", "rdma_ucm", "ib_uverbs"},
 	}
+	steps = append(steps, twoEndsHere...)
 	for n := 1; n <= MaxDonors; n++ {
 		steps = append(steps, append(f.issue("ca", donorName(n)), "--host", donorHost(n)))
 	}
@@ -57,6 +60,3 @@ func (f *Fixture) issue(ca, name string) []string {
 
 // Identity is the folder for --cert.
 func (f *Fixture) Identity(name string) string { return filepath.Join(f.Certs, name) }
-
-func donorName(n int) string { return fmt.Sprintf("donor%d", n) }
-func donorHost(n int) string { return fmt.Sprintf("10.99.%d.2", n) }

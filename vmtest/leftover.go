@@ -10,7 +10,7 @@ import (
 // Leftovers lists what a scenario must not leave behind, in words.
 func Leftovers() []string {
 	var left []string
-	for _, pattern := range []string{"/dev/ublk[bc]*", "/run/farswap/*", "/run/netns/*"} {
+	for _, pattern := range []string{"/dev/ublk[bc]*", "/run/farswap/*", "/run/netns/*", "/sys/class/infiniband/*", "/sys/class/net/donor*", "/sys/class/net/wire*"} {
 		paths, _ := filepath.Glob(pattern) // the patterns are right
 		left = append(left, paths...)
 	}

@@ -19,7 +19,8 @@ const endTimeout = time.Minute
 type World struct {
 	testing.TB
 	*Fixture
-	Dir string // empty folder on the scratch disk, gone afterwards
+	Dir       string // empty folder on the scratch disk, gone afterwards
+	Transport string // TCP or RDMA: how pages travel
 
 	ctx   context.Context // ends at the scenario's time limit
 	logs  string          // folder of what the processes print
@@ -90,6 +91,14 @@ func (w *World) until(timeout time.Duration, ready func() bool) bool {
 		}
 	}
 	return true
+}
+
+// Half is d, over RDMA half of it: the same was done over TCP before.
+func (w *World) Half(d time.Duration) time.Duration {
+	if w.Transport == RDMA {
+		return d / 2
+	}
+	return d
 }
 
 // Phase marks a part of a scenario in the test's output and the kernel's log.
