@@ -81,8 +81,11 @@ func NewLoop(cfg Config) (*Loop, error) {
 func (l *Loop) Ring() *Ring { return l.ring }
 
 // Now is the monotonic clock in nanoseconds since the process began, read once
-// per pass after the wait.
+// per pass after the wait, and by Refresh.
 func (l *Loop) Now() int64 { return l.now }
+
+// Refresh reads the clock for Now: for a hook that has waited by itself.
+func (l *Loop) Refresh() { l.now = monotonic() }
 
 // Attach gives h a class of its own. It panics when all 255 are taken, which
 // is a mistake of the program.
@@ -153,13 +156,13 @@ func (l *Loop) BeforeEnter(f func()) (remove func()) {
 func (l *Loop) Pass(timeout time.Duration) error {
 	l.arm()
 	l.runHooks()
-	if l.again {
+	for round := 1; l.again; round++ {
 		l.again = false
-		l.now = monotonic()
-		l.runHooks()
-		if l.again {
-			l.again, l.awake = false, true
+		if round == maxRounds || round > 1 && l.Prepared() {
+			l.awake = true
+			break
 		}
+		l.runHooks()
 	}
 	if l.awake {
 		l.awake, timeout = false, 0
@@ -188,11 +191,19 @@ func (l *Loop) runHooks() {
 	}
 }
 
+// maxRounds is how often hooks run in one pass: what only the system call brings
+// must not wait for ever.
+const maxRounds = 16
+
 // Again is for a hook that has done what a handler does, such as taking
 // completions from elsewhere: all hooks run once more before the system call,
-// so that what came of it is not left lying, after the clock was read. The second
-// time it stands for Awake.
+// so that what came of it is not left lying. If that has prepared SQEs, or at the
+// end of maxRounds, Again stands for Awake: the kernel must not wait for them.
 func (l *Loop) Again() { l.again = true }
+
+// Prepared says whether there are SQEs for the coming enter: a hook that waits by
+// itself keeps them from the kernel.
+func (l *Loop) Prepared() bool { return l.ring.sq.prepared() }
 
 // Awake has the pass that is under way, or else the next, not wait: for a hook
 // that has more to look for.

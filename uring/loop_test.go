@@ -84,6 +84,47 @@ func TestLoopHooksRunBeforeEnter(t *testing.T) {
 	}
 }
 
+func TestHooksRunAgainUntilSomethingIsPrepared(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		hook        func(l *Loop, c Class, call int) // calls count from 1
+		calls, nops int
+	}{
+		{"no news", func(*Loop, Class, int) {}, 1, 0},
+		{"news once", func(l *Loop, _ Class, call int) {
+			if call == 1 {
+				l.Again()
+			}
+		}, 2, 0},
+		{"news without end", func(l *Loop, _ Class, _ int) { l.Again() }, maxRounds, 0},
+		{"news that prepares", func(l *Loop, c Class, call int) {
+			l.Again()
+			if call == 2 {
+				l.SQE(c, 1).Nop()
+			}
+		}, 2, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newTestLoop(t, 8)
+			if err := l.Pass(0); err != nil { // the first one prepares its wake-up
+				t.Fatal(err)
+			}
+			if l.Prepared() {
+				t.Error("something is prepared before the hooks have run")
+			}
+			got := results{}
+			class, calls := l.Attach(got), 0
+			l.BeforeEnter(func() { calls++; c.hook(l, class, calls) })
+			if err := l.Pass(time.Millisecond); err != nil {
+				t.Fatal(err)
+			}
+			if calls != c.calls || len(got) != c.nops {
+				t.Errorf("%d calls, %d completions; want %d, %d", calls, len(got), c.calls, c.nops)
+			}
+		})
+	}
+}
+
 func TestPostWakesTheLoop(t *testing.T) {
 	l := newTestLoop(t, 8)
 	const posts = 1000

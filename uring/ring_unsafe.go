@@ -38,6 +38,9 @@ func (s *submission) next() *SQE {
 // free counts the slots that are not taken.
 func (s *submission) free() uint32 { return s.entries - (s.local - atomic.LoadUint32(s.head)) }
 
+// prepared says whether there are SQEs that the kernel does not know of.
+func (s *submission) prepared() bool { return s.published != s.local }
+
 // publish makes the prepared SQEs visible and returns how many the kernel has
 // not consumed yet.
 func (s *submission) publish() uint32 {
