@@ -23,10 +23,11 @@ const (
 type poller struct {
 	dev    *Device
 	loop   *uring.Loop
+	call   caller
 	spin   time.Duration // the longest of the queue pairs'
 	qps    []*queuePair
 	active []*queuePair // those that the adapter works for, in one pass
-	found  bool         // in the first round of this pass
+	found  bool         // by the last round
 	misses int
 	rest   int // passes that do not poll
 	unhook func()
@@ -38,7 +39,7 @@ func (d *Device) pollerOf(loop *uring.Loop) *poller {
 	defer d.mu.Unlock()
 	p := d.pollers[loop]
 	if p == nil {
-		p = &poller{dev: d, loop: loop}
+		p = &poller{dev: d, loop: loop, call: newCaller()}
 		p.unhook = loop.BeforeEnter(p.beforeEnter)
 		d.pollers[loop] = p
 	}
@@ -57,6 +58,7 @@ func (p *poller) remove(q *queuePair) {
 		return
 	}
 	p.unhook()
+	p.call.close()
 	p.dev.mu.Lock()
 	defer p.dev.mu.Unlock()
 	delete(p.dev.pollers, p.loop)
@@ -71,40 +73,40 @@ func (p *poller) beforeEnter() {
 			p.active = append(p.active, q)
 		}
 	}
-	again := p.found
+	found := p.found
 	p.found = false
 	switch {
 	case len(p.active) == 0:
-	case again && p.rest == 0 && p.spin > 0:
-		p.loop.Awake() // what the completions led to goes out, and the next pass polls on
-	case !again && p.look():
-		p.found = true
-		p.loop.Again()
+	case found && !p.single():
+		p.loop.Awake() // while the system call lasts more completes, and shares the next doorbell
+	case p.reapAll(0):
+		p.again()
+	case p.spin == 0:
+		p.sleep()
+	case p.rest > 0:
+		p.rest--
+		p.sleep()
+	case p.loop.Prepared():
+		p.loop.Awake() // the kernel gets it first, and the next pass polls on
+	case p.spinAll():
+		p.misses = 0
+		p.again()
 	default:
+		if p.misses++; p.misses >= pollerMisses {
+			p.misses, p.rest = pollerMisses-1, pollerRest
+		}
 		p.sleep()
 	}
 }
 
-// look takes what has completed, and waits for it a while if that pays.
-func (p *poller) look() bool {
-	if p.reapAll(0) {
-		return true
-	}
-	switch {
-	case p.spin == 0:
-		return false
-	case p.rest > 0:
-		p.rest--
-		return false
-	case p.spinAll():
-		p.misses = 0
-		return true
-	}
-	if p.misses++; p.misses >= pollerMisses {
-		p.misses, p.rest = pollerMisses-1, pollerRest
-	}
-	return false
+// again has the hooks run once more, for what was found.
+func (p *poller) again() {
+	p.found = true
+	p.loop.Again()
 }
+
+// single says whether the adapters have just one operation.
+func (p *poller) single() bool { return len(p.active) == 1 && p.active[0].rung-p.active[0].done == 1 }
 
 // spinAll polls all that are active. One alone is polled inside of C.
 func (p *poller) spinAll() bool {

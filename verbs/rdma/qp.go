@@ -2,16 +2,7 @@
 
 package rdma
 
-/*
-#include "qp.h"
-
-#cgo noescape fs_post
-#cgo nocallback fs_post
-#cgo noescape fs_poll
-#cgo nocallback fs_poll
-#cgo noescape fs_arm
-#cgo nocallback fs_arm
-*/
+// #include "qp.h"
 import "C"
 
 import (
@@ -150,7 +141,7 @@ func (q *queuePair) Doorbell() {
 	if q.state != verbs.StateReady || q.rung == q.tail {
 		return
 	}
-	r := C.fs_post(q.c, C.uint64_t(q.rung), C.uint64_t(q.tail))
+	r := q.poller.call.post(q.c, q.rung, q.tail)
 	if r != 0 {
 		q.rung = uint64(q.c.unposted)
 		q.fail(verbs.StatusTransport, fmt.Errorf("post to %s: %w: %w", q.peer, errno(r), verbs.ErrTransport))
@@ -178,7 +169,7 @@ func (q *queuePair) busy() bool { return q.state == verbs.StateReady && q.done <
 func (q *queuePair) reap(spin time.Duration) bool {
 	found := false
 	for q.state == verbs.StateReady {
-		n := C.fs_poll(q.c, C.int64_t(spin))
+		n := q.poller.call.poll(q.c, spin)
 		if n < 0 {
 			q.fail(verbs.StatusTransport, fmt.Errorf("poll for completions from %s: %w: %w", q.peer, errno(n), verbs.ErrTransport))
 		}
@@ -192,6 +183,7 @@ func (q *queuePair) reap(spin time.Duration) bool {
 		spin = 0
 	}
 	if found {
+		q.loop.Refresh()
 		q.progressed = q.loop.Now()
 	}
 	return found
@@ -202,7 +194,7 @@ func (q *queuePair) arm() {
 	if q.armed || q.state != verbs.StateReady {
 		return
 	}
-	if r := C.fs_arm(q.c); r != 0 {
+	if r := q.poller.call.arm(q.c); r != 0 {
 		q.fail(verbs.StatusTransport, fmt.Errorf("ask for completions from %s: %w: %w", q.peer, errno(r), verbs.ErrTransport))
 		return
 	}
