@@ -204,6 +204,13 @@ func (d *donor) setUp(s *control.Session, transport string) {
 	d.state, d.session, d.transport, d.err = donorUp, s, transport, nil
 }
 
+// hasFree takes up what the donor says that it can still lend, in bytes.
+func (d *donor) hasFree(bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free = bytes
+}
+
 // over is the name of the transport of the donor's pages, empty unless it is up.
 func (d *donor) over() string {
 	d.mu.Lock()

@@ -1,10 +1,13 @@
 package swapdev
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	"farswap/control"
@@ -95,20 +98,12 @@ func (m *mapper) mapSlab(ctx context.Context, slab int) error {
 	var asking time.Duration // over all attempts
 	for len(cands) > 0 {
 		pair := m.place.Pair(m.rng, cands)
-		var answers []slabmap.Candidate
 		begun := time.Now()
-		for _, id := range pair {
-			i := indexOf(cands, id)
-			if c, askErr := m.ask(ctx, cands[i]); askErr == nil {
-				answers = append(answers, c)
-			} else {
-				err = askErr
-			}
-			cands = append(cands[:i], cands[i+1:]...)
-		}
+		id, askErr := m.choose(ctx, pair, cands)
 		asking += time.Since(begun)
-		id, ok := m.place.Best(answers)
-		if !ok {
+		cands = slices.DeleteFunc(cands, func(c slabmap.Candidate) bool { return slices.Contains(pair, c.Donor) })
+		if askErr != nil {
+			err = askErr
 			continue
 		}
 		if err = m.mapTo(ctx, slab, epoch, e.donors[id], asking); err == nil {
@@ -116,6 +111,25 @@ func (m *mapper) mapSlab(ctx context.Context, slab int) error {
 		}
 	}
 	return errors.Join(err, e.pages.AbortMap(slab, epoch))
+}
+
+// choose asks a pair at the same time and returns the one to map the slab. One
+// alone need not be asked: it is the choice, and refuses if it has no room.
+func (m *mapper) choose(ctx context.Context, pair []uint16, cands []slabmap.Candidate) (uint16, error) {
+	if len(pair) == 1 {
+		return pair[0], nil
+	}
+	answers, errs := make([]slabmap.Candidate, len(pair)), make([]error, len(pair))
+	var asked sync.WaitGroup
+	for i, id := range pair {
+		c := cands[slices.IndexFunc(cands, func(c slabmap.Candidate) bool { return c.Donor == id })]
+		asked.Go(func() { answers[i], errs[i] = m.ask(ctx, c) })
+	}
+	asked.Wait()
+	if id, ok := m.place.Best(answers); ok {
+		return id, nil
+	}
+	return 0, cmp.Or(errors.Join(errs...), error(ErrNoDonor))
 }
 
 // candidates are the donors that are up, with the slabs they hold.
@@ -129,15 +143,6 @@ func (m *mapper) candidates() []slabmap.Candidate {
 		}
 	}
 	return cands
-}
-
-func indexOf(cands []slabmap.Candidate, id uint16) int {
-	for i, c := range cands {
-		if c.Donor == id {
-			return i
-		}
-	}
-	panic("swapdev: placement chose a donor that is no candidate")
 }
 
 // ask completes a candidate with the donor's memory.
@@ -154,9 +159,7 @@ func (m *mapper) ask(ctx context.Context, c slabmap.Candidate) (slabmap.Candidat
 		return c, err
 	}
 	c.Free, c.Total = int64(mem.Free), int64(mem.Total)
-	d.mu.Lock()
-	d.free = c.Free
-	d.mu.Unlock()
+	d.hasFree(c.Free)
 	if c.Free < m.engine.cfg.SlabSize {
 		return c, fmt.Errorf("donor %s has %d bytes left, a slab takes %d: %w", d.address, c.Free, m.engine.cfg.SlabSize, ErrNoDonor)
 	}
@@ -202,6 +205,7 @@ func (m *mapper) complete(slab int, epoch uint64, d *donor, s *control.Session, 
 	if d.state != donorUp || d.session != s {
 		return fmt.Errorf("donor %s was lost: %w", d.address, ErrNoDonor)
 	}
+	d.free = max(0, d.free-m.engine.cfg.SlabSize)
 	m.engine.keys.set(slab, key)
 	return m.engine.pages.CompleteMap(slab, epoch, d.id)
 }
