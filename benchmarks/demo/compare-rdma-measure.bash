@@ -25,11 +25,12 @@ measure_all() {
   for transport in tcp rdma; do paging $transport "$1" || true; done
 }
 
-# verbs_figure SERIES FIELD OPTION…: a figure of `farswap bench verbs` over RDMA.
+# verbs_figure SERIES FIELD OPTION…: a figure of `farswap bench verbs` over RDMA. perftest polls without
+# end, this for so long that it comes to the same.
 verbs_figure() {
   [[ ! -s $work/donor-verbs.why ]] || why "$1" "no donor: $(<"$work/donor-verbs.why")" || return
   farswap bench verbs --donor "$address:${port[verbs]}" --cert "$work/here" --transport rdma --size 4K \
-    --duration "$duration" "${@:3}" --json >"$work/verbs.json" 2>"$work/verbs.log" ||
+    --duration "$duration" --spin 10ms "${@:3}" --json >"$work/verbs.json" 2>"$work/verbs.log" ||
     why "$1" "$(last_words "$work/verbs.log")" || return
   add "$1" "$(sed -n "s/^ *\"$2\": \([0-9.]*\),*$/\1/p" "$work/verbs.json")"
 }
