@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
 
-scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm-suite vmtest/vm/* benchmarks/demo/*"
+scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/*"
 
 # The recipes and what they do
 list:
@@ -58,6 +58,10 @@ vmsuite KERNEL *ARGS: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
     @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/rdma.test ./verbs/rdma
     @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
+
+# The C parts under AddressSanitizer, and cgo's pointers checked, on soft-RoCE in the virtual machine
+sanitize KERNEL="7.3": build
+    @vmtest/sanitize {{ KERNEL }}
 
 # The random histories of the device for TIME each, with the race detector
 soak TIME="1m":

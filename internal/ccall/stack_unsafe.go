@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnavailable means that this processor's calls are not known here.
-var ErrUnavailable = errors.New("C cannot be called directly on this kind of processor")
+var ErrUnavailable = errors.New("no direct calls of C on this kind of processor")
 
 // StackSize is what a C function has, in bytes.
 const StackSize = 128 << 10
