@@ -57,6 +57,13 @@ func (s *Session) CheckActivity(ctx context.Context, slabs []uint32) ([]float64,
 	return a.PerSecond, nil
 }
 
+// Evict asks the device to give at most MaxList slabs back. It returns when the
+// device has begun; an Unmap of each follows.
+func (s *Session) Evict(ctx context.Context, slabs []uint32, urgent bool) error {
+	_, err := ask[*Evicting](ctx, s, &Evict{Slabs: slabs, Urgent: urgent})
+	return err
+}
+
 // Welcome is what the donor granted when the session opened, Held complete. It
 // is nil on the donor's side. Do not change it.
 func (s *Session) Welcome() *Welcome { return s.welcome }

@@ -94,6 +94,10 @@ func (*QueryHeld) check() error { return nil }
 
 func (m *Held) check() error { return checkList(len(m.Slabs)) }
 
+func (m *Evict) check() error { return checkList(len(m.Slabs)) }
+
+func (*Evicting) check() error { return nil }
+
 func checkList(n int) error {
 	if n > MaxList {
 		return fmt.Errorf("%w: list of %d: at most %d", ErrInvalid, n, MaxList)

@@ -32,6 +32,8 @@ func samples() []Message {
 		&Activity{PerSecond: []float64{0.25, 1e9}},
 		&QueryHeld{From: MaxList},
 		&Held{Slabs: []uint32{4}},
+		&Evict{Slabs: []uint32{0, 4095}, Urgent: true},
+		&Evicting{},
 	}
 }
 
@@ -71,7 +73,7 @@ func TestLargestListsFit(t *testing.T) {
 	for i := range slabs {
 		slabs[i], activity[i] = 1<<32-1, 1.0/3
 	}
-	for _, m := range []Message{&Held{slabs}, &CheckActivity{slabs}, &Activity{activity}, &Welcome{
+	for _, m := range []Message{&Held{slabs}, &Evict{Slabs: slabs}, &CheckActivity{slabs}, &Activity{activity}, &Welcome{
 		Session: 1, Name: "donor", Secret: Secret{1}, Held: slabs, HeldTotal: MaxList,
 		Data: []Endpoint{{"tcp", ":1"}},
 	}} {

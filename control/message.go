@@ -42,6 +42,8 @@ const (
 	kindActivity      kind = 13
 	kindQueryHeld     kind = 14
 	kindHeld          kind = 15
+	kindEvict         kind = 16
+	kindEvicting      kind = 17
 )
 
 // kinds makes an empty message to decode into, and says what answers a request
@@ -66,6 +68,8 @@ var kinds = map[kind]struct {
 	kindActivity:      {"Activity", func() Message { return new(Activity) }, 0},
 	kindQueryHeld:     {"QueryHeld", func() Message { return new(QueryHeld) }, kindHeld},
 	kindHeld:          {"Held", func() Message { return new(Held) }, 0},
+	kindEvict:         {"Evict", func() Message { return new(Evict) }, kindEvicting},
+	kindEvicting:      {"Evicting", func() Message { return new(Evicting) }, 0},
 }
 
 func (k kind) String() string {
@@ -177,6 +181,18 @@ type Held struct {
 	Slabs []uint32 `cbor:"1,keyasint"`
 }
 
+// Evict asks a device to give some of its slabs back, at most MaxList: to move each
+// to another donor, or to let go of its content, and then to Unmap it. Slabs that
+// are not mapped to the donor any more are passed over. Urgent says that the donor
+// is short of memory now: the device must not wait for a donor to have room.
+type Evict struct {
+	Slabs  []uint32 `cbor:"1,keyasint"`
+	Urgent bool     `cbor:"2,keyasint,omitempty"`
+}
+
+// Evicting says that the device has begun: an Unmap of each slab follows.
+type Evicting struct{}
+
 func (*Hello) kind() kind         { return kindHello }
 func (*Welcome) kind() kind       { return kindWelcome }
 func (*Failure) kind() kind       { return kindFailure }
@@ -192,3 +208,5 @@ func (*CheckActivity) kind() kind { return kindCheckActivity }
 func (*Activity) kind() kind      { return kindActivity }
 func (*QueryHeld) kind() kind     { return kindQueryHeld }
 func (*Held) kind() kind          { return kindHeld }
+func (*Evict) kind() kind         { return kindEvict }
+func (*Evicting) kind() kind      { return kindEvicting }

@@ -167,6 +167,15 @@ func exercise(t *testing.T, device, donor *Session) {
 	if a, err := donor.CheckActivity(ctx, []uint32{3, 4}); err != nil || a[0] != 3 || a[1] != 4 {
 		t.Errorf("CheckActivity: %v, %v", a, err)
 	}
+	if err := donor.Evict(ctx, []uint32{3, 4}, true); err != nil {
+		t.Errorf("Evict: %v", err)
+	}
+	if err := donor.Evict(ctx, []uint32{13}, false); !errors.Is(err, ErrBusy) {
+		t.Errorf("Evict of what the device refuses: %v", err)
+	}
+	if err := device.Evict(ctx, []uint32{3}, false); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("a donor was asked to give slabs back: %v", err)
+	}
 	if _, err := donor.Call(ctx, &QueryMem{}); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("a device was asked for memory: %v", err)
 	}
@@ -177,6 +186,12 @@ func exercise(t *testing.T, device, donor *Session) {
 
 // activity answers each slab's number as its activity.
 func activity(_ context.Context, req Message) (Message, error) {
+	if e, ok := req.(*Evict); ok {
+		if e.Slabs[0] == 13 || !e.Urgent {
+			return nil, ErrBusy
+		}
+		return &Evicting{}, nil
+	}
 	q, ok := req.(*CheckActivity)
 	if !ok {
 		return nil, ErrUnsupported

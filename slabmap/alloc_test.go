@@ -10,12 +10,13 @@ func perRequest(m *Map, page int64) {
 	m.BeginWrite(page)
 	s, _ := m.Acquire(slab)
 	m.EndWrite(page, Written{CRC: 1, Remote: true, Epoch: s.Epoch, Pending: true})
-	m.Done(slab)
+	m.Done(slab, s.Epoch)
 	m.EndPending(page, true)
 	m.AcquireRead(slab)
 	v := m.Look(page)
 	m.Same(page, v)
-	m.Done(slab)
+	m.Done(slab, v.RemoteEpoch())
+	m.AcquireOld(slab)
 	m.Touch(slab, 2)
 	m.BeginWrite(page)
 	m.AbortWrite(page)
@@ -85,8 +86,8 @@ func BenchmarkAcquireShared(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			m.Acquire(0)
-			m.Done(0)
+			s, _ := m.Acquire(0)
+			m.Done(0, s.Epoch)
 		}
 	})
 }

@@ -35,9 +35,10 @@ type cluster struct {
 	version atomic.Uint64
 	donors  [1 << 16]atomic.Pointer[lent]
 	donor   atomic.Uint32
+	moving  []sync.Mutex // by slab: one goroutine moves it
 	backing []atomic.Uint64
 	acked   []atomic.Uint64 // the newest version acknowledged to the kernel
-	seen    struct{ remote, backing, pending, zeros, retried, wraps atomic.Int64 }
+	seen    struct{ remote, backing, pending, zeros, retried, wraps, moved, old atomic.Int64 }
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -51,6 +52,7 @@ func newCluster(t *testing.T) *cluster {
 		}
 		c.m.slabs[i].word.Store(uint64(packSlab(Unmapped, 0, maxTag-8)))
 	}
+	c.moving = make([]sync.Mutex, g.Slabs())
 	c.backing = make([]atomic.Uint64, len(c.pages))
 	c.acked = make([]atomic.Uint64, len(c.pages))
 	return c
@@ -81,7 +83,7 @@ func (c *cluster) write(i int) {
 		old = c.acked[i].Load()
 	}
 	if remote {
-		c.m.Done(slab)
+		c.m.Done(slab, s.Epoch)
 		runtime.Gosched()
 		c.backing[i].Store(version)
 		c.m.EndPending(page, true)
@@ -94,12 +96,19 @@ func (c *cluster) read(i int) {
 	floor := c.acked[i].Load()
 	s, counted := c.m.AcquireRead(slab)
 	if counted {
-		defer c.m.Done(slab)
+		defer c.m.Done(slab, s.Epoch)
+	}
+	if old, ok := c.m.AcquireOld(slab); ok {
+		defer c.m.Done(slab, old.Epoch)
+		if c.m.Look(page).Old {
+			s = old
+			c.seen.old.Add(1)
+		}
 	}
 	v := c.m.Look(page)
 	var got uint64
 	switch {
-	case v.Place&Remote != 0 && counted && s.Epoch == v.Epoch:
+	case v.Place&Remote != 0 && counted && s.Epoch == v.RemoteEpoch():
 		mem := c.donors[s.Donor].Load()
 		got = mem.pages[i%perSlab].Load()
 		if mem.freed.Load() {
@@ -156,8 +165,10 @@ func (c *cluster) manage(rng *rand.Rand, slab int) {
 			c.t.Error(err)
 		}
 	case s.State == Mapped && rng.IntN(2) == 0:
+		c.move(rng, slab, s)
+	case s.State == Mapped && rng.IntN(2) == 0:
 		err = c.m.BeginDrain(slab, s.Epoch)
-	case s.State == Mapped, s.State == Draining && rng.IntN(3) == 0:
+	case s.State == Mapped, (s.State == Draining || s.State == Migrating) && rng.IntN(3) == 0:
 		if _, err = c.m.Fail(slab, s.Epoch); err == nil {
 			mem.spoil()
 		}
@@ -174,6 +185,74 @@ func (c *cluster) manage(rng *rand.Rand, slab int) {
 	if err != nil && !errors.Is(err, ErrTransition) && !errors.Is(err, ErrBusy) {
 		c.t.Error(err)
 	}
+}
+
+// move is the mover: it takes a slab to a new donor, while others write, read and
+// lose it. Now and then the old donor is lost meanwhile.
+func (c *cluster) move(rng *rand.Rand, slab int, s Slab) {
+	if !c.moving[slab].TryLock() {
+		return
+	}
+	defer c.moving[slab].Unlock()
+	from, to := c.donors[s.Donor].Load(), &lent{}
+	to.spoil()
+	donor := uint16(c.donor.Add(1))
+	c.donors[donor].Store(to)
+	epoch, err := c.m.BeginMove(slab, s.Epoch, donor)
+	if err != nil {
+		if !errors.Is(err, ErrTransition) && !errors.Is(err, ErrBusy) {
+			c.t.Error(err)
+		}
+		return
+	}
+	lost := rng.IntN(4) == 0
+	for {
+		drained, left := c.m.InFlightUnder(slab, s.Epoch) == 0, 0
+		for i := slab * perSlab; i < (slab+1)*perSlab; i++ {
+			if !c.copy(i, epoch, from, to) {
+				left++
+			}
+		}
+		if drained && left == 0 || lost {
+			if c.m.EndMove(slab, epoch) == nil {
+				c.seen.moved.Add(1)
+			}
+			break
+		}
+		if now := c.m.Slab(slab); now.Epoch != epoch {
+			break // lost with the new donor
+		}
+		runtime.Gosched()
+	}
+	if lost {
+		from.spoil()
+	}
+	for c.m.InFlightUnder(slab, s.Epoch) > 0 {
+		runtime.Gosched()
+	}
+	from.freed.Store(true)
+	from.spoil()
+}
+
+// copy moves one page, and says whether it is at the old donor no more.
+func (c *cluster) copy(i int, epoch uint64, from, to *lent) bool {
+	page, slab := c.pages[i], i/perSlab
+	if !c.m.Look(page).Old {
+		return true
+	}
+	if !c.m.BeginWrite(page) {
+		return false
+	}
+	v := c.m.Look(page)
+	s, counted := c.m.AcquireOld(slab)
+	if !v.Old || !counted {
+		c.m.AbortWrite(page)
+		return false
+	}
+	to.pages[i%perSlab].Store(from.pages[i%perSlab].Load())
+	c.m.EndWrite(page, Written{CRC: v.CRC, Remote: true, Epoch: epoch, Backing: v.Place&Backing != 0})
+	c.m.Done(slab, s.Epoch)
+	return true
 }
 
 func TestConcurrentHistory(t *testing.T) {
@@ -225,12 +304,13 @@ func TestConcurrentHistory(t *testing.T) {
 	}
 	for name, n := range map[string]*atomic.Int64{
 		"remote": &c.seen.remote, "backing": &c.seen.backing, "wraps": &c.seen.wraps,
+		"old": &c.seen.old, "moved": &c.seen.moved,
 	} {
 		if n.Load() == 0 {
 			t.Errorf("the history never saw: %s", name)
 		}
 	}
-	t.Logf("remote %d, backing %d, pending %d, zeros %d, retried %d, wraps %d, donors %d",
+	t.Logf("remote %d, backing %d, pending %d, zeros %d, retried %d, wraps %d, donors %d, moved %d, old %d",
 		c.seen.remote.Load(), c.seen.backing.Load(), c.seen.pending.Load(), c.seen.zeros.Load(),
-		c.seen.retried.Load(), c.seen.wraps.Load(), c.donor.Load())
+		c.seen.retried.Load(), c.seen.wraps.Load(), c.donor.Load(), c.seen.moved.Load(), c.seen.old.Load())
 }

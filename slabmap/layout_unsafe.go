@@ -17,11 +17,12 @@ type header struct {
 // entry is one slab, alone on its cache line: queues that work on different
 // slabs do not disturb each other.
 type entry struct {
-	word     atomic.Uint64 // state, donor, epoch: see slabWord
-	inflight atomic.Int64  // operations counted in, plus closed while the slab is being given up
-	touched  atomic.Uint64 // pages touched since the last Tick
-	activity atomic.Uint64 // float64 bits, page I/Os per second
-	_        [4]uint64
+	word     atomic.Uint64   // state, donor, epoch: see slabWord
+	inflight [2]atomic.Int64 // operations counted in under an even and an odd epoch: see count
+	touched  atomic.Uint64   // pages touched since the last Tick
+	activity atomic.Uint64   // float64 bits, page I/Os per second
+	old      atomic.Uint64   // donor before the last BeginMove
+	_        [2]uint64
 }
 
 const (

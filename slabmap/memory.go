@@ -13,8 +13,8 @@ import (
 // something that is not one.
 var ErrMemory = errors.New("unusable map memory")
 
-// magic begins every map and names the version of its layout: "slabmap" 1.
-const magic = uint64('s')<<56 | 'l'<<48 | 'a'<<40 | 'b'<<32 | 'm'<<24 | 'a'<<16 | 'p'<<8 | 1
+// magic begins every map and names the version of its layout: "slabmap" 2.
+const magic = uint64('s')<<56 | 'l'<<48 | 'a'<<40 | 'b'<<32 | 'm'<<24 | 'a'<<16 | 'p'<<8 | 2
 
 // MemoryNeeded is the number of bytes that New needs for a valid g: at most
 // 0.2% of the device if its last slab is full.
@@ -40,7 +40,7 @@ type Map struct {
 // has changed anything, if one is not legal. Of what the earlier server had
 // under way nothing is left: no page is Writing or Pending (the kernel issues
 // those requests again), slabs that were being mapped are unmapped, and no
-// operation is in flight. Slabs that were mapped, draining or failed stay so:
+// operation is in flight. Slabs that were mapped, migrating, draining or failed stay so:
 // the caller asks their donors, and fails what it cannot reach.
 func New(g Geometry, mem []byte) (*Map, error) {
 	if err := g.Validate(); err != nil {
@@ -131,7 +131,9 @@ func (m *Map) recover() {
 		if s.state() == Mapping {
 			m.slabs[i].word.Store(uint64(packSlab(Unmapped, 0, s.epoch())))
 		}
-		m.slabs[i].inflight.Store(0)
+		for c := range m.slabs[i].inflight {
+			m.slabs[i].inflight[c].Store(0)
+		}
 		m.slabs[i].touched.Store(0)
 	}
 	m.recovered = true

@@ -26,9 +26,33 @@ type modelPage struct {
 type modelSlab struct {
 	state    State
 	donor    uint16
-	life     uint64 // moves whenever remote copies become void
-	epoch    uint64 // as the map said
-	inflight int
+	life     uint64   // moves whenever the remote copies change their donor
+	lives    uint64   // so far
+	oldLife  uint64   // of what a migrating slab has at its old donor
+	oldDonor uint16   // while migrating
+	epoch    uint64   // as the map said
+	inflight []uint64 // epochs of the operations counted in
+}
+
+// begin starts a new life: all copies so far are void.
+func (s *modelSlab) begin() {
+	s.lives++
+	s.life, s.oldLife = s.lives, 0
+}
+
+func (s *modelSlab) holds() bool {
+	return s.state == Mapped || s.state == Migrating || s.state == Draining
+}
+
+// under counts the operations whose epoch is epoch modulo 2.
+func (s *modelSlab) under(epoch uint64) int {
+	n := 0
+	for _, e := range s.inflight {
+		if e&1 == epoch&1 {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *model) view(page int64, slab int) View {
@@ -37,8 +61,9 @@ func (d *model) view(page int64, slab int) View {
 	if p.backing {
 		v.Place = Backing
 	}
-	if p.remoteLife != 0 && p.remoteLife == s.life && (s.state == Mapped || s.state == Draining) {
+	if p.remoteLife != 0 && s.holds() && (p.remoteLife == s.life || p.remoteLife == s.oldLife) {
 		v.Place |= Remote
+		v.Old = p.remoteLife == s.oldLife
 	}
 	v.Lost = p.written && v.Place == None && !p.pending
 	return v
@@ -62,7 +87,7 @@ func newHistory(t *rapid.T) *history {
 		// Near the wrap of tags, so that histories cross it.
 		epoch := rapid.SampledFrom([]uint64{0, 0, maxTag - 5, maxTag - 2, maxTag}).Draw(t, "epoch")
 		h.m.slabs[i].word.Store(uint64(packSlab(Unmapped, 0, epoch)))
-		h.d.slabs[i] = &modelSlab{epoch: epoch, life: 1}
+		h.d.slabs[i] = &modelSlab{epoch: epoch, life: 1, lives: 1}
 	}
 	h.some = slices.Compact(h.some)
 	for _, p := range h.some {
@@ -104,8 +129,12 @@ func (h *history) endWrite(t *rapid.T) {
 	w.Pending = w.Remote && !w.Backing && rapid.Bool().Draw(t, "pending")
 	h.m.EndWrite(page, w)
 	*p = modelPage{written: true, crc: w.CRC, backing: w.Backing, pending: w.Pending}
-	if w.Remote && w.Epoch == s.epoch && (s.state == Mapped || s.state == Draining) {
+	switch {
+	case !w.Remote || !s.holds():
+	case w.Epoch == s.epoch:
 		p.remoteLife = s.life
+	case s.state == Migrating:
+		p.remoteLife = s.oldLife
 	}
 }
 
@@ -151,7 +180,7 @@ func (h *history) beginMap(t *rapid.T) {
 	}
 	if err == nil {
 		s.state, s.epoch = Mapping, epoch
-		s.life++
+		s.begin()
 	}
 	if err == nil && rapid.Bool().Draw(t, "complete") {
 		s.state, s.donor = Mapped, 7
@@ -176,7 +205,7 @@ func (h *history) change(t *rapid.T) {
 		}
 		return false
 	}
-	switch rapid.IntRange(0, 5).Draw(t, "transition") {
+	switch rapid.IntRange(0, 7).Draw(t, "transition") {
 	case 0:
 		donor := rapid.Uint16().Draw(t, "donor")
 		if expect(in(Mapping), h.m.CompleteMap(i, e, donor)) {
@@ -192,52 +221,75 @@ func (h *history) change(t *rapid.T) {
 		}
 	case 3:
 		failed, err := h.m.Fail(i, e)
-		if expect(in(Mapped, Draining), err) {
+		if expect(in(Mapped, Migrating, Draining), err) {
 			s.state, s.epoch = Failed, failed
-			s.life++
+			s.begin()
 		}
 	case 4:
-		if s.inflight > 0 && in(Draining) {
+		if len(s.inflight) > 0 && in(Draining) {
 			want = ErrBusy
 		}
 		if expect(in(Draining), h.m.EndDrain(i, e)) {
 			s.state, s.donor = Unmapped, 0
 			s.epoch++
-			s.life++
+			s.begin()
 		}
 	case 5:
-		if s.inflight > 0 && in(Failed) {
+		if len(s.inflight) > 0 && in(Failed) {
 			want = ErrBusy
 		}
 		if expect(in(Failed), h.m.Release(i, e)) {
 			s.state, s.donor = Unmapped, 0
 			s.epoch++
-			s.life++
+			s.begin()
+		}
+	case 6:
+		donor := rapid.Uint16().Draw(t, "donor")
+		room := (s.epoch+1)&maxTag <= maxTag-lifeTags
+		if s.under(e+1) > 0 && in(Mapped) && room {
+			want = ErrBusy
+		}
+		moved, err := h.m.BeginMove(i, e, donor)
+		if expect(in(Mapped) && room, err) {
+			life := s.life
+			s.begin()
+			s.state, s.epoch, s.oldLife, s.oldDonor, s.donor = Migrating, moved, life, s.donor, donor
+		}
+	case 7:
+		if expect(in(Migrating), h.m.EndMove(i, e)) {
+			s.state, s.oldLife = Mapped, 0
 		}
 	}
 }
 
 func (h *history) acquire(t *rapid.T) {
 	i, s := h.slab(t)
-	want := s.state == Mapped
+	want := s.state == Mapped || s.state == Migrating
+	end := Slab{s.state, s.donor, s.epoch}
 	acquire := h.m.Acquire
-	if rapid.Bool().Draw(t, "read") {
+	switch rapid.IntRange(0, 2).Draw(t, "kind") {
+	case 1:
 		acquire = h.m.AcquireRead
-		want = want || s.state == Draining
+		want = s.holds()
+	case 2:
+		acquire = h.m.AcquireOld
+		want = s.state == Migrating
+		end = Slab{s.state, s.oldDonor, s.epoch - 1}
 	}
 	got, ok := acquire(i)
-	if ok != want || ok && got != (Slab{s.state, s.donor, s.epoch}) {
+	if ok != want || ok && got != end {
 		t.Fatalf("%+v, %t from %+v", got, ok, *s)
 	}
 	if ok {
-		s.inflight++
+		s.inflight = append(s.inflight, got.Epoch)
 	}
 }
 
 func (h *history) done(t *rapid.T) {
-	if i, s := h.slab(t); s.inflight > 0 {
-		h.m.Done(i)
-		s.inflight--
+	if i, s := h.slab(t); len(s.inflight) > 0 {
+		n := rapid.IntRange(0, len(s.inflight)-1).Draw(t, "operation")
+		h.m.Done(i, s.inflight[n])
+		s.inflight = slices.Delete(s.inflight, n, n+1)
 	}
 }
 
@@ -250,7 +302,7 @@ func (h *history) restart(t *rapid.T) {
 	}
 	h.m = m
 	for _, s := range h.d.slabs {
-		s.inflight = 0
+		s.inflight = nil
 		if s.state == Mapping {
 			s.state = Unmapped
 		}
@@ -291,11 +343,13 @@ func (h *history) compare(t *rapid.T) {
 		t.Fatalf("count %+v, want %+v", got, want)
 	}
 	for i, s := range h.d.slabs {
-		if n := h.m.InFlight(i); n != s.inflight {
-			t.Fatalf("slab %d: %d in flight, want %d", i, n, s.inflight)
+		for e := range uint64(2) {
+			if n := h.m.InFlightUnder(i, e); n != s.under(e) {
+				t.Fatalf("slab %d: %d in flight under epoch %d, want %d", i, n, e, s.under(e))
+			}
 		}
 		got := h.m.Slab(i)
-		if got.State != s.state || got.Epoch != s.epoch || (s.state == Mapped || s.state == Draining || s.state == Failed) && got.Donor != s.donor {
+		if got.State != s.state || got.Epoch != s.epoch || (s.holds() || s.state == Failed) && got.Donor != s.donor {
 			t.Fatalf("slab %d: %+v, want %+v", i, got, *s)
 		}
 	}

@@ -34,7 +34,13 @@ func (w pageWord) counted() pageWord {
 // remoteIn reports whether the remote copy is valid while s is the slab's
 // word.
 func (w pageWord) remoteIn(s slabWord) bool {
-	return w&flagRemote != 0 && s.holds() && w.tag() == s.tag()
+	return w&flagRemote != 0 && s.holds() && w.tag() == s.tag() || w.oldIn(s)
+}
+
+// oldIn reports whether the remote copy is valid and at the donor that the slab is
+// moving away from.
+func (w pageWord) oldIn(s slabWord) bool {
+	return w&flagRemote != 0 && s.migrates() && w.tag() == s.tag()-1
 }
 
 // legal reports whether a server can have left w.
@@ -79,7 +85,19 @@ type View struct {
 	// backing file. A read of it is an error, not zeros.
 	Lost  bool
 	Epoch uint64 // of the page's slab
-	word  pageWord
+	// Old: the remote copy is at the donor that the slab is moving away from. Count
+	// a read of it in with AcquireOld.
+	Old  bool
+	word pageWord
+}
+
+// RemoteEpoch is what AcquireRead, or AcquireOld if v.Old, returns for as long as
+// the remote copy is where it was.
+func (v View) RemoteEpoch() uint64 {
+	if v.Old {
+		return v.Epoch - 1
+	}
+	return v.Epoch
 }
 
 // Zeros reports whether the page was never written, or discarded since: it
@@ -90,7 +108,7 @@ func (v View) Zeros() bool { return v.word&(flagRemote|flagBacking) == 0 }
 func (m *Map) SlabOf(page int64) int { return int(page >> m.slabShift) }
 
 // Look returns the state of page. To read its remote copy, count the read in
-// (AcquireRead) before looking, or compare View.Epoch with what AcquireRead
+// (AcquireRead, AcquireOld) before looking, or compare View.RemoteEpoch with what that
 // returned: the slab then stays where it is until Done.
 func (m *Map) Look(page int64) View {
 	p, slab := &m.pages[page], &m.slabs[page>>m.slabShift].word
@@ -120,6 +138,7 @@ func view(w pageWord, s slabWord) View {
 	}
 	if w.remoteIn(s) {
 		v.Place |= Remote
+		v.Old = w.oldIn(s)
 	}
 	v.Lost = v.Place == None && w&flagRemote != 0 && !v.Pending
 	return v

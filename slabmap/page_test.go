@@ -163,7 +163,7 @@ func TestMisuse(t *testing.T) {
 	mustPanic(t, func() { m.EndWrite(0, Written{}) })
 	mustPanic(t, func() { m.AbortWrite(0) })
 	mustPanic(t, func() { m.EndPending(0, true) })
-	mustPanic(t, func() { m.Done(0) })
+	mustPanic(t, func() { m.Done(0, 1) })
 	mustPanic(t, func() { m.Look(small.Pages()) })
 }
 

@@ -21,11 +21,12 @@ type State uint8
 
 // The states of a slab. Zeroed memory is Unmapped.
 const (
-	Unmapped State = iota // no donor: pages are in the backing file
-	Mapping               // a donor is being asked
-	Mapped                // reads and writes go to the donor
-	Draining              // reads go to the donor, writes no longer
-	Failed                // the donor is lost; operations are ending
+	Unmapped  State = iota // no donor: pages are in the backing file
+	Mapping                // a donor is being asked
+	Mapped                 // reads and writes go to the donor
+	Draining               // reads go to the donor, writes no longer
+	Failed                 // the donor is lost; operations are ending
+	Migrating              // reads and writes go to a new donor, reads of pages not moved yet to the old
 	numStates
 )
 
@@ -34,13 +35,13 @@ func (s State) String() string {
 	if s >= numStates {
 		return "invalid"
 	}
-	return [numStates]string{"unmapped", "mapping", "mapped", "draining", "failed"}[s]
+	return [numStates]string{"unmapped", "mapping", "mapped", "draining", "failed", "migrating"}[s]
 }
 
 // Slab is the state of a slab at one moment.
 type Slab struct {
 	State State
-	Donor uint16 // meaningful only when mapped, draining or failed
+	Donor uint16 // meaningful only when mapped, migrating (the new one), draining or failed
 	Epoch uint64 // 40 bits
 }
 
@@ -70,8 +71,19 @@ func (w slabWord) epoch() uint64 { return uint64(w & epochMask) }
 func (w slabWord) tag() uint32   { return uint32(w & maxTag) }
 func (w slabWord) slab() Slab    { return Slab{w.state(), w.donor(), w.epoch()} }
 
+// writes reports whether the donor takes writes.
+func (w slabWord) writes() bool { return w.state() == Mapped || w.state() == Migrating }
+
 // holds reports whether the donor's copies count.
-func (w slabWord) holds() bool { return w.state() == Mapped || w.state() == Draining }
+func (w slabWord) holds() bool { return w.writes() || w.state() == Draining }
+
+// migrates reports whether a donor before this one has copies that count.
+func (w slabWord) migrates() bool { return w.state() == Migrating }
+
+// counts reports whether a copy written under epoch is valid.
+func (w slabWord) counts(epoch uint64) bool {
+	return w.holds() && w.epoch() == epoch || w.migrates() && w.epoch() == epoch+1
+}
 
 // legal reports whether a server can have left w: a life under way has room
 // for the epochs still to come, and only a slab never mapped has tag 0.
@@ -83,6 +95,8 @@ func (w slabWord) legal() bool {
 		return w.donor() == 0 && w.tag() != 0 && w.tag() <= maxTag-lifeTags
 	case Mapped, Draining:
 		return w.tag() != 0 && w.tag() <= maxTag-lifeTags
+	case Migrating:
+		return w.tag() > 1 && w.tag() <= maxTag-lifeTags
 	case Failed:
 		return w.tag() > 1 && w.tag() < maxTag
 	}
@@ -98,12 +112,13 @@ type transition struct {
 	keeps bool   // the donor
 }
 
-// BeginMap has no row: where it goes depends on the tag.
+// BeginMap and BeginMove have no row: where they go depends on the tag.
 var (
 	completeMap = transition{"complete the mapping of", [numStates]bool{Mapping: true}, Mapped, 0, false}
 	abortMap    = transition{"give up the mapping of", [numStates]bool{Mapping: true}, Unmapped, 0, false}
 	beginDrain  = transition{"drain", [numStates]bool{Mapped: true}, Draining, 0, true}
-	fail        = transition{"fail", [numStates]bool{Mapped: true, Draining: true}, Failed, 1, true}
+	endMove     = transition{"end the move of", [numStates]bool{Migrating: true}, Mapped, 0, true}
+	fail        = transition{"fail", [numStates]bool{Mapped: true, Migrating: true, Draining: true}, Failed, 1, true}
 	endDrain    = transition{"end the draining of", [numStates]bool{Draining: true}, Unmapped, 1, false}
 	release     = transition{"release", [numStates]bool{Failed: true}, Unmapped, 1, false}
 )
@@ -175,7 +190,7 @@ func (m *Map) BeginDrain(slab int, epoch uint64) error {
 	return err
 }
 
-// Fail takes slab from mapped or draining to failed and returns its new
+// Fail takes slab from mapped, migrating or draining to failed and returns its new
 // epoch, which Release asks for: all its remote copies are void at once. Of
 // several threads that notice the same loss one succeeds, the others get
 // ErrTransition.
@@ -204,7 +219,7 @@ func (m *Map) transit(slab int, epoch uint64, t *transition, donor uint16) (uint
 	}
 	next := epoch + t.step
 	for !word.CompareAndSwap(uint64(w), uint64(packSlab(t.to, donor, next))) {
-		// Only mapped to draining leaves a slab where t may still start.
+		// Mapped to draining and migrating to mapped leave a slab where t may still start.
 		if w = slabWord(word.Load()); !t.starts(w, epoch) {
 			return 0, t.refuse(slab, epoch, w)
 		}

@@ -19,6 +19,10 @@ func slabIn(t *testing.T, s State) (*Map, uint64) {
 	if s == Draining {
 		must(t, m.BeginDrain(0, epoch))
 	}
+	if s == Migrating {
+		must(t, m.EndMove(0, move(t, m, 0, epoch, 2))) // the donor that it leaves is 2
+		epoch = move(t, m, 0, epoch+1, 3)
+	}
 	if s == Failed {
 		epoch, err = m.Fail(0, epoch)
 		must(t, err)
@@ -32,6 +36,8 @@ func TestTransitions(t *testing.T) {
 		"CompleteMap": func(m *Map, e uint64) error { return m.CompleteMap(0, e, 3) },
 		"AbortMap":    func(m *Map, e uint64) error { return m.AbortMap(0, e) },
 		"BeginDrain":  func(m *Map, e uint64) error { return m.BeginDrain(0, e) },
+		"BeginMove":   func(m *Map, e uint64) error { _, err := m.BeginMove(0, e, 4); return err },
+		"EndMove":     func(m *Map, e uint64) error { return m.EndMove(0, e) },
 		"Fail":        func(m *Map, e uint64) error { _, err := m.Fail(0, e); return err },
 		"EndDrain":    func(m *Map, e uint64) error { return m.EndDrain(0, e) },
 		"Release":     func(m *Map, e uint64) error { return m.Release(0, e) },
@@ -52,6 +58,9 @@ func TestTransitions(t *testing.T) {
 		{Mapped, "BeginDrain"}:   {Draining, 3, 0},
 		{Mapped, "Fail"}:         {Failed, 3, 1},
 		{Draining, "Fail"}:       {Failed, 3, 1},
+		{Mapped, "BeginMove"}:    {Migrating, 4, 1},
+		{Migrating, "EndMove"}:   {Mapped, 3, 0},
+		{Migrating, "Fail"}:      {Failed, 3, 1},
 		{Draining, "EndDrain"}:   {Unmapped, 0, 1},
 		{Failed, "Release"}:      {Unmapped, 0, 1},
 	}
@@ -90,7 +99,7 @@ func TestTransitions(t *testing.T) {
 
 func TestAcquireByState(t *testing.T) {
 	for s, want := range map[State]struct{ write, read bool }{
-		Unmapped: {}, Mapping: {}, Mapped: {true, true}, Draining: {false, true}, Failed: {},
+		Unmapped: {}, Mapping: {}, Mapped: {true, true}, Migrating: {true, true}, Draining: {false, true}, Failed: {},
 	} {
 		m, epoch := slabIn(t, s)
 		if got, ok := m.Acquire(0); ok != want.write || ok && got != (Slab{s, 3, epoch}) {
@@ -120,7 +129,7 @@ func TestBusy(t *testing.T) {
 	must(t, err)
 	mustBe(t, m.Release(0, failed), ErrBusy)
 	mustBe(t, m.Release(0, epoch), ErrTransition)
-	m.Done(0)
+	m.Done(0, epoch)
 	must(t, m.Release(0, failed))
 	if m.InFlight(0) != 0 {
 		t.Fatalf("%d in flight", m.InFlight(0))

@@ -34,7 +34,7 @@ func TestCountedInStaysMapped(t *testing.T) {
 					t.Errorf("acquired %+v, which became %+v", s, now)
 					stop.Store(true)
 				}
-				m.Done(0)
+				m.Done(0, s.Epoch)
 			}
 		})
 	}

@@ -46,8 +46,8 @@ func (m *Map) EndWrite(page int64, done Written) {
 	if done.Pending {
 		next |= flagPending
 	}
-	if s := slabWord(m.slabs[page>>m.slabShift].word.Load()); done.Remote && s.holds() && s.epoch() == done.Epoch {
-		next |= flagRemote | pageWord(s.tag())<<tagShift
+	if s := slabWord(m.slabs[page>>m.slabShift].word.Load()); done.Remote && s.counts(done.Epoch) {
+		next |= flagRemote | pageWord(done.Epoch&maxTag)<<tagShift
 	}
 	p := &m.pages[page]
 	for {

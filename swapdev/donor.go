@@ -148,18 +148,28 @@ func (d *donor) disconnect(s *control.Session, cause error) int {
 	return len(failed)
 }
 
+// holds reports whether a slab's donor has copies that count.
+func holds(s slabmap.Slab) bool {
+	return s.State == slabmap.Mapped || s.State == slabmap.Migrating || s.State == slabmap.Draining
+}
+
 type failedSlab struct {
 	slab  int
 	epoch uint64
 }
 
-// failSlabs voids every remote copy that the donor has.
+// failSlabs voids every remote copy that the donor has. What was moved away from it
+// already counts where it is now.
 func (d *donor) failSlabs() []failedSlab {
 	var failed []failedSlab
 	pages := d.engine.pages
 	for slab := range pages.Geometry().Slabs() {
 		s := pages.Slab(slab)
-		if s.Donor != d.id || s.State != slabmap.Mapped && s.State != slabmap.Draining {
+		if old, ok := pages.OldDonor(slab); ok && old == d.id {
+			_ = pages.EndMove(slab, s.Epoch) // the mover may have been faster
+			continue
+		}
+		if s.Donor != d.id || !holds(s) {
 			continue
 		}
 		if epoch, err := pages.Fail(slab, s.Epoch); err == nil {

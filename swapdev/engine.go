@@ -178,7 +178,7 @@ func (e *engine) unmapAll() {
 func (e *engine) holds() []int {
 	n := make([]int, len(e.donors))
 	for slab := range e.pages.Geometry().Slabs() {
-		if s := e.pages.Slab(slab); s.State == slabmap.Mapped || s.State == slabmap.Draining {
+		if s := e.pages.Slab(slab); holds(s) {
 			n[s.Donor]++
 		}
 	}

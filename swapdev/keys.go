@@ -6,14 +6,20 @@ import (
 	"farswap/verbs"
 )
 
-// keyring has the key of each mapped slab's memory. A key is set before its
-// slab becomes mapped, and stays while an operation is counted in there.
-type keyring []atomic.Uint64
+// keyring has the key of each mapped slab's memory, and while a slab moves those at
+// both donors: by the last bit of the epoch under which operations there are counted
+// in. A key is set before any can be, and stays while one is.
+type keyring [][2]atomic.Uint64
 
 func newKeyring(slabs int) *keyring {
 	k := make(keyring, slabs)
 	return &k
 }
 
-func (k *keyring) get(slab int) verbs.Key      { return verbs.Key((*k)[slab].Load()) }
-func (k *keyring) set(slab int, key verbs.Key) { (*k)[slab].Store(uint64(key)) }
+func (k *keyring) get(slab int, epoch uint64) verbs.Key {
+	return verbs.Key((*k)[slab][epoch&1].Load())
+}
+
+func (k *keyring) set(slab int, epoch uint64, key verbs.Key) {
+	(*k)[slab][epoch&1].Store(uint64(key))
+}

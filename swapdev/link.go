@@ -168,7 +168,7 @@ func (l *link) request(id int32) {
 		ID: uint64(id), Op: op,
 		Local:  l.q.bytes(int(p.tag), int(p.first), int(p.first+p.pages)),
 		Remote: uint64(r.page+int64(p.first)-first) * slabmap.PageSize,
-		Key:    l.q.keys.get(int(p.slab)),
+		Key:    l.q.keys.get(int(p.slab), p.epoch),
 	}
 }
 
@@ -185,7 +185,7 @@ func (l *link) done(id int32, ok bool) {
 		return
 	}
 	q.readDone(&p, slabmap.Remote, ok)
-	q.pages.Done(int(p.slab))
+	q.pages.Done(int(p.slab), p.epoch)
 }
 
 func (l *link) tick(now int64) {

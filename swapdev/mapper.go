@@ -206,6 +206,6 @@ func (m *mapper) complete(slab int, epoch uint64, d *donor, s *control.Session, 
 		return fmt.Errorf("donor %s was lost: %w", d.address, ErrNoDonor)
 	}
 	d.free = max(0, d.free-m.engine.cfg.SlabSize)
-	m.engine.keys.set(slab, key)
+	m.engine.keys.set(slab, epoch, key)
 	return m.engine.pages.CompleteMap(slab, epoch, d.id)
 }

@@ -71,7 +71,7 @@ func (q *queue) locate(r *request, states []pageState, i int) source {
 		return notYet
 	case v.Zeros():
 		return fromNowhere
-	case usable&slabmap.Remote != 0 && q.reaches(r.page+int64(i)):
+	case usable&slabmap.Remote != 0 && q.reaches(r.page+int64(i), v.Old):
 		return fromRemote
 	case usable&slabmap.Backing != 0:
 		return fromBacking
@@ -81,10 +81,29 @@ func (q *queue) locate(r *request, states []pageState, i int) source {
 	return gone
 }
 
-// reaches reports whether this queue has a connection to the donor of page.
-func (q *queue) reaches(page int64) bool {
-	s := q.pages.Slab(q.pages.SlabOf(page))
-	return q.links[s.Donor].ready()
+// reaches reports whether this queue has a connection to the donor of page, or to
+// the one that its slab is moving away from.
+func (q *queue) reaches(page int64, old bool) bool {
+	slab := q.pages.SlabOf(page)
+	if old {
+		donor, ok := q.pages.OldDonor(slab)
+		return ok && q.links[donor].ready()
+	}
+	return q.links[q.pages.Slab(slab).Donor].ready()
+}
+
+// acquireRead counts a read in where its page was seen.
+func (q *queue) acquireRead(slab int, v slabmap.View) (held slabmap.Slab, ok bool) {
+	if v.Old {
+		held, ok = q.pages.AcquireOld(slab)
+	} else {
+		held, ok = q.pages.AcquireRead(slab)
+	}
+	if ok && held.Epoch != v.RemoteEpoch() {
+		q.pages.Done(slab, held.Epoch)
+		return held, false
+	}
+	return held, ok
 }
 
 // readRun starts one part for the pages from i on that have the same source,
@@ -97,17 +116,14 @@ func (q *queue) readRun(tag, i int, src source, waits *bool) int {
 		slab = q.pages.SlabOf(r.page + int64(i))
 		limit = q.endOfSlab(r, slab)
 		var ok bool
-		if held, ok = q.pages.AcquireRead(slab); !ok || held.Epoch != states[i].view.Epoch {
-			if ok {
-				q.pages.Done(slab)
-			}
+		if held, ok = q.acquireRead(slab, states[i].view); !ok {
 			*waits = true // it has just left: look again in the next pass
 			return i + 1
 		}
 	}
 	end := i + 1
 	for end < limit && !states[end].done && !states[end].inFlight && q.locate(r, states, end) == src &&
-		(src == fromBacking || states[end].view.Epoch == held.Epoch) {
+		(src == fromBacking || states[end].view.RemoteEpoch() == held.Epoch) {
 		end++
 	}
 	for j := i; j < end; j++ {
@@ -116,7 +132,7 @@ func (q *queue) readRun(tag, i int, src source, waits *bool) int {
 	r.left++
 	if src == fromRemote {
 		id, p := q.takePart(readRemote, tag, i, end-i)
-		p.slab, p.donor = int32(slab), held.Donor
+		p.slab, p.donor, p.epoch = int32(slab), held.Donor, held.Epoch
 		q.pages.Touch(slab, end-i)
 		q.links[held.Donor].post(id)
 		q.counts.RemoteReads += uint64(end - i)

@@ -119,7 +119,7 @@ func (e *engine) reportSlabs(s *status.Device) {
 	for i := range e.pages.Geometry().Slabs() {
 		slab, places := e.pages.Slab(i), e.pages.CountSlab(i)
 		r := status.Slab{Index: i, State: slab.State.String(), Activity: e.pages.Activity(i), RemotePages: places.Remote + places.Both}
-		if slab.State == slabmap.Mapped || slab.State == slabmap.Draining {
+		if holds(slab) {
 			r.Donor = s.Donors[slab.Donor].Name
 		}
 		s.Slabs = append(s.Slabs, r)

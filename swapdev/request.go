@@ -23,12 +23,18 @@ type request struct {
 	remoteLeft int  // parts on their way to donors
 	missing    bool // some page of it has not reached a donor
 	local      localCopy
-	localPart  int32    // while localBusy
-	held       [2]int32 // slabs counted in
+	localPart  int32   // while localBusy
+	held       [2]hold // slabs counted in
 	holds      int
 
 	// Flushes.
 	target [maxQueues]uint64
+}
+
+// hold is a slab that a write is counted in at.
+type hold struct {
+	slab int
+	at   slabmap.Slab
 }
 
 // maxQueues bounds the queues that a flush waits for.
@@ -88,6 +94,7 @@ type part struct {
 	next  int32 // the next free part, or the next in a link's waiting line
 	slab  int32 // of a remote part
 	donor uint16
+	epoch uint64 // under which a remote part is counted in
 	buf   int32  // writeAcked: the detached buffer
 	seq   uint64 // writeAcked: its place in the order of acknowledged writes
 	page  int64  // writeAcked: first page of the device

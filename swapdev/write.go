@@ -63,11 +63,11 @@ func (q *queue) acquireSlabs(r *request) bool {
 	for slab := q.pages.SlabOf(r.page); slab <= last; slab++ {
 		if s, ok := q.pages.Acquire(slab); ok {
 			if q.links[s.Donor].ready() {
-				r.held[r.holds] = int32(slab)
+				r.held[r.holds] = hold{slab, s}
 				r.holds++
 				continue
 			}
-			q.pages.Done(slab)
+			q.pages.Done(slab, s.Epoch)
 		}
 		all = false
 	}
@@ -75,20 +75,20 @@ func (q *queue) acquireSlabs(r *request) bool {
 }
 
 func (q *queue) releaseSlabs(r *request) {
-	for _, slab := range r.held[:r.holds] {
-		q.pages.Done(int(slab))
+	for _, h := range r.held[:r.holds] {
+		q.pages.Done(h.slab, h.at.Epoch)
 	}
 	r.holds = 0
 }
 
-// holdsSlab reports whether the write is counted in at slab.
-func (r *request) holdsSlab(slab int) bool {
-	for _, s := range r.held[:r.holds] {
-		if int(s) == slab {
-			return true
+// holdsSlab returns slab as it was when the write was counted in there, if it is.
+func (r *request) holdsSlab(slab int) (slabmap.Slab, bool) {
+	for _, h := range r.held[:r.holds] {
+		if h.slab == slab {
+			return h.at, true
 		}
 	}
-	return false
+	return slabmap.Slab{}, false
 }
 
 // startWrite sends the pages to their donors and to the backing file.
@@ -113,8 +113,8 @@ func (q *queue) startWrite(tag int) {
 		slab := q.pages.SlabOf(r.page + int64(i))
 		end := q.endOfSlab(r, slab)
 		q.pages.Touch(slab, end-i)
-		if r.holdsSlab(slab) {
-			q.sendRemote(tag, slab, i, end)
+		if at, ok := r.holdsSlab(slab); ok {
+			q.sendRemote(tag, slab, at, i, end)
 		} else {
 			r.missing = true
 			if q.pages.Hot(slab, q.hot) {
@@ -131,16 +131,15 @@ func (q *queue) endOfSlab(r *request, slab int) int {
 	return int(min(end-r.page, int64(r.pages)))
 }
 
-func (q *queue) sendRemote(tag, slab, first, end int) {
+func (q *queue) sendRemote(tag, slab int, s slabmap.Slab, first, end int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
-	s := q.pages.Slab(slab)
 	for i := first; i < end; i++ {
 		states[i].epoch = s.Epoch
 	}
 	r.left++
 	r.remoteLeft++
 	id, p := q.takePart(writeRemote, tag, first, end-first)
-	p.slab, p.donor = int32(slab), s.Donor
+	p.slab, p.donor, p.epoch = int32(slab), s.Donor, s.Epoch
 	q.links[s.Donor].post(id)
 	q.counts.RemoteWrites += uint64(end - first)
 }
