@@ -1,0 +1,172 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Sample is memory at one moment.
+type Sample struct {
+	Available int64   // bytes that can be had without swapping
+	Total     int64   // bytes in all, the smallest limit's
+	Stall     float64 // share of the time since the last sample in which some task waited for memory, 0 to 1
+}
+
+// Machine is this machine's memory, as far as this process may use it. Its methods
+// may be called from any goroutine.
+type Machine struct {
+	fsys  fs.FS // the root folder
+	clock func() time.Time
+
+	mu     sync.Mutex       // guards stalls
+	stalls map[string]stall // by file
+}
+
+// stall is what a PSI file said, and when.
+type stall struct {
+	micros uint64
+	at     time.Time
+}
+
+// Here is the machine that this process runs on.
+func Here() *Machine { return newMachine(os.DirFS("/"), time.Now) }
+
+func newMachine(fsys fs.FS, clock func() time.Time) *Machine {
+	return &Machine{fsys: fsys, clock: clock, stalls: make(map[string]stall)}
+}
+
+// Sample reads memory now. Control groups are looked up each time, since a process
+// can be moved. Errors are those of /proc/meminfo, of a limit that cannot be read,
+// and ErrFormat. The first sample has no stall.
+func (m *Machine) Sample() (Sample, error) {
+	text, err := fs.ReadFile(m.fsys, "proc/meminfo")
+	if err != nil {
+		return Sample{}, fmt.Errorf("available memory: %w", err)
+	}
+	var s Sample
+	if s.Available, s.Total, err = parseMeminfo(text); err != nil {
+		return Sample{}, fmt.Errorf("/proc/meminfo: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if s.Stall, err = m.stall("proc/pressure/memory"); err != nil {
+		return Sample{}, err
+	}
+	for _, dir := range m.groups() {
+		if err := m.tighten(&s, dir); err != nil {
+			return Sample{}, err
+		}
+	}
+	return s, nil
+}
+
+// groups are the folders of the control groups around this process, its own first.
+// The root has no limit.
+func (m *Machine) groups() []string {
+	mounts, err := fs.ReadFile(m.fsys, "proc/self/mountinfo")
+	if err != nil {
+		return nil
+	}
+	own, err := fs.ReadFile(m.fsys, "proc/self/cgroup")
+	if err != nil {
+		return nil
+	}
+	root, point := parseMounts(mounts)
+	below, ok := strings.CutPrefix(parseCgroup(own), strings.TrimSuffix(root, "/"))
+	if point == "" || !ok || below != "" && below[0] != '/' {
+		return nil // version 1 only, or a part of the hierarchy that is not mounted here
+	}
+	var dirs []string
+	for below = path.Clean("/" + below); below != "/"; below = path.Dir(below) {
+		dirs = append(dirs, strings.TrimPrefix(path.Join(point, below), "/"))
+	}
+	if root != "/" {
+		dirs = append(dirs, strings.TrimPrefix(point, "/")) // not the hierarchy's root
+	}
+	return dirs
+}
+
+// tighten lowers a sample to what the control group at dir leaves. m.mu is held.
+func (m *Machine) tighten(s *Sample, dir string) error {
+	limit := int64(math.MaxInt64)
+	for _, name := range []string{"memory.max", "memory.high"} { // above high the kernel reclaims and throttles
+		text, err := fs.ReadFile(m.fsys, path.Join(dir, name))
+		if absent(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("limit of the control group: %w", err)
+		}
+		n, err := parseLimit(text)
+		if err != nil {
+			return fmt.Errorf("/%s/%s: %w", dir, name, err)
+		}
+		limit = min(limit, n)
+	}
+	if limit == math.MaxInt64 {
+		return nil
+	}
+	current, err := m.read(dir, "memory.current", func(text []byte) (int64, error) { return parseBytes(string(text)) })
+	if err != nil {
+		return err
+	}
+	reclaimable, err := m.read(dir, "memory.stat", parseReclaimable)
+	if err != nil {
+		return err
+	}
+	used := max(current-reclaimable, 0)
+	s.Available = min(s.Available, max(limit-used, 0))
+	s.Total = min(s.Total, limit)
+	share, err := m.stall(path.Join(dir, "memory.pressure"))
+	s.Stall = max(s.Stall, share)
+	return err
+}
+
+func (m *Machine) read(dir, name string, parse func([]byte) (int64, error)) (int64, error) {
+	text, err := fs.ReadFile(m.fsys, path.Join(dir, name))
+	if err != nil {
+		return 0, fmt.Errorf("memory of the control group: %w", err)
+	}
+	n, err := parse(text)
+	if err != nil {
+		return 0, fmt.Errorf("/%s/%s: %w", dir, name, err)
+	}
+	return n, nil
+}
+
+// stall is the share of the time since the last call that tasks stalled, by a PSI
+// file; 0 without one, and the first time. m.mu is held.
+func (m *Machine) stall(file string) (float64, error) {
+	text, err := fs.ReadFile(m.fsys, file)
+	if absent(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("memory pressure: %w", err)
+	}
+	micros, err := parsePressure(text)
+	if err != nil {
+		return 0, fmt.Errorf("/%s: %w", file, err)
+	}
+	last, known := m.stalls[file]
+	now := stall{micros, m.clock()}
+	m.stalls[file] = now
+	elapsed := now.at.Sub(last.at)
+	if !known || micros < last.micros || elapsed <= 0 {
+		return 0, nil
+	}
+	return min(float64(micros-last.micros)/(elapsed.Seconds()*1e6), 1), nil
+}
+
+// absent says whether the kernel does not have a file, or has it switched off.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENODEV)
+}

@@ -1,0 +1,144 @@
+package memory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// ErrFormat is wrapped by the error for a file that is not what the kernel writes.
+var ErrFormat = errors.New("not the kernel's format")
+
+// parseMeminfo reads /proc/meminfo: MemAvailable and MemTotal, in bytes.
+func parseMeminfo(text []byte) (available, total int64, err error) {
+	available, total = -1, -1
+	for line := range bytes.Lines(text) {
+		name, rest, _ := strings.Cut(string(line), ":")
+		var into *int64
+		switch name {
+		case "MemAvailable":
+			into = &available
+		case "MemTotal":
+			into = &total
+		default:
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64>>10 {
+			return 0, 0, fmt.Errorf("%s: %w: %q", name, ErrFormat, strings.TrimSpace(rest))
+		}
+		*into = n << 10
+	}
+	if available < 0 || total <= 0 {
+		return 0, 0, fmt.Errorf("%w: MemAvailable and MemTotal are missing", ErrFormat)
+	}
+	return min(available, total), total, nil
+}
+
+// parsePressure reads a PSI file: for how many microseconds some task has waited,
+// since the start.
+func parsePressure(text []byte) (uint64, error) {
+	for line := range bytes.Lines(text) {
+		fields := strings.Fields(string(line))
+		if len(fields) == 0 || fields[0] != "some" {
+			continue
+		}
+		for _, f := range fields[1:] {
+			if total, ok := strings.CutPrefix(f, "total="); ok {
+				n, err := strconv.ParseUint(total, 10, 64)
+				if err != nil {
+					return 0, fmt.Errorf("pressure: %w: %q", ErrFormat, f)
+				}
+				return n, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("pressure: %w: no total of some", ErrFormat)
+}
+
+// parseCgroup reads /proc/self/cgroup: the path in the hierarchy of version 2,
+// empty if there is none.
+func parseCgroup(text []byte) string {
+	for line := range bytes.Lines(text) {
+		if path, ok := strings.CutPrefix(string(line), "0::"); ok {
+			return strings.TrimSuffix(path, "\n")
+		}
+	}
+	return ""
+}
+
+// parseMounts reads /proc/self/mountinfo: where the hierarchy of version 2 is
+// mounted, and which part of it. Both are empty if it is not.
+func parseMounts(text []byte) (root, point string) {
+	for line := range bytes.Lines(text) {
+		// 36 35 98:0 /root /point options [optional fields] - type source options
+		before, after, ok := strings.Cut(string(line), " - ")
+		fields := strings.Fields(before)
+		if kind, _, _ := strings.Cut(after, " "); !ok || kind != "cgroup2" || len(fields) < 5 {
+			continue
+		}
+		return unescape(fields[3]), unescape(fields[4])
+	}
+	return "", ""
+}
+
+// unescape undoes the octal escapes of mountinfo.
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+4 <= len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// parseLimit reads memory.max or memory.high, in bytes; math.MaxInt64 without a
+// limit.
+func parseLimit(text []byte) (int64, error) {
+	s := string(bytes.TrimSpace(text))
+	if s == "max" {
+		return math.MaxInt64, nil
+	}
+	return parseBytes(s)
+}
+
+// parseBytes reads memory.current.
+func parseBytes(s string) (int64, error) {
+	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%w: %q is no number of bytes", ErrFormat, strings.TrimSpace(s))
+	}
+	return n, nil
+}
+
+// parseReclaimable reads memory.stat: the bytes that the kernel gives up before it
+// would swap or kill. Memory of tmpfs is not among them.
+func parseReclaimable(text []byte) (int64, error) {
+	var sum int64
+	for line := range bytes.Lines(text) {
+		name, value, _ := strings.Cut(string(line), " ")
+		switch name {
+		case "inactive_file", "active_file", "slab_reclaimable":
+		default:
+			continue
+		}
+		n, err := parseBytes(value)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", name, err)
+		}
+		if n > math.MaxInt64-sum {
+			return 0, fmt.Errorf("%s: %w: too large", name, ErrFormat)
+		}
+		sum += n
+	}
+	return sum, nil
+}
