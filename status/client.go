@@ -47,12 +47,30 @@ func FetchDonor(ctx context.Context, path string) (DonorDaemon, error) {
 // begun to. The errors are ErrRefused, with the server's reason, and those of
 // [Fetch].
 func Stop(ctx context.Context, path string) error {
-	_, err := exchange(ctx, path, http.MethodPost, "/stop", http.StatusAccepted)
+	_, err := exchange(ctx, path, http.MethodPost, "/stop", nil, http.StatusAccepted)
+	return err
+}
+
+// Drain asks the donor on the socket at path to give all memory back and then to
+// end, and returns when it has begun to. The errors are those of [Fetch].
+func Drain(ctx context.Context, path string) error {
+	_, err := exchange(ctx, path, http.MethodPost, "/drain", nil, http.StatusAccepted)
+	return err
+}
+
+// Resize asks the donor on the socket at path to lend more or less from now on.
+// The errors are ErrInvalid, with the donor's reason, and those of [Fetch].
+func Resize(ctx context.Context, path string, to DonorResize) error {
+	body, err := json.Marshal(to)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	_, err = exchange(ctx, path, http.MethodPost, "/resize", body, http.StatusAccepted)
 	return err
 }
 
 func fetch(ctx context.Context, path string, into any) error {
-	body, err := exchange(ctx, path, http.MethodGet, "/status", http.StatusOK)
+	body, err := exchange(ctx, path, http.MethodGet, "/status", nil, http.StatusOK)
 	if err != nil {
 		return err
 	}
@@ -64,7 +82,7 @@ func fetch(ctx context.Context, path string, into any) error {
 
 // exchange makes one request on a connection of its own and returns the body
 // of an answer that has the wanted code.
-func exchange(ctx context.Context, path, method, url string, want int) ([]byte, error) {
+func exchange(ctx context.Context, path, method, url string, request []byte, want int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	transport := &http.Transport{
@@ -75,7 +93,7 @@ func exchange(ctx context.Context, path, method, url string, want int) ([]byte, 
 		},
 	}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, method, "http://farswap"+url, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://farswap"+url, bytes.NewReader(request))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +113,9 @@ func exchange(ctx context.Context, path, method, url string, want int) ([]byte, 
 	case resp.StatusCode == want:
 		return body, nil
 	case resp.StatusCode == http.StatusConflict:
-		return nil, &refusal{text}
+		return nil, &refusal{text, ErrRefused}
+	case resp.StatusCode == http.StatusBadRequest:
+		return nil, &refusal{text, ErrInvalid}
 	case resp.StatusCode == http.StatusInternalServerError:
 		return nil, fmt.Errorf("server on %s: %s", path, text)
 	default:
@@ -122,8 +142,11 @@ func explain(path string, err error) error {
 	}
 }
 
-// refusal is ErrRefused in the server's own words.
-type refusal struct{ text string }
+// refusal is ErrRefused or ErrInvalid in the server's own words.
+type refusal struct {
+	text string
+	kind error
+}
 
 func (r *refusal) Error() string { return r.text }
-func (r *refusal) Unwrap() error { return ErrRefused }
+func (r *refusal) Unwrap() error { return r.kind }

@@ -19,16 +19,20 @@ var ErrServing = errors.New("a server already answers on this socket")
 // ErrRefused means that the server would lose data by stopping now.
 var ErrRefused = errors.New("refused")
 
+// ErrInvalid means that what was asked for is wrong.
+var ErrInvalid = errors.New("invalid request")
+
 // Limits of one exchange on the local socket. Both sides are on one machine
 // and the answer is made from memory, so seconds mean that a side hangs.
 const (
 	requestTimeout = 5 * time.Second
 	answerTimeout  = 10 * time.Second
 	maxHeader      = 8 << 10 // bytes
+	maxBody        = 4 << 10 // bytes of a request
 )
 
-// Source is what a socket shows and does. Both functions are called from
-// several goroutines at once.
+// Source is what a socket shows and does. Its functions are called from several
+// goroutines at once.
 type Source struct {
 	// Status makes the answer to GET /status: a Device or a DonorDaemon.
 	Status func() any
@@ -36,6 +40,13 @@ type Source struct {
 	// that wraps ErrRefused means that the server goes on because stopping
 	// would lose data. The context ends with the request.
 	Stop func(context.Context) error
+
+	// Drain starts a donor's drain and returns without waiting for its end; nil
+	// where there is nothing to drain. The donor ends when it is empty.
+	Drain func(context.Context) error
+	// Resize changes what a donor lends; nil where there is nothing to change. An
+	// error that wraps ErrInvalid is about the request.
+	Resize func(context.Context, DonorResize) error
 }
 
 // Server answers on a local socket until it is closed.
@@ -63,7 +74,13 @@ func Serve(path string, src Source) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerStatus(w, src) })
-	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerStop(w, r, src) })
+	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Stop(r.Context())) })
+	if src.Drain != nil {
+		mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Drain(r.Context())) })
+	}
+	if src.Resize != nil {
+		mux.HandleFunc("POST /resize", func(w http.ResponseWriter, r *http.Request) { answerDone(w, resize(w, r, src)) })
+	}
 	s := &Server{
 		done: make(chan struct{}),
 		http: &http.Server{
@@ -109,13 +126,26 @@ func answerStatus(w http.ResponseWriter, src Source) {
 	_, _ = w.Write(body) // a reader that left needs no answer
 }
 
-func answerStop(w http.ResponseWriter, r *http.Request, src Source) {
-	err := src.Stop(r.Context())
+// resize reads a request to resize and carries it out.
+func resize(w http.ResponseWriter, r *http.Request, src Source) error {
+	var req DonorResize
+	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	body.DisallowUnknownFields() // a newer client must not believe that all was done
+	if err := body.Decode(&req); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return src.Resize(r.Context(), req)
+}
+
+// answerDone says that what was asked for has begun, or why not.
+func answerDone(w http.ResponseWriter, err error) {
 	switch {
 	case err == nil:
 		w.WriteHeader(http.StatusAccepted)
 	case errors.Is(err, ErrRefused):
 		http.Error(w, err.Error(), http.StatusConflict)
+	case errors.Is(err, ErrInvalid):
+		http.Error(w, err.Error(), http.StatusBadRequest)
 	default:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}

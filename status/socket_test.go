@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -78,6 +79,32 @@ func TestStop(t *testing.T) {
 	}
 	if calls.Load() != 3 {
 		t.Errorf("%d calls", calls.Load())
+	}
+}
+
+func TestDonorRequests(t *testing.T) {
+	var answer error
+	var got DonorResize
+	drains := 0
+	path := serve(t, Source{
+		Drain:  func(context.Context) error { drains++; return answer },
+		Resize: func(_ context.Context, r DonorResize) error { got = r; return answer },
+	})
+	want := DonorResize{Memory: 1 << 40, HeadRoom: -1, HeadRoomShare: 0.25}
+	if err := errors.Join(Drain(t.Context(), path), Resize(t.Context(), path, want)); err != nil || drains != 1 || got != want {
+		t.Errorf("got %+v, %d drains, %v", got, drains, err)
+	}
+	answer = fmt.Errorf("%w: too much", ErrInvalid)
+	if err := Resize(t.Context(), path, want); !errors.Is(err, ErrInvalid) || err.Error() != "invalid request: too much" {
+		t.Errorf("invalid resize: %v", err)
+	}
+	if err := Resize(t.Context(), path, DonorResize{HeadRoomShare: math.NaN()}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("resize that cannot be sent: %v", err)
+	}
+	// A server that has nothing to drain says so.
+	device := serve(t, Source{})
+	if err := Drain(t.Context(), device); !errors.Is(err, ErrBadAnswer) {
+		t.Errorf("drain of a device: %v", err)
 	}
 }
 
@@ -209,15 +236,26 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 
 // TestServerLimits sends what no client of ours sends.
 func TestServerLimits(t *testing.T) {
-	path := serve(t, Source{Status: func() any { return Device{} }, Stop: func(context.Context) error { return nil }})
+	path := serve(t, Source{
+		Status: func() any { return Device{} }, Stop: func(context.Context) error { return nil },
+		Resize: func(context.Context, DonorResize) error { return nil },
+	})
+	post := func(body string) string {
+		return fmt.Sprintf("POST /resize HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
 	for name, tc := range map[string]struct {
 		request string
 		want    int
 	}{
-		"long header": {"GET /status HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 2*maxHeader) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
-		"stop by GET": {"GET /stop HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusMethodNotAllowed},
-		"other path":  {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusNotFound},
-		"not HTTP":    {"\x00\x01\x02\r\n\r\n", http.StatusBadRequest},
+		"long header":       {"GET /status HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 2*maxHeader) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
+		"stop by GET":       {"GET /stop HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusMethodNotAllowed},
+		"other path":        {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusNotFound},
+		"resize by GET":     {"GET /resize HTTP/1.1\r\nHost: x\r\n\r\n", http.StatusMethodNotAllowed},
+		"no resize":         {post(""), http.StatusBadRequest},
+		"resize unknown":    {post(`{"speed":1}`), http.StatusBadRequest},
+		"resize wrong type": {post(`{"memory":"1G"}`), http.StatusBadRequest},
+		"resize long":       {post(`{"memory":` + strings.Repeat(" ", 2*maxBody) + `1}`), http.StatusBadRequest},
+		"not HTTP":          {"\x00\x01\x02\r\n\r\n", http.StatusBadRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := net.Dial("unix", path)

@@ -32,7 +32,7 @@ func TestContract(t *testing.T) {
 	} {
 		requireField(t, d, path)
 	}
-	donor := DonorDaemon{Sessions: []DonorSession{{}}, Leases: []DonorLease{{}}, Transports: []DonorTransport{{}}}
+	donor := DonorDaemon{Sessions: []DonorSession{{}}, Leases: []DonorLease{{}}, Transports: []DonorTransport{{}}, Identities: []DonorIdentity{{}}, LastEviction: &DonorEviction{}}
 	for _, path := range []string{
 		"name", "address", "data_address",
 		"memory.total", "memory.mapped", "memory.prepared", "memory.free",
@@ -41,6 +41,10 @@ func TestContract(t *testing.T) {
 		"io.reads", "io.writes", "io.bytes_read", "io.bytes_written", "io.refused",
 		"transport", "transports.name", "transports.address", "transports.connections", "transports.slabs",
 		"transports.io.reads", "transports.io.writes", "transports.io.bytes_read", "transports.io.bytes_written",
+		"state", "memory.headroom", "memory.available", "memory.stall", "memory.room", "memory.returning", "memory.machine",
+		"identities.name", "identities.mapped", "sessions.bytes", "leases.bytes", "evictions", "evicted_bytes",
+		"last_eviction.device", "last_eviction.identity", "last_eviction.slabs", "last_eviction.bytes", "last_eviction.why",
+		"last_eviction.choosing_ns", "last_eviction.asking_ns", "last_eviction.returning_ns", "last_eviction.freeing_ns",
 	} {
 		requireField(t, donor, path)
 	}
