@@ -30,19 +30,24 @@ type Placement interface {
 // PowerOfTwo is the paper's placement: two donors at random, the emptier one
 // wins. Donors without a slab of this device come before those with one, so
 // that the loss of a donor costs the device little.
+//
+// The other fields vary it, to compare it with: Choices 1 is random placement.
 type PowerOfTwo struct {
 	SlabSize int64 // bytes; a donor with less free never wins
+	Choices  int   // donors asked at a time; default 2
+	// AnyDonor treats donors that hold a slab of this device like the others.
+	AnyDonor bool
 }
 
 var _ Placement = PowerOfTwo{}
 
-// Pair returns two donors at random from the group that holds no slab of this
-// device, or from the other group if the first is empty; one if the group has
-// one.
-func (PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) []uint16 {
+// Pair returns Choices donors at random from the group that holds no slab of
+// this device, or from the other group if the first is empty; fewer if the group
+// has fewer.
+func (p PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) []uint16 {
 	group := make([]uint16, 0, len(cands))
 	for _, c := range cands {
-		if c.Holds == 0 {
+		if c.Holds == 0 || p.AnyDonor {
 			group = append(group, c.Donor)
 		}
 	}
@@ -51,7 +56,11 @@ func (PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) []uint16 {
 			group = append(group, c.Donor)
 		}
 	}
-	n := min(2, len(group))
+	n := p.Choices
+	if n <= 0 {
+		n = 2
+	}
+	n = min(n, len(group))
 	for i := range n {
 		j := i + rng.IntN(len(group)-i)
 		group[i], group[j] = group[j], group[i]

@@ -16,10 +16,16 @@ func TestPairProperties(t *testing.T) {
 		for i, h := range holds {
 			cands[i] = Candidate{Donor: uint16(100 + i), Holds: h}
 		}
+		policy := PowerOfTwo{Choices: rapid.IntRange(-1, 4).Draw(t, "choices"), AnyDonor: rapid.Bool().Draw(t, "any")}
+		choices := policy.Choices
+		if choices <= 0 {
+			choices = 2
+		}
+		first := func(c Candidate) bool { return c.Holds == 0 || policy.AnyDonor }
 		// Ask until nobody is left, as a caller does whom all refuse.
 		var asked []Candidate
-		for p := Placement(PowerOfTwo{}); ; {
-			pair := p.Pair(rng, cands)
+		for {
+			pair := policy.Pair(rng, cands)
 			if len(pair) == 0 {
 				break
 			}
@@ -30,20 +36,20 @@ func TestPairProperties(t *testing.T) {
 					t.Fatalf("%d is not a candidate, or is named twice: %v", d, pair)
 				}
 				asked = append(asked, cands[i])
-				groups = append(groups, cands[i].Holds == 0)
+				groups = append(groups, first(cands[i]))
 				cands = slices.Delete(cands, i, i+1)
 			}
-			if len(pair) > 2 || len(pair) == 2 && groups[0] != groups[1] {
-				t.Fatalf("pair %v of groups %v", pair, groups)
+			if len(pair) > choices || slices.Contains(groups, !groups[0]) {
+				t.Fatalf("pair %v of groups %v, want %d", pair, groups, choices)
 			}
-			if len(pair) == 1 && slices.ContainsFunc(cands, func(c Candidate) bool { return (c.Holds == 0) == groups[0] }) {
+			if len(pair) < choices && slices.ContainsFunc(cands, func(c Candidate) bool { return first(c) == groups[0] }) {
 				t.Fatalf("asked only %v, though its group has more", pair)
 			}
 		}
 		if len(cands) != 0 {
 			t.Fatalf("never asked: %v", cands)
 		}
-		if !slices.IsSortedFunc(asked, func(a, b Candidate) int { return min(a.Holds, 1) - min(b.Holds, 1) }) {
+		if !policy.AnyDonor && !slices.IsSortedFunc(asked, func(a, b Candidate) int { return min(a.Holds, 1) - min(b.Holds, 1) }) {
 			t.Fatalf("a holder was asked before one without a slab: %v", asked)
 		}
 	})
