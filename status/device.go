@@ -44,6 +44,8 @@ type Device struct {
 	Ublk      []string  `json:"ublk"`               // names of the driver flags that the kernel granted
 	Insecure  bool      `json:"insecure,omitempty"` // control sessions run without TLS
 
+	Moves Moves `json:"moves"`
+
 	TransportSetting string `json:"transport_setting"` // what was asked for: auto, rdma, tcp
 }
 
@@ -131,6 +133,14 @@ type Slab struct {
 	Donor       string  `json:"donor"`    // name; empty unless the slab is on one
 	Activity    float64 `json:"activity"` // page I/Os per second, smoothed
 	RemotePages int64   `json:"remote_pages"`
+}
+
+// Moves counts the slabs that donors wanted back.
+type Moves struct {
+	Slabs   uint64 `json:"slabs"`   // moved to another donor while in use
+	Dropped uint64 `json:"dropped"` // served by the backing file since, because no other donor had room
+	Pages   uint64 `json:"pages"`   // copied for that
+	Last    int64  `json:"last_ns"` // what the last move took
 }
 
 // MarshalJSON writes absent lists as [], so that a reader can always loop.

@@ -54,7 +54,7 @@ func (d *donor) dial(ctx context.Context) (*control.Session, error) {
 	s, err := control.Dial(ctx, d.address, control.DialConfig{
 		Device: e.uuid, Name: e.name, SlabSize: uint64(e.cfg.SlabSize),
 		Identity: e.cfg.Identity, Insecure: e.cfg.Insecure,
-		Handler: control.HandlerFunc(e.answer),
+		Handler: control.HandlerFunc(d.answer),
 	})
 	if err != nil {
 		return nil, err
@@ -69,20 +69,38 @@ func (d *donor) dial(ctx context.Context) (*control.Session, error) {
 	return s, nil
 }
 
-// answer serves a donor's requests: how busy some slabs are.
-func (e *engine) answer(_ context.Context, req control.Message) (control.Message, error) {
-	check, ok := req.(*control.CheckActivity)
-	if !ok {
-		return nil, control.ErrUnsupported
-	}
-	a := &control.Activity{PerSecond: make([]float64, len(check.Slabs))}
-	for i, slab := range check.Slabs {
-		if int(slab) >= e.pages.Geometry().Slabs() {
-			return nil, fmt.Errorf("activity of slab %d: %w", slab, control.ErrUnknownSlab)
+// answer serves the donor's requests: to say how busy some slabs are, and to give
+// some back.
+func (d *donor) answer(_ context.Context, req control.Message) (control.Message, error) {
+	e := d.engine
+	switch req := req.(type) {
+	case *control.CheckActivity:
+		if err := e.known(req.Slabs); err != nil {
+			return nil, err
 		}
-		a.PerSecond[i] = e.pages.Activity(int(slab))
+		a := &control.Activity{PerSecond: make([]float64, len(req.Slabs))}
+		for i, slab := range req.Slabs {
+			a.PerSecond[i] = e.pages.Activity(int(slab))
+		}
+		return a, nil
+	case *control.Evict:
+		if err := e.known(req.Slabs); err != nil {
+			return nil, err
+		}
+		e.moves.order(d.id, req.Slabs, req.Urgent)
+		return &control.Evicting{}, nil
 	}
-	return a, nil
+	return nil, control.ErrUnsupported
+}
+
+// known refuses slabs that the device does not have.
+func (e *engine) known(slabs []uint32) error {
+	for _, slab := range slabs {
+		if int64(slab) >= int64(e.pages.Geometry().Slabs()) {
+			return fmt.Errorf("slab %d: %w", slab, control.ErrUnknownSlab)
+		}
+	}
+	return nil
 }
 
 // run keeps the donor connected until ctx ends. session may be nil.
@@ -143,7 +161,7 @@ func (d *donor) disconnect(s *control.Session, cause error) int {
 	// From here on no slab is mapped to the donor any more: see mapper.complete.
 	failed := d.failSlabs()
 	d.dropLinks()
-	d.releaseSlabs(failed)
+	d.engine.releaseSlabs(failed)
 	_ = s.Close() // never fails
 	return len(failed)
 }
@@ -182,19 +200,19 @@ func (d *donor) failSlabs() []failedSlab {
 
 // releaseSlabs frees the failed slabs for another donor when the last operation
 // on them has ended, which it does: its connection is down.
-func (d *donor) releaseSlabs(failed []failedSlab) {
+func (e *engine) releaseSlabs(failed []failedSlab) {
 	for _, f := range failed {
 		for waited := time.Duration(0); ; waited += releasePause {
-			err := d.engine.pages.Release(f.slab, f.epoch)
+			err := e.pages.Release(f.slab, f.epoch)
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, slabmap.ErrBusy) || d.engine.ended() {
-				d.engine.cfg.Log.Error().Err(err).Int("slab", f.slab).Msg("slab cannot be released")
+			if !errors.Is(err, slabmap.ErrBusy) || e.ended() {
+				e.cfg.Log.Error().Err(err).Int("slab", f.slab).Msg("slab cannot be released")
 				break
 			}
 			if waited > 0 && waited%releaseReport == 0 {
-				d.engine.cfg.Log.Warn().Int("slab", f.slab).Stringer("waited", waited).Msg("operations of a lost donor have not ended")
+				e.cfg.Log.Warn().Int("slab", f.slab).Stringer("waited", waited).Msg("operations of a lost donor have not ended")
 			}
 			time.Sleep(releasePause)
 		}

@@ -30,8 +30,10 @@ type engine struct {
 	mu     sync.Mutex // guards queues while they open
 	queues []*queue
 
-	mapping, lending task          // the mapper; the donors
-	over             chan struct{} // closed when the queues have ended
+	moves *mover
+
+	mapping, moving, lending task          // the mapper; the mover; the donors
+	over                     chan struct{} // closed when the queues have ended
 }
 
 // fallbackName is shown by donors where neither user nor machine has a name.
@@ -62,6 +64,7 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 	if e.pages, err = slabmap.New(cfg.geometry(), e.memory); err != nil {
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
+	e.moves = newMover(e)
 	for i, address := range cfg.Donors {
 		e.donors = append(e.donors, &donor{engine: e, id: uint16(i), address: address, lost: make(chan error, 1), state: donorDown})
 	}
@@ -123,6 +126,7 @@ func (e *engine) start(sessions []*control.Session) {
 		e.lending.start(func(ctx context.Context) { d.run(ctx, sessions[i]) })
 	}
 	e.mapping.start(newMapper(e).run)
+	e.moving.start(e.moves.run)
 }
 
 // close ends the control work after the queues have ended, gives the donors
@@ -130,6 +134,7 @@ func (e *engine) start(sessions []*control.Session) {
 func (e *engine) close() error {
 	close(e.over)
 	e.mapping.end()
+	e.moving.end()
 	e.unmapAll()
 	e.lending.end()
 	return errors.Join(closeTransports(e.transports), offheap.Unmap(e.memory))
@@ -161,16 +166,23 @@ func (e *engine) unmapAll() {
 	defer cancel()
 	for slab := range e.pages.Geometry().Slabs() {
 		s := e.pages.Slab(slab)
-		if s.State != slabmap.Mapped {
-			continue
+		if old, ok := e.pages.OldDonor(slab); ok && e.pages.EndMove(slab, s.Epoch) == nil {
+			e.unmap(ctx, slab, old)
 		}
-		session, ok := e.donors[s.Donor].up()
-		if !ok || e.pages.BeginDrain(slab, s.Epoch) != nil || e.pages.EndDrain(slab, s.Epoch) != nil {
-			continue
+		if e.pages.BeginDrain(slab, s.Epoch) == nil && e.pages.EndDrain(slab, s.Epoch) == nil {
+			e.unmap(ctx, slab, s.Donor)
 		}
-		if err := session.Unmap(ctx, uint32(slab)); err != nil {
-			e.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("donor keeps a slab until its lease has run out")
-		}
+	}
+}
+
+// unmap tells a donor that the device needs a slab of it no more.
+func (e *engine) unmap(ctx context.Context, slab int, donor uint16) {
+	session, ok := e.donors[donor].up()
+	if !ok {
+		return
+	}
+	if err := session.Unmap(ctx, uint32(slab)); err != nil {
+		e.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("donor keeps a slab until its lease has run out")
 	}
 }
 

@@ -100,6 +100,9 @@ func (e *engine) report() status.Device {
 		Queues: e.spec.Queues, Depth: e.spec.Depth, MaxIO: e.spec.MaxIO, Insecure: e.cfg.Insecure,
 	}
 	s.IO.Failovers = e.failovers.Load()
+	s.IO.Corrupt += e.moves.corrupt.Load()
+	moves := e.moves.totals()
+	s.Moves = status.Moves{Slabs: moves.moved, Dropped: moves.dropped, Pages: moves.pages, Last: int64(moves.last)}
 	s.Memory.SetPerPage(int64(slabmap.MemoryNeeded(g)), g.Size, slabmap.PageSize)
 	arena := int64(e.spec.Depth+e.spec.Spare) * int64(e.spec.MaxIO)
 	s.Memory.Locked = int64(len(e.memory)) + int64(e.spec.Queues)*arena

@@ -1,0 +1,106 @@
+package swapdev
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"farswap/slabmap"
+)
+
+// chooser finds donors for slabs, by the placement policy. It belongs to one
+// goroutine.
+type chooser struct {
+	engine *engine
+	place  slabmap.Placement
+	rng    *rand.Rand
+}
+
+func newChooser(e *engine) chooser {
+	return chooser{
+		engine: e,
+		place:  slabmap.PowerOfTwo{SlabSize: e.cfg.SlabSize},
+		rng:    rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+	}
+}
+
+// candidates are the donors that are up, with the slabs they hold, without those
+// given.
+func (c *chooser) candidates(without ...uint16) []slabmap.Candidate {
+	e := c.engine
+	holds := e.holds()
+	var cands []slabmap.Candidate
+	for _, d := range e.donors {
+		if _, ok := d.up(); ok && !slices.Contains(without, d.id) {
+			cands = append(cands, slabmap.Candidate{Donor: d.id, Holds: holds[d.id]})
+		}
+	}
+	return cands
+}
+
+// find has use try one candidate after the other, in the order of the policy, until
+// one succeeds. use is also told how long choosing has taken so far.
+func (c *chooser) find(ctx context.Context, cands []slabmap.Candidate, use func(d *donor, asking time.Duration) error) error {
+	err := ErrNoDonor
+	var asking time.Duration // over all attempts
+	for len(cands) > 0 {
+		pair := c.place.Pair(c.rng, cands)
+		begun := time.Now()
+		id, askErr := c.choose(ctx, pair, cands)
+		asking += time.Since(begun)
+		cands = slices.DeleteFunc(cands, func(c slabmap.Candidate) bool { return slices.Contains(pair, c.Donor) })
+		if askErr != nil {
+			err = askErr
+			continue
+		}
+		if err = use(c.engine.donors[id], asking); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// choose asks a pair at the same time and returns the one to take the slab. One
+// alone need not be asked: it is the choice, and refuses if it has no room.
+func (c *chooser) choose(ctx context.Context, pair []uint16, cands []slabmap.Candidate) (uint16, error) {
+	if len(pair) == 1 {
+		return pair[0], nil
+	}
+	answers, errs := make([]slabmap.Candidate, len(pair)), make([]error, len(pair))
+	var asked sync.WaitGroup
+	for i, id := range pair {
+		cand := cands[slices.IndexFunc(cands, func(c slabmap.Candidate) bool { return c.Donor == id })]
+		asked.Go(func() { answers[i], errs[i] = c.ask(ctx, cand) })
+	}
+	asked.Wait()
+	if id, ok := c.place.Best(answers); ok {
+		return id, nil
+	}
+	return 0, cmp.Or(errors.Join(errs...), error(ErrNoDonor))
+}
+
+// ask completes a candidate with the donor's memory.
+func (c *chooser) ask(ctx context.Context, cand slabmap.Candidate) (slabmap.Candidate, error) {
+	d := c.engine.donors[cand.Donor]
+	s, ok := d.up()
+	if !ok {
+		return cand, fmt.Errorf("donor %s: %w", d.address, ErrNoDonor)
+	}
+	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
+	defer cancel()
+	mem, err := s.QueryMem(ctx)
+	if err != nil {
+		return cand, err
+	}
+	cand.Free, cand.Total = int64(mem.Free), int64(mem.Total)
+	d.hasFree(cand.Free)
+	if cand.Free < c.engine.cfg.SlabSize {
+		return cand, fmt.Errorf("donor %s has %d bytes left, a slab takes %d: %w", d.address, cand.Free, c.engine.cfg.SlabSize, ErrNoDonor)
+	}
+	return cand, nil
+}

@@ -1,0 +1,138 @@
+package swapdev
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"farswap/slabmap"
+	"farswap/verbs"
+	"farswap/verbs/faulty"
+)
+
+// churn has random mapped slabs given back until the time is over.
+func (h *history) churn(end time.Time) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for time.Now().Before(end) {
+		slab := rng.IntN(h.engine.pages.Geometry().Slabs())
+		if s := h.engine.pages.Slab(slab); s.State == slabmap.Mapped {
+			h.engine.moves.order(s.Donor, []uint32{uint32(slab)}, rng.IntN(2) == 0)
+		}
+		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
+	}
+}
+
+// settled waits for the end of all moves, and compares what the donors have lent
+// with what the device holds there.
+func (h *history) settled() {
+	h.t.Helper()
+	h.until("donors have what the map says", func() bool {
+		holds := h.engine.holds()
+		for i, d := range h.donors {
+			if d.donor == nil || d.donor.Status().Memory.Mapped != int64(holds[i])*testSlab {
+				return false
+			}
+		}
+		return !slices.ContainsFunc(h.engine.slabs(), func(s slabmap.Slab) bool { return s.State == slabmap.Migrating })
+	})
+}
+
+func (e *engine) slabs() []slabmap.Slab {
+	all := make([]slabmap.Slab, e.pages.Geometry().Slabs())
+	for i := range all {
+		all[i] = e.pages.Slab(i)
+	}
+	return all
+}
+
+// TestHistoryWithMoves moves slabs between donors while requests go on: nobody may
+// see an error or a wrong page, and no donor may be left with memory of a slab.
+func TestHistoryWithMoves(t *testing.T) {
+	noBacking := func(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true }
+	for _, tt := range []struct {
+		name         string
+		o            rigOptions
+		moves, drops bool
+	}{
+		{"remote-first", rigOptions{donors: 3, queues: 3}, true, false},
+		{"strict", rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Ack = Strict }}, true, false},
+		{"no backing", rigOptions{donors: 2, queues: 2, prepare: noBacking}, true, false},
+		{"little room", rigOptions{donors: 2, queues: 2, memory: 3 * testSlab}, false, true},
+		{"one donor", rigOptions{donors: 1, queues: 2}, false, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newHistory(newRig(t, tt.o))
+			end := time.Now().Add(*historyTime)
+			n := h.during(*historyTime, func() { h.churn(end) })
+			h.settled()
+			s := h.engine.report()
+			t.Logf("%d requests: %+v %+v %+v", n, s.Pages, s.IO, s.Moves)
+			if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 || s.IO.Failovers != 0 {
+				t.Errorf("%+v %+v", s.IO, s.Pages)
+			}
+			if tt.moves && (s.Moves.Slabs == 0 || s.Moves.Pages == 0 || s.Moves.Dropped > 0) || tt.drops && s.Moves.Dropped == 0 {
+				t.Errorf("%+v", s.Moves)
+			}
+		})
+	}
+}
+
+// TestHistoryWithMovesAndDyingDonors loses donors in the middle of moves.
+func TestHistoryWithMovesAndDyingDonors(t *testing.T) {
+	h := newHistory(newRig(t, rigOptions{donors: 3, queues: 2}))
+	end := time.Now().Add(*historyTime)
+	n := h.during(*historyTime, func() {
+		done := make(chan struct{})
+		go func() { defer close(done); h.churn(end) }()
+		for i := 0; i < 3 || time.Now().Before(end); i++ {
+			time.Sleep(400 * time.Millisecond)
+			h.donors[i%3].kill()
+			time.Sleep(300 * time.Millisecond)
+			h.donors[i%3].start()
+		}
+		<-done
+	})
+	s := h.engine.report()
+	t.Logf("%d requests: %+v %+v %+v", n, s.Pages, s.IO, s.Moves)
+	if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 || s.IO.Failovers == 0 {
+		t.Errorf("%+v %+v", s.IO, s.Pages)
+	}
+}
+
+// TestHistoryWithMovesAndFaults has operations of moves and of requests dropped,
+// failed and corrupted.
+func TestHistoryWithMovesAndFaults(t *testing.T) {
+	plan := faulty.Plan{Seed: rand.Uint64(), Drop: 0.0001, Fail: 0.0005, Corrupt: 0.02, Delay: 0.05, DelayMax: time.Millisecond}
+	t.Logf("seed %d", plan.Seed)
+	h := newHistory(newRig(t, rigOptions{donors: 3, queues: 2, prepare: func(c *Config) { c.OpTimeout = 200 * time.Millisecond },
+		wrap: func(d verbs.Device) verbs.Device { return faulty.Wrap(d, plan) }}))
+	end := time.Now().Add(2 * *historyTime)
+	n := h.during(2**historyTime, func() { h.churn(end) })
+	s := h.engine.report()
+	t.Logf("%d requests: %+v %+v %+v", n, s.Pages, s.IO, s.Moves)
+	if s.IO.Errors != 0 || s.Pages.Lost != 0 || s.IO.Corrupt == 0 || s.Moves.Slabs == 0 {
+		t.Errorf("%+v %+v %+v", s.IO, s.Pages, s.Moves)
+	}
+}
+
+// TestEvictIsAnswered asks as a donor does.
+func TestEvictIsAnswered(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 2, queues: 1})
+	r.heat(0, 1, 2)
+	for page := range int64(64) {
+		r.write(0, page, 7, 1)
+	}
+	from := r.engine.pages.Slab(0).Donor
+	r.engine.moves.order(from, []uint32{0, 0}, false)
+	r.until("the slab is at the other donor", func() bool {
+		s := r.engine.pages.Slab(0)
+		return s.State == slabmap.Mapped && s.Donor != from
+	})
+	for page := range int64(64) {
+		r.read(0, page, 7, 1)
+	}
+	if s := r.engine.report(); s.IO.RemoteReads < 64 || s.Moves.Pages < 64 || s.Moves.Slabs != 1 || s.Moves.Last <= 0 {
+		t.Errorf("%+v %+v", s.IO, s.Moves)
+	}
+}
