@@ -20,6 +20,33 @@ func (p *pool) renew() {
 	p.poke()
 }
 
+// allow says how many bytes may be prepared from now on; what an earlier call
+// allowed and was not used is void.
+func (p *pool) allow(bytes int64) {
+	p.mu.Lock()
+	p.allowed = bytes
+	p.mu.Unlock()
+	if bytes > 0 {
+		p.poke()
+	}
+}
+
+// release unmaps prepared slabs until that many bytes have gone back to the kernel,
+// or none is left, and says how many have.
+func (p *pool) release(bytes int64) (released int64) {
+	for released < bytes {
+		p.mu.Lock()
+		mem := p.takeReady(func(readySlab) bool { return true })
+		p.mu.Unlock()
+		if mem == nil {
+			break
+		}
+		released += int64(len(mem))
+		p.drop(mem)
+	}
+	return released
+}
+
 // run prepares slabs until the context ends. report is told why preparing
 // failed; it goes on at the next change.
 func (p *pool) run(ctx context.Context, report func(error)) {
@@ -53,16 +80,18 @@ func (p *pool) prepare() (again bool, err error) {
 		return false, nil
 	}
 	size, round := p.size, p.round
-	if stale := p.takeReady(func(r readySlab) bool { return len(r.mem) != size || r.round != round }); stale != nil {
+	over := p.taken > p.limit // one that was being prepared when the limit fell
+	if stale := p.takeReady(func(r readySlab) bool { return over || len(r.mem) != size || r.round != round }); stale != nil {
 		p.mu.Unlock()
 		p.drop(stale)
 		return true, nil
 	}
-	if len(p.ready) >= p.ahead || p.taken+int64(size) > p.limit {
+	if len(p.ready) >= p.ahead || int64(size) > p.allowed || p.taken+int64(size) > p.limit {
 		p.mu.Unlock()
 		return false, nil
 	}
 	p.taken += int64(size)
+	p.allowed -= int64(size)
 	p.mu.Unlock()
 
 	mem, err := offheap.Map(size, p.opt)

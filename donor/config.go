@@ -9,9 +9,10 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"farswap/control"
+	"farswap/evict"
+	"farswap/internal/memory"
 	"farswap/verbs/rdma"
 )
 
@@ -22,6 +23,7 @@ var ErrConfig = errors.New("wrong configuration")
 const (
 	DefaultAhead = 4
 	DefaultLease = 60 * time.Second
+	DefaultTick  = time.Second
 
 	// firstSlab is the size prepared before any device has asked: slabmap's
 	// default.
@@ -48,9 +50,16 @@ type Config struct {
 	Transport string
 	RDMA      *rdma.Config // default rdma.DefaultConfig(); its Events are the donor's own
 
-	Memory int64         // bytes lent at most; required, at least control.MinSlab
+	Memory int64         // bytes lent at most; required, at least control.MinSlab; Resize changes it
 	Ahead  int           // slabs prepared ahead of need; default DefaultAhead, negative for none
 	Lease  time.Duration // how long a lost device's slabs are kept; default DefaultLease
+
+	HeadRoom HeadRoom      // kept available for the machine's own programs
+	Sampler  Sampler       // of the machine's memory; default memory.Here()
+	Tick     time.Duration // between two looks at it; default DefaultTick, which package evict's rules are made for
+	Extra    int           // slabs asked for their activity beyond those that are to go; default evict.DefaultExtra, negative for none
+
+	Allow []Allowance // who may use the donor; empty: every certificate of the CA
 
 	Identity *control.Identity // required unless Insecure
 	Insecure bool              // no TLS; loopback addresses only
@@ -77,6 +86,15 @@ func (c Config) withDefaults() Config {
 	if c.Lease == 0 {
 		c.Lease = DefaultLease
 	}
+	if c.Sampler == nil {
+		c.Sampler = memory.Here()
+	}
+	if c.Tick == 0 {
+		c.Tick = DefaultTick
+	}
+	if c.Extra == 0 {
+		c.Extra = evict.DefaultExtra
+	}
 	if c.Transport == "" {
 		c.Transport = transportAuto
 	}
@@ -89,7 +107,7 @@ func (c Config) withDefaults() Config {
 
 // Validate checks everything that can be checked without opening anything.
 // Errors are one line that says what to do and wrap ErrConfig,
-// control.ErrIdentity or control.ErrInsecureAddress.
+// control.ErrIdentity or control.ErrInsecureAddress; or the Sampler's.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	switch {
@@ -99,13 +117,18 @@ func (c Config) Validate() error {
 		return fmt.Errorf("memory of %d bytes: %w: lend at least one slab of %d MiB", c.Memory, ErrConfig, control.MinSlab>>20)
 	case c.Lease < 0:
 		return fmt.Errorf("lease of %v: %w: it cannot be negative", c.Lease, ErrConfig)
+	case c.Tick < 0:
+		return fmt.Errorf("tick of %v: %w: it cannot be negative", c.Tick, ErrConfig)
 	case c.Identity == nil && !c.Insecure:
 		return fmt.Errorf("donor: %w: make one with farswap cert issue", control.ErrIdentity)
 	case c.Transport != transportAuto && c.Transport != transportRDMA && c.Transport != transportTCP:
 		return fmt.Errorf("transport %q: %w: want auto, rdma or tcp", c.Transport, ErrConfig)
 	}
-	if total := machineMemory(); c.Memory >= total {
-		return fmt.Errorf("memory of %d bytes: %w: this machine has %d in all, and needs some itself", c.Memory, ErrConfig, total)
+	if err := c.checkMemory(); err != nil {
+		return err
+	}
+	if err := checkAllow(c.Allow, c.Memory, c.Insecure); err != nil {
+		return err
 	}
 	if err := c.checkAddress("listen address", c.Listen); err != nil {
 		return err
@@ -172,13 +195,4 @@ func (c Config) dataAddress(transport string, bound net.Addr) string {
 		port = strconv.Itoa(bound.(*net.TCPAddr).Port + above)
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// machineMemory is the machine's RAM in bytes.
-func machineMemory() int64 {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return 1<<63 - 1 // no reason to refuse
-	}
-	return int64(info.Totalram) * int64(info.Unit)
 }

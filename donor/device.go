@@ -45,6 +45,8 @@ type slab struct {
 	key     verbs.Key // 0: no remote operation can reach it
 	server  *server   // that gave the key
 	expires time.Time // of a held one
+	tick    int64     // Donor.ticks when it was mapped
+	recall  *recall   // it was asked back; changes with Donor.mu held
 }
 
 // held counts and lists the slabs without a key, in ascending order. op or
@@ -129,19 +131,27 @@ func (d *Donor) expire(dev *device) {
 		}
 	}
 	if count > 0 {
-		d.log.Info().Str("device", dev.name).Stringer("uuid", dev.uuid).Int("slabs", count).
+		d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Int("slabs", count).
 			Err(errors.Join(errs...)).Msg("lease ended")
 	}
 	d.forget(dev)
 }
 
-// remove frees a slab that has no key. op is held.
+// remove frees a slab that nothing can reach any more. op is held.
 func (d *Donor) remove(dev *device, i uint32) error {
+	returned := time.Now()
 	d.mu.Lock()
-	mem := dev.slabs[i].mem
+	s := dev.slabs[i]
 	delete(dev.slabs, i)
 	d.mu.Unlock()
-	return d.pool.put(mem)
+	err := d.pool.put(s.mem)
+	if err == nil {
+		d.ledger.release(dev.identity, int64(len(s.mem)), s.recall != nil)
+	}
+	if s.recall != nil { // constant once the slab is out of the device
+		d.returned(s.recall, returned)
+	}
+	return err // memory that is not unmapped stays on the ledger, too
 }
 
 // free ends a device when the donor closes. Precondition: the server is closed.
@@ -157,7 +167,11 @@ func (d *Donor) free(dev *device) error {
 	d.mu.Unlock()
 	var errs []error
 	for _, s := range slabs {
-		errs = append(errs, d.pool.put(s.mem))
+		err := d.pool.put(s.mem)
+		if err == nil {
+			d.ledger.release(dev.identity, int64(len(s.mem)), s.recall != nil)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

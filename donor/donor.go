@@ -3,6 +3,8 @@ package donor
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,7 +12,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"farswap/control"
+	"farswap/evict"
 	"farswap/internal/offheap"
+	"farswap/status"
 )
 
 // Donor lends memory to devices. Its methods may be called from any goroutine.
@@ -19,6 +23,8 @@ type Donor struct {
 	log      zerolog.Logger
 	listener *control.Listener
 	pool     *pool
+	governor *evict.Governor
+	ledger   *ledger
 	started  time.Time
 
 	transports *transports
@@ -28,9 +34,21 @@ type Donor struct {
 	ctx     context.Context
 	serving sync.WaitGroup
 
+	ticks    atomic.Int64  // looks at the memory so far
+	poke     chan struct{} // one slot: a drain can go on
+	patience patience
+	rng      *rand.Rand     // of govern's goroutine
+	recalls  sync.WaitGroup // slabs that were asked back, within Serve
+	resizing sync.Mutex     // one Resize at a time; taken before all others
+
 	mu      sync.Mutex // guards the fields below and parts of device; taken after device.op, never held across a wait
 	closed  bool
 	devices map[control.UUID]*device
+	machine machine
+
+	evictions    uint64 // slabs
+	evictedBytes uint64
+	lastEviction *status.DonorEviction // constant once it is here
 }
 
 // Open binds the donor's addresses and checks that it may lock what it is to
@@ -49,15 +67,24 @@ func open(cfg Config, net network) (*Donor, error) {
 			return nil, err
 		}
 	}
-	d := &Donor{
-		cfg:     cfg,
-		log:     cfg.Log,
-		started: time.Now(),
-		pool:    newPool(cfg.Memory, cfg.Ahead, offheap.Options{Huge: true, Lock: !cfg.Unlocked, Populate: true}),
-		devices: make(map[control.UUID]*device),
+	sample, err := cfg.Sampler.Sample()
+	if err != nil {
+		return nil, fmt.Errorf("tell how much memory this machine has: %w", err)
 	}
+	d := &Donor{
+		cfg:      cfg,
+		log:      cfg.Log,
+		started:  time.Now(),
+		pool:     newPool(cfg.Memory, cfg.Ahead, offheap.Options{Huge: true, Lock: !cfg.Unlocked, Populate: true}),
+		governor: evict.NewGovernor(evict.Config{HeadRoom: cfg.HeadRoom.of(sample.Total)}),
+		poke:     make(chan struct{}, 1),
+		patience: defaultPatience,
+		rng:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		devices:  make(map[control.UUID]*device),
+	}
+	d.ledger = newLedger(d.governor, d.pool, cfg.Allow)
 	d.ctx, d.stop = context.WithCancel(context.Background())
-	var err error
+	d.tick(d.ctx, cfg.Tick.Seconds()) // so that devices are told the room from the start
 	if d.listener, err = control.Listen(cfg.Listen, control.ListenConfig{
 		Identity: cfg.Identity, Insecure: cfg.Insecure, Timing: cfg.Timing,
 		Rejected: func(remote string, err error) {
@@ -108,14 +135,16 @@ func (d *Donor) Serve(ctx context.Context) error {
 		d.pool.run(ctx, func(err error) { d.log.Warn().Err(err).Msg("no memory prepared") })
 	})
 	background.Go(func() { d.transports.run(ctx) })
+	background.Go(func() { d.govern(ctx) })
 	if d.cfg.Insecure {
 		d.log.Warn().Str("address", d.Addr()).Msg("insecure: no TLS, no identities; loopback only")
 	}
 	d.log.Info().Str("name", d.cfg.Name).Str("address", d.Addr()).Str("data", d.DataAddr()).
-		Str("transports", d.transports.names()).Int64("bytes", d.cfg.Memory).Msg("donor serves")
+		Str("transports", d.transports.names()).Int64("bytes", d.cfg.Memory).Int64("headroom", d.governor.HeadRoom()).Msg("donor serves")
 	err := d.listener.Serve(ctx, d)
 	cancel()
-	background.Wait()
+	background.Wait() // no recall begins after this
+	d.recalls.Wait()
 	return err
 }
 

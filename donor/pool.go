@@ -18,11 +18,10 @@ const getTimeout = 10 * time.Second
 var errPoolClosed = errors.New("the donor is closing")
 
 // pool is the memory that a donor lends: never more than its limit, slabs being
-// prepared and being returned included. Its methods may be called from any
-// goroutine.
+// prepared and being returned included, unless the limit was lowered below what is
+// lent. Its methods may be called from any goroutine.
 type pool struct {
-	limit int64 // bytes
-	ahead int   // slabs
+	ahead int // slabs
 	opt   offheap.Options
 	wake  chan struct{} // one slot: run has something to do
 
@@ -31,8 +30,10 @@ type pool struct {
 
 	mu      sync.Mutex // guards the fields below; never held while memory is mapped or unmapped
 	closed  bool
-	size    int // bytes of the slab last asked for, which are prepared
-	round   int // goes up when what is ready has to be prepared anew
+	limit   int64 // bytes
+	allowed int64 // bytes that may still be prepared: see allow
+	size    int   // bytes of the slab last asked for, which are prepared
+	round   int   // goes up when what is ready has to be prepared anew
 	ready   []readySlab
 	taken   int64 // bytes mapped from the machine, or about to be
 	mapped  int64 // bytes of those that devices hold
@@ -142,14 +143,38 @@ func (p *pool) close() {
 	}
 }
 
-// usage is what is lent and what is prepared, in bytes.
-func (p *pool) usage() (mapped, prepared int64) {
+// figures are the pool at one moment, in bytes.
+type figures struct {
+	limit  int64 // of taken
+	taken  int64 // from the machine, or about to be
+	mapped int64 // of taken: devices hold it
+	ready  int64 // of taken: prepared
+	size   int64 // of the slab last asked for
+	ahead  int64 // wanted in ready
+}
+
+func (p *pool) figures() figures {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, r := range p.ready {
-		prepared += int64(len(r.mem))
+	f := figures{
+		limit: p.limit, taken: p.taken, mapped: p.mapped,
+		size: int64(p.size), ahead: int64(p.ahead) * int64(p.size),
 	}
-	return p.mapped, prepared
+	for _, r := range p.ready {
+		f.ready += int64(len(r.mem))
+	}
+	return f
+}
+
+// setLimit changes the limit. What is prepared above it goes; what is lent stays
+// until it is put back.
+func (p *pool) setLimit(bytes int64) {
+	p.mu.Lock()
+	p.limit = bytes
+	over := p.taken - bytes
+	p.mu.Unlock()
+	p.release(over)
+	p.poke()
 }
 
 // takeReady removes one prepared slab that is wanted. p.mu is held.

@@ -82,9 +82,27 @@ func TestPoolHistories(t *testing.T) {
 				mine = append(mine[:i], mine[i+1:]...)
 			},
 			"prepare": func(t *rapid.T) {
+				allowed := int64(rapid.IntRange(0, 4).Draw(t, "allowed")) * page
+				p.allow(allowed)
+				before := p.figures()
 				if _, err := p.prepare(); err != nil {
 					t.Fatalf("%v", err)
 				}
+				if after := p.figures(); after.taken > before.taken+allowed {
+					t.Fatalf("allowed to prepare %d, took %d", allowed, after.taken-before.taken)
+				}
+			},
+			"release": func(t *rapid.T) {
+				want := int64(rapid.IntRange(0, 4).Draw(t, "bytes")) * page
+				before := p.figures()
+				got := p.release(want)
+				if after := p.figures(); got != before.taken-after.taken || got < min(want, before.ready) {
+					t.Fatalf("of %d ready %d were to go: %d went, says %d", before.ready, want, before.taken-after.taken, got)
+				}
+			},
+			"limit": func(t *rapid.T) {
+				limit = max(int64(rapid.IntRange(1, 12).Draw(t, "limit"))*page, held)
+				p.setLimit(limit)
 			},
 			"renew": func(*rapid.T) { p.renew() },
 			"": func(t *rapid.T) {
@@ -111,6 +129,7 @@ func TestPoolHistories(t *testing.T) {
 
 func TestPoolUnderThreads(t *testing.T) {
 	p := newPool(16*page, 3, offheap.Options{})
+	p.allow(1 << 40)
 	ctx, cancel := context.WithCancel(t.Context())
 	var background, users sync.WaitGroup
 	background.Go(func() { p.run(ctx, func(err error) { t.Error(err) }) })
@@ -145,11 +164,12 @@ func TestPoolUnderThreads(t *testing.T) {
 func TestPreparedAhead(t *testing.T) {
 	p := newPool(16*page, 3, offheap.Options{})
 	p.size = page
+	p.allow(1 << 40)
 	ctx, cancel := context.WithCancel(t.Context())
 	var background sync.WaitGroup
 	background.Go(func() { p.run(ctx, func(err error) { t.Error(err) }) })
 	prepared := func(want int64) func() bool {
-		return func() bool { _, got := p.usage(); return got == want }
+		return func() bool { return p.figures().ready == want }
 	}
 	eventually(t, "three pages are prepared", prepared(3*page))
 	mem, err := p.get(ctx, 2*page)

@@ -19,7 +19,7 @@ type requests struct {
 func (r *requests) Handle(ctx context.Context, req control.Message) (control.Message, error) {
 	switch req := req.(type) {
 	case *control.QueryMem:
-		return r.donor.freeMem(), nil
+		return r.donor.freeMem(r.device.identity), nil
 	case *control.Map:
 		return r.mapSlab(ctx, req)
 	case *control.Unmap:
@@ -28,13 +28,15 @@ func (r *requests) Handle(ctx context.Context, req control.Message) (control.Mes
 	return nil, control.ErrUnsupported
 }
 
-func (d *Donor) freeMem() *control.FreeMem {
-	mapped, prepared := d.pool.usage()
+// freeMem is the donor's memory as the devices of one identity may use it.
+func (d *Donor) freeMem(identity string) *control.FreeMem {
+	f := d.pool.figures()
+	total := uint64(max(f.limit, f.taken)) // the limit may have been lowered below what is lent
 	return &control.FreeMem{
-		Total:  uint64(d.cfg.Memory),
-		Free:   uint64(d.cfg.Memory - mapped),
-		Used:   uint64(mapped + prepared),
-		Mapped: uint64(mapped),
+		Total:  total,
+		Free:   min(uint64(d.ledger.free(identity)), total),
+		Used:   uint64(f.taken),
+		Mapped: uint64(f.mapped),
 	}
 }
 
@@ -61,7 +63,7 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	}
 	sl, begun := old, time.Now()
 	if sl == nil {
-		mem, err := d.pool.get(ctx, dev.slabSize)
+		mem, err := d.take(ctx, dev)
 		if err != nil {
 			return nil, fmt.Errorf("slab %d: %w", req.Slab, err)
 		}
@@ -75,18 +77,33 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 		if old == nil {
 			if putErr := d.pool.put(sl.mem); putErr != nil {
 				d.log.Error().Err(putErr).Msg("slab not freed")
+			} else {
+				d.ledger.release(dev.identity, int64(len(sl.mem)), false)
 			}
 		}
 		return nil, err
 	}
 	d.mu.Lock()
-	sl.key, sl.server = grant.Key, server
+	sl.key, sl.server, sl.tick = grant.Key, server, d.ticks.Load()
 	dev.slabs[req.Slab] = sl
 	d.mu.Unlock()
-	d.log.Info().Str("device", dev.name).Uint32("slab", req.Slab).Int("bytes", len(sl.mem)).
+	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Int("bytes", len(sl.mem)).
 		Bool("claimed", req.Claim).Str("transport", server.Name()).Stringer("memory", got.Sub(begun).Round(time.Microsecond)).
 		Stringer("register", time.Since(got).Round(time.Microsecond)).Msg("slab mapped")
 	return &control.MRInfo{Slab: req.Slab, Key: uint64(grant.Key), Bytes: grant.Length}, nil
+}
+
+// take gets zeroed memory for a slab of a device, if its identity may have more.
+// op is held.
+func (d *Donor) take(ctx context.Context, dev *device) ([]byte, error) {
+	if err := d.ledger.reserve(dev.identity, int64(dev.slabSize)); err != nil {
+		return nil, err
+	}
+	mem, err := d.pool.get(ctx, dev.slabSize)
+	if err != nil {
+		d.ledger.release(dev.identity, int64(dev.slabSize), false)
+	}
+	return mem, err
 }
 
 // unmapSlab takes a slab back. Access ends before the memory goes.
@@ -110,6 +127,6 @@ func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 	if err := d.remove(dev, req.Slab); err != nil {
 		d.log.Error().Str("device", dev.name).Uint32("slab", req.Slab).Err(err).Msg("slab not freed")
 	}
-	d.log.Info().Str("device", dev.name).Uint32("slab", req.Slab).Msg("slab unmapped")
+	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Msg("slab unmapped")
 	return &control.Done{Slab: req.Slab}, nil
 }

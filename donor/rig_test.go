@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"farswap/control"
+	"farswap/internal/memory"
 	"farswap/internal/offheap"
 	"farswap/uring"
 	"farswap/verbs"
@@ -38,7 +39,32 @@ func testConfig() Config {
 	return Config{
 		Name: "donor-1", Listen: "127.0.0.1:0", Insecure: true, Memory: 8 * slabSize, Ahead: 1,
 		Lease: time.Hour, Timing: quick, Log: zerolog.Nop(),
+		Sampler: newPlenty(), Tick: 10 * time.Millisecond,
 	}
+}
+
+// sampler is a machine's memory as a test wants it.
+type sampler struct {
+	mu   sync.Mutex // guards what follows
+	now  memory.Sample
+	fail error
+}
+
+// newPlenty is a machine with far more memory than any test lends.
+func newPlenty() *sampler {
+	return &sampler{now: memory.Sample{Available: 900 << 30, Total: 1 << 40}}
+}
+
+func (s *sampler) Sample() (memory.Sample, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now, s.fail
+}
+
+func (s *sampler) set(available int64, stall float64, fail error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now.Available, s.now.Stall, s.fail = available, stall, fail
 }
 
 // lend serves a donor until the test ends, and sees that it leaves no descriptor

@@ -12,6 +12,9 @@ import (
 // Admit implements control.Service: it gives a device a session, ends an older
 // one of the same device, and says what is held.
 func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.Hello) (*control.Welcome, control.Handler, error) {
+	if err := d.ledger.admit(s.Peer().Name); err != nil {
+		return nil, nil, err
+	}
 	dev, err := d.claim(ctx, s.Peer().Name, hello)
 	if err != nil {
 		return nil, nil, err
@@ -30,7 +33,7 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	d.mu.Unlock()
 	d.hold(dev)
 	held := dev.held()
-	d.log.Info().Str("device", dev.name).Stringer("uuid", dev.uuid).Stringer("peer", s.Peer()).
+	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Stringer("peer", s.Peer()).
 		Uint64("session", uint64(id)).Int("held", len(held)).Msg("session opened")
 	return &control.Welcome{
 		Session: uint64(id),
@@ -106,14 +109,23 @@ func (d *Donor) Ended(s *control.Session) {
 		server.Revoke(ses.id)
 	}
 	d.mu.Lock()
-	for _, sl := range dev.slabs {
+	var asked []uint32
+	for i, sl := range dev.slabs {
 		sl.key, sl.server = 0, nil
+		if sl.recall != nil {
+			asked = append(asked, i)
+		}
 	}
 	dev.session = nil
 	d.mu.Unlock()
 	close(ses.ended)
+	for _, i := range asked { // no lease for what the donor needs
+		if err := d.remove(dev, i); err != nil {
+			d.log.Error().Str("device", dev.name).Uint32("slab", i).Err(err).Msg("slab not freed")
+		}
+	}
 	d.hold(dev)
-	d.log.Info().Str("device", dev.name).Stringer("uuid", dev.uuid).Uint64("session", uint64(ses.id)).
+	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Uint64("session", uint64(ses.id)).
 		Int("held", len(dev.slabs)).Dur("lease", d.cfg.Lease).AnErr("why", s.Err()).Msg("session ended")
 	d.forget(dev)
 }

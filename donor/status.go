@@ -12,30 +12,44 @@ import (
 // Status is the donor at this moment. It does not wait for operations that are
 // under way.
 func (d *Donor) Status() status.DonorDaemon {
-	mapped, prepared := d.pool.usage()
+	f := d.pool.figures()
+	_, returning := d.ledger.left()
 	transports, io := d.transports.status()
 	s := status.DonorDaemon{
 		Name: d.cfg.Name, Address: d.Addr(), DataAddress: d.DataAddr(),
 		Memory: status.DonorMemory{
-			Total: d.cfg.Memory, Mapped: mapped, Prepared: prepared, Free: d.cfg.Memory - mapped,
+			Total: f.limit, Mapped: f.mapped, Prepared: f.ready, Free: max(f.limit-f.mapped, 0),
+			Returning: returning, Room: d.ledger.room(), HeadRoom: d.governor.HeadRoom(),
 		},
+		State: status.DonorServing, Identities: d.ledger.identities(),
 		IO:  io,
 		PID: os.Getpid(), Started: d.started, Transport: d.transports.names(), Insecure: d.cfg.Insecure,
 		Transports: transports,
 	}
+	draining := d.ledger.isDraining()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	switch {
+	case draining:
+		s.State = status.DonorDraining
+	case d.machine.short:
+		s.State = status.DonorShort
+	}
+	s.Memory.Available, s.Memory.Machine, s.Memory.Stall = d.machine.available, d.machine.total, d.machine.stall
+	s.Evictions, s.EvictedBytes, s.LastEviction = d.evictions, d.evictedBytes, d.lastEviction
 	for _, dev := range d.devices {
 		held := dev.held()
 		if ses := dev.session; ses != nil {
 			s.Sessions = append(s.Sessions, status.DonorSession{
 				Device: dev.name, UUID: dev.uuid.String(), Identity: dev.identity,
 				Address: ses.control.Peer().Address, Slabs: len(dev.slabs) - len(held), Since: ses.since,
+				Bytes: int64(dev.slabSize) * int64(len(dev.slabs)-len(held)),
 			})
 		}
 		if len(held) > 0 {
 			s.Leases = append(s.Leases, status.DonorLease{
 				Device: dev.name, UUID: dev.uuid.String(), Slabs: len(held), Expires: dev.slabs[held[0]].expires,
+				Bytes: int64(dev.slabSize) * int64(len(held)),
 			})
 		}
 	}

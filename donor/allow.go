@@ -1,0 +1,43 @@
+package donor
+
+import (
+	"fmt"
+
+	"farswap/control"
+)
+
+// Allowance lets the devices with certificates of one name use a donor. Its bounds
+// are for all of them together.
+type Allowance struct {
+	Name    string
+	Most    int64 // bytes that they may hold; 0 for no bound
+	Reserve int64 // bytes that nobody else may take
+}
+
+// checkAllow checks a list of allowances against what the donor lends.
+func checkAllow(list []Allowance, memory int64, insecure bool) error {
+	if len(list) > 0 && insecure {
+		return fmt.Errorf("allowed names: %w: without TLS devices have none: give the donor an identity (farswap cert issue)", ErrConfig)
+	}
+	names := make(map[string]bool)
+	left := memory
+	for _, a := range list {
+		switch {
+		case !control.ValidName(a.Name):
+			return fmt.Errorf("allowed name %q: %w: want up to 64 letters, digits, dots, dashes or underscores", a.Name, ErrConfig)
+		case names[a.Name]:
+			return fmt.Errorf("allowed name %q: %w: it is given twice", a.Name, ErrConfig)
+		case a.Most < 0 || a.Reserve < 0:
+			return fmt.Errorf("allowed name %q: %w: amounts cannot be negative", a.Name, ErrConfig)
+		case a.Most > 0 && a.Most < control.MinSlab:
+			return fmt.Errorf("allowed name %q: %w: at most %d bytes are less than the smallest slab of %d MiB", a.Name, ErrConfig, a.Most, control.MinSlab>>20)
+		case a.Most > 0 && a.Reserve > a.Most:
+			return fmt.Errorf("allowed name %q: %w: %d bytes are reserved, but it may have %d", a.Name, ErrConfig, a.Reserve, a.Most)
+		case a.Reserve > left:
+			return fmt.Errorf("allowed name %q: %w: of the %d bytes that are lent only %d are left to reserve, not %d", a.Name, ErrConfig, memory, left, a.Reserve)
+		}
+		names[a.Name] = true
+		left -= a.Reserve
+	}
+	return nil
+}

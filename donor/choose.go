@@ -1,0 +1,114 @@
+package donor
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"farswap/control"
+	"farswap/evict"
+)
+
+// loan is a slab that a device with a session has mapped.
+type loan struct {
+	dev   *device
+	name  string // the device's
+	ses   *session
+	index uint32
+	slab  *slab
+}
+
+// loans are all slabs that may be asked back. One that was mapped since the tick
+// before the last is not among them: the device may not yet know that it has it.
+func (d *Donor) loans() []loan {
+	now := d.ticks.Load()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []loan
+	for _, dev := range d.devices {
+		if dev.session == nil {
+			continue
+		}
+		for i, s := range dev.slabs {
+			if s.key != 0 && s.recall == nil && now-s.tick >= 2 {
+				list = append(list, loan{dev, dev.name, dev.session, i, s})
+			}
+		}
+	}
+	return list
+}
+
+// choose returns mapped slabs of at least that many bytes, if there are, that are
+// to go: of extra more than that, picked at random, the least active. The devices
+// have patience.activity to say how active theirs are; where all candidates go
+// anyway, none is asked.
+func (d *Donor) choose(ctx context.Context, bytes int64, extra int) []loan {
+	all := d.loans()
+	if len(all) == 0 {
+		return nil
+	}
+	var sum int64
+	for _, l := range all {
+		sum += int64(len(l.slab.mem))
+	}
+	mean := sum / int64(len(all)) // devices have slabs of different sizes
+	e := int(min((bytes+mean-1)/mean, int64(len(all))))
+	candidates := evict.Candidates(d.rng, all, e, extra)
+	if len(candidates) > e {
+		active := d.activities(ctx, candidates)
+		candidates = evict.LeastActive(candidates, len(candidates), func(l loan) (float64, bool) {
+			a, ok := active[l.slab]
+			return a, ok
+		})
+	}
+	for n, l := range candidates {
+		if bytes -= int64(len(l.slab.mem)); bytes <= 0 {
+			return candidates[:n+1]
+		}
+	}
+	return candidates
+}
+
+// activities asks the devices of some slabs, all at once, how active those are.
+// Slabs whose device does not answer in time are missing.
+func (d *Donor) activities(ctx context.Context, list []loan) map[*slab]float64 {
+	ctx, cancel := context.WithTimeout(ctx, d.patience.activity)
+	defer cancel()
+	var asking sync.WaitGroup
+	var mu sync.Mutex // guards active
+	active := make(map[*slab]float64, len(list))
+	for ses, part := range bySession(list) {
+		asking.Go(func() {
+			for chunk := range slices.Chunk(part, control.MaxList) {
+				answer, err := ses.control.CheckActivity(ctx, indices(chunk))
+				if err != nil {
+					d.log.Debug().Str("device", chunk[0].name).Err(err).Msg("activity not told")
+					return
+				}
+				mu.Lock()
+				for i, l := range chunk {
+					active[l.slab] = answer[i]
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	asking.Wait()
+	return active
+}
+
+func bySession(list []loan) map[*session][]loan {
+	parts := make(map[*session][]loan)
+	for _, l := range list {
+		parts[l.ses] = append(parts[l.ses], l)
+	}
+	return parts
+}
+
+func indices(list []loan) []uint32 {
+	slabs := make([]uint32, len(list))
+	for i, l := range list {
+		slabs[i] = l.index
+	}
+	return slabs
+}

@@ -1,0 +1,182 @@
+package donor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"farswap/control"
+	"farswap/evict"
+	"farswap/status"
+)
+
+// ledger decides who may take how much of the pool. Every map passes it before it
+// gets memory, so devices that ask at the same time, or know old figures, cannot
+// overfill the donor. Its methods may be called from any goroutine.
+type ledger struct {
+	governor *evict.Governor
+	pool     *pool
+	allowed  map[string]Allowance // by name; nil: everyone, without bounds
+
+	mu        sync.Mutex       // guards the fields below; pool.mu is taken under it
+	draining  bool             // nothing is lent any more
+	held      map[string]int64 // bytes by identity, of maps under way too
+	sum       int64            // of held
+	returning int64            // bytes of held: asked back, and not back yet
+}
+
+func newLedger(g *evict.Governor, p *pool, list []Allowance) *ledger {
+	l := &ledger{governor: g, pool: p, held: make(map[string]int64)}
+	if len(list) > 0 {
+		l.allowed = make(map[string]Allowance)
+	}
+	for _, one := range list {
+		l.allowed[one.Name] = one
+	}
+	return l
+}
+
+// admit says whether an identity may use the donor: control.ErrRefused if not.
+func (l *ledger) admit(identity string) error {
+	if _, ok := l.allowed[identity]; l.allowed != nil && !ok {
+		return fmt.Errorf("certificate name %q: %w: it may not use this donor (--allow)", identity, control.ErrRefused)
+	}
+	return nil
+}
+
+// reserve takes size bytes for an identity, before they are had from the pool.
+// control.ErrNoMemory says which bound there is.
+func (l *ledger) reserve(identity string, size int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	most := l.allowed[identity].Most
+	f, lent := l.figures()
+	room := l.governor.Room(lent)
+	kept := l.keptFrom(identity)
+	switch {
+	case l.draining:
+		return fmt.Errorf("%w: the donor is being drained", control.ErrNoMemory)
+	case most > 0 && l.held[identity]+size > most:
+		return fmt.Errorf("%w: %q is over its quota: it holds %d of the %d bytes that it may have, %d more do not fit",
+			control.ErrNoMemory, identity, l.held[identity], most, size)
+	case l.sum+size > f.limit:
+		return fmt.Errorf("%w: %d of %d bytes are lent, %d more do not fit", control.ErrNoMemory, l.sum, f.limit, size)
+	case l.sum+kept+size > f.limit:
+		return fmt.Errorf("%w: %d of %d bytes are lent and %d are reserved for others, %d more do not fit", control.ErrNoMemory, l.sum, f.limit, kept, size)
+	case size > room-kept:
+		return fmt.Errorf("%w: the donor's machine needs its memory itself: %d bytes can be lent now, not %d", control.ErrNoMemory, max(room-kept, 0), size)
+	}
+	l.held[identity] += size
+	l.sum += size
+	return nil
+}
+
+// release gives back what reserve took. asked says that it had been asked back.
+func (l *ledger) release(identity string, size int64, asked bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sum -= size
+	if l.held[identity] -= size; l.held[identity] == 0 {
+		delete(l.held, identity)
+	}
+	if asked {
+		l.returning -= size
+	}
+}
+
+// askedBack counts bytes that a device was asked to return.
+func (l *ledger) askedBack(bytes int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.returning += bytes
+}
+
+// drain ends all lending.
+func (l *ledger) drain() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.draining = true
+}
+
+func (l *ledger) isDraining() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.draining
+}
+
+// free is how many bytes an identity could map now.
+func (l *ledger) free(identity string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining {
+		return 0
+	}
+	f, lent := l.figures()
+	free := min(l.governor.Room(lent), f.limit-l.sum) - l.keptFrom(identity)
+	if most := l.allowed[identity].Most; most > 0 {
+		free = min(free, most-l.held[identity])
+	}
+	return max(free, 0)
+}
+
+// room is how many bytes could be lent now, to whomever.
+func (l *ledger) room() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining {
+		return 0
+	}
+	_, lent := l.figures()
+	return l.governor.Room(lent)
+}
+
+// lent is what the governor is told.
+func (l *ledger) lent() evict.Lent {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, lent := l.figures()
+	return lent
+}
+
+// left is how many bytes devices hold, and how many of them were asked back.
+func (l *ledger) left() (held, returning int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.sum, l.returning
+}
+
+// figures are the pool's, and the same with what maps under way will take. l.mu is
+// held.
+func (l *ledger) figures() (figures, evict.Lent) {
+	f := l.pool.figures()
+	return f, evict.Lent{
+		Prepared: max(f.taken-f.mapped, 0), Mapped: l.sum, Returning: l.returning,
+		Limit: f.limit, SlabSize: f.size, Ahead: f.ahead,
+	}
+}
+
+// keptFrom is how much an identity must leave to others. l.mu is held.
+func (l *ledger) keptFrom(identity string) int64 {
+	var kept int64
+	for name, one := range l.allowed {
+		if name != identity {
+			kept += max(one.Reserve-l.held[name], 0)
+		}
+	}
+	return kept
+}
+
+// identities lists who holds memory or may.
+func (l *ledger) identities() []status.DonorIdentity {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := slices.AppendSeq(slices.Collect(maps.Keys(l.allowed)), maps.Keys(l.held))
+	slices.Sort(names)
+	var list []status.DonorIdentity
+	for _, name := range slices.Compact(names) {
+		one := l.allowed[name]
+		list = append(list, status.DonorIdentity{Name: name, Mapped: l.held[name], Most: one.Most, Reserve: one.Reserve})
+	}
+	return list
+}

@@ -1,0 +1,168 @@
+package donor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"farswap/control"
+	"farswap/status"
+)
+
+// ErrOverdue ends the session of a device that does not return slabs in time.
+var ErrOverdue = errors.New("slabs not returned in time")
+
+// patience is how long a donor that needs memory waits for devices.
+type patience struct {
+	activity time.Duration // for answers to CheckActivity
+	calm     time.Duration // for slabs that were asked back
+	urgent   time.Duration // the same in a real shortage
+}
+
+var defaultPatience = patience{activity: 500 * time.Millisecond, calm: 10 * time.Second, urgent: 3 * time.Second}
+
+// recall is slabs of one session that were asked back together.
+type recall struct {
+	loan     // any of them
+	slabs    []uint32
+	bytes    int64
+	why      string
+	urgent   bool
+	choosing time.Duration
+	asked    time.Time
+
+	// Donor.mu guards the fields below, until done is closed.
+	left     int       // not freed yet
+	returned time.Time // when the last of them could no longer be reached
+	freed    time.Time // when its memory was unmapped
+	done     chan struct{}
+}
+
+// takeBack frees at least that many bytes if devices hold them: slabs that no
+// session uses at once, the others after their devices were asked. It returns when
+// those have been chosen.
+//
+// What counts is the Unmap of each slab, not the answer to Evict. A device that has
+// not unmapped all of them in time, for whatever reason, loses its session: that
+// kills its keys, and what was asked back is freed. One that does not know Evict
+// loses it at once.
+func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why string) {
+	bytes -= d.freeHeld(bytes, why)
+	if bytes <= 0 {
+		return
+	}
+	extra := d.cfg.Extra
+	if why == whyDrain {
+		extra = 0 // all go
+	}
+	begun := time.Now()
+	chosen := d.choose(ctx, bytes, extra)
+	choosing := time.Since(begun)
+	for _, part := range bySession(chosen) {
+		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, asked: time.Now(), done: make(chan struct{})}
+		if d.mark(r, part) {
+			d.recalls.Go(func() { d.await(ctx, r) })
+		}
+	}
+}
+
+// mark notes which of a session's slabs are asked back: those that it still has.
+func (d *Donor) mark(r *recall, part []loan) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range part {
+		if s := l.dev.slabs[l.index]; s == l.slab && s.key != 0 && s.recall == nil && l.dev.session == l.ses {
+			s.recall = r
+			r.slabs = append(r.slabs, l.index)
+			r.bytes += int64(len(s.mem))
+		}
+	}
+	slices.Sort(r.slabs)
+	r.left = len(r.slabs)
+	d.ledger.askedBack(r.bytes)
+	return r.left > 0
+}
+
+// returned is told of each slab of a recall that has gone, right after its memory.
+func (d *Donor) returned(r *recall, at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r.returned, r.freed = at, time.Now()
+	if r.left--; r.left == 0 {
+		close(r.done)
+	}
+}
+
+// await asks a device for its slabs and sees to it that they come.
+func (d *Donor) await(ctx context.Context, r *recall) {
+	wait := d.patience.calm
+	if r.urgent {
+		wait = d.patience.urgent
+	}
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	asking, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	answer := make(chan error, 1)
+	d.recalls.Go(func() { answer <- ask(asking, r) })
+
+	var answered time.Duration
+	var refusal error
+	forced := false
+	for {
+		select {
+		case refusal = <-answer:
+			answered = time.Since(r.asked)
+			if errors.Is(refusal, control.ErrUnsupported) {
+				late.Reset(0)
+			}
+		case <-late.C:
+			err := fmt.Errorf("%w: within %v: %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
+			if refusal != nil {
+				err = fmt.Errorf("%w: it answered: %w", err, refusal)
+			}
+			r.ses.control.Abort(err) // Ended frees the slabs
+			forced = true
+		case <-r.done:
+			d.evicted(status.DonorEviction{
+				At: r.freed, Device: r.name, UUID: r.dev.uuid.String(), Identity: r.dev.identity,
+				Slabs: len(r.slabs), Bytes: r.bytes, Why: r.why, Urgent: r.urgent, Forced: forced,
+				Choosing: int64(r.choosing), Asking: int64(answered),
+				Returning: int64(r.returned.Sub(r.asked)), Freeing: int64(r.freed.Sub(r.returned)),
+			}, r.slabs)
+			return
+		case <-ctx.Done(): // the donor ends, and frees everything
+			return
+		}
+	}
+}
+
+func ask(ctx context.Context, r *recall) error {
+	for chunk := range slices.Chunk(r.slabs, control.MaxList) {
+		if err := r.ses.control.Evict(ctx, chunk, r.urgent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evicted logs and counts what has gone.
+func (d *Donor) evicted(e status.DonorEviction, slabs []uint32) {
+	event := d.log.Info()
+	if e.Forced {
+		event = d.log.Warn()
+	}
+	part := func(n int64) time.Duration { return time.Duration(n).Round(time.Microsecond) }
+	event.Str("device", e.Device).Str("identity", e.Identity).Str("uuid", e.UUID).Uints32("slabs", slabs).Int64("bytes", e.Bytes).
+		Str("why", e.Why).Bool("urgent", e.Urgent).Bool("leased", e.Leased).Bool("forced", e.Forced).
+		Stringer("choosing", part(e.Choosing)).Stringer("asking", part(e.Asking)).
+		Stringer("returning", part(e.Returning)).Stringer("freeing", part(e.Freeing)).Msg("slabs evicted")
+	d.mu.Lock()
+	d.evictions += uint64(e.Slabs)
+	d.evictedBytes += uint64(e.Bytes)
+	d.lastEviction = &e
+	d.mu.Unlock()
+	d.again()
+}
