@@ -1,0 +1,74 @@
+package cluster
+
+import (
+	"context"
+	"net"
+	"net/netip"
+)
+
+// advertised is the address that other members are told to reach this one under:
+// the one that it listens on, else the one that this machine's routes choose
+// towards a member to join, else one of its own, private ones before others.
+func advertised(ctx context.Context, resolver Resolver, listen netip.Addr, join []string) netip.Addr {
+	if listen.IsValid() && !listen.IsUnspecified() {
+		return listen
+	}
+	fits := func(ip netip.Addr) bool { return ip.IsValid() && !ip.IsUnspecified() && (!listen.Is4() || ip.Is4()) }
+	for _, target := range join {
+		addresses, err := resolve(ctx, resolver, target)
+		if err != nil {
+			continue // joining says so
+		}
+		for _, a := range addresses {
+			if ip := localTowards(a); fits(ip) {
+				return ip
+			}
+		}
+	}
+	best := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	interfaces, err := net.InterfaceAddrs()
+	if err != nil {
+		return best
+	}
+	for _, i := range interfaces {
+		prefix, err := netip.ParsePrefix(i.String())
+		if ip := prefix.Addr().Unmap(); err == nil && fits(ip) && ip.IsGlobalUnicast() {
+			if best.IsLoopback() || ip.IsPrivate() && ip.Is4() && !best.IsPrivate() {
+				best = ip
+			}
+		}
+	}
+	return best
+}
+
+// localTowards is the source address of packets to another; none is sent.
+func localTowards(to netip.AddrPort) netip.Addr {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return netip.Addr{}
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+}
+
+// resolve looks up HOST:PORT, within lookupTimeout.
+func resolve(ctx context.Context, resolver Resolver, address string) ([]netip.AddrPort, error) {
+	host, port, err := splitAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), port)}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	ips, err := resolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, err
+	}
+	addresses := make([]netip.AddrPort, 0, len(ips))
+	for _, ip := range ips {
+		addresses = append(addresses, netip.AddrPortFrom(ip.Unmap(), port))
+	}
+	return addresses, nil
+}

@@ -1,0 +1,35 @@
+package cluster
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+)
+
+// Sentinel errors.
+var (
+	ErrConfig       = errors.New("invalid cluster configuration")
+	ErrAnnouncement = errors.New("invalid announcement")
+	ErrNewer        = errors.New("announcement of a newer release")
+	ErrKeyFile      = errors.New("no usable gossip key")
+	ErrKeyDiffers   = errors.New("gossip keys differ")
+	ErrVersion      = errors.New("gossip versions differ")
+	ErrNotGossip    = errors.New("no gossip is spoken there")
+	ErrNoMember     = errors.New("no member of the cluster can be reached")
+	ErrClosed       = errors.New("closed")
+)
+
+// oneLine takes out of a foreign text what could forge a log line or steer a
+// terminal, and bounds it.
+func oneLine(s string) string {
+	const most = 512
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}

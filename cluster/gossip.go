@@ -1,0 +1,296 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/rs/zerolog"
+)
+
+// Config is a member of a gossiping cluster as it is to be.
+type Config struct {
+	Listen    string   // IP:PORT or :PORT, over UDP and TCP; port 0 takes a free one
+	Advertise string   // IP that other members reach this one under; "": found from Listen and Join
+	Key       Key      // from LoadKey; the same for all members
+	Join      []string // HOST:PORT of members; those that are down are tried again for as long as it takes
+	MustJoin  bool     // OpenGossip fails when no member can be reached
+	Log       zerolog.Logger
+
+	timing   timing                   // for tests; zero fields take the defaults
+	now      func() time.Time         // for tests
+	resolver Resolver                 // for tests
+	tune     func(*memberlist.Config) // for tests
+}
+
+// Validate checks the configuration alone. Errors wrap ErrConfig.
+func (c Config) Validate() error {
+	if _, _, err := c.listen(); err != nil {
+		return err
+	}
+	if c.Key == (Key{}) {
+		return fmt.Errorf("gossip without a key: %w", ErrConfig)
+	}
+	if ip, err := netip.ParseAddr(c.Advertise); c.Advertise != "" && (err != nil || ip.IsUnspecified()) {
+		return fmt.Errorf("gossip advertises %q: want an IP address of this machine: %w", c.Advertise, ErrConfig)
+	}
+	for _, target := range c.Join {
+		if err := CheckAddress(target); err != nil {
+			return fmt.Errorf("member to join: %w", err)
+		}
+	}
+	return nil
+}
+
+// listen takes Listen apart. The address is invalid when there is none.
+func (c Config) listen() (netip.Addr, int, error) {
+	host, text, err := net.SplitHostPort(c.Listen)
+	port, portErr := strconv.ParseUint(text, 10, 16)
+	if err != nil || portErr != nil {
+		return netip.Addr{}, 0, fmt.Errorf("gossip listens on %q: want IP:PORT or :PORT: %w", c.Listen, ErrConfig)
+	}
+	if host == "" {
+		return netip.Addr{}, int(port), nil
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}, 0, fmt.Errorf("gossip listens on %q: want an IP address of this machine, not a name: %w", c.Listen, ErrConfig)
+	}
+	return ip, int(port), nil
+}
+
+func (c Config) withDefaults() Config {
+	c.timing = c.timing.withDefaults()
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.resolver == nil {
+		c.resolver = net.DefaultResolver
+	}
+	return c
+}
+
+// Stats counts what a member has met. All but Members only grow.
+type Stats struct {
+	Members int    // processes that are there, this one included
+	Garbage uint64 // announcements that could not be read
+	Newer   uint64 // announcements of a newer release, in a format unknown here
+	Refused uint64 // streams of another key or version
+}
+
+// Gossip is a member of a gossiping cluster, and the Source of what it hears.
+// The donor that it announces itself is one of those.
+type Gossip struct {
+	cfg       Config
+	log       zerolog.Logger
+	node      string // of this process, random
+	advertise netip.Addr
+	transport *transport
+	list      *memberlist.Memberlist
+	members   *members
+	announcer *announcer
+	changed   *signal
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+	closing   sync.Once
+	closed    chan struct{}
+}
+
+var _ Source = (*Gossip)(nil)
+
+// OpenGossip becomes a member: it listens, tries once to join, and goes on in
+// the background. It takes as long as names to join are looked up and one
+// attempt at each, 6 s at most. When nobody answers it succeeds, unless
+// Config.MustJoin (ErrNoMember): the first of a cluster has to. When the only
+// answers are that the keys or versions differ, it fails with ErrKeyDiffers or
+// ErrVersion. ctx is for opening alone.
+func OpenGossip(ctx context.Context, cfg Config) (*Gossip, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		return nil, err
+	}
+	g := &Gossip{
+		cfg: cfg, log: cfg.Log, node: hex.EncodeToString(random),
+		members: newMembers(cfg.Log, cfg.now), announcer: newAnnouncer(cfg.timing),
+		changed: newSignal(), closed: make(chan struct{}),
+	}
+	if err := g.listen(ctx); err != nil {
+		return nil, err
+	}
+	background, cancel := context.WithCancel(context.Background())
+	g.cancel = cancel
+	g.wg.Go(func() { g.watch(background) })
+	g.wg.Go(func() { g.announce(background) })
+
+	if err := g.joinFirst(ctx); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	g.wg.Go(func() { g.rejoin(background) })
+	return g, nil
+}
+
+// joinFirst tries once, and decides whether what it met is worth going on.
+func (g *Gossip) joinFirst(ctx context.Context) error {
+	result := make(chan error, 1)
+	g.wg.Go(func() { result <- g.joinTargets(ctx) })
+	var err error
+	select {
+	case err = <-result:
+	case <-ctx.Done():
+		return fmt.Errorf("join the cluster: %w", ctx.Err())
+	}
+	switch {
+	case err == nil:
+		return nil
+	case g.cfg.MustJoin, errors.Is(err, ErrKeyDiffers), errors.Is(err, ErrVersion):
+		return err
+	}
+	g.log.Warn().Str("reason", oneLine(err.Error())).Msg("nobody to join is reached yet; tried again every few seconds")
+	return nil
+}
+
+// listen opens the sockets and starts memberlist.
+func (g *Gossip) listen(ctx context.Context) error {
+	ip, port, err := g.cfg.listen()
+	if err != nil {
+		return err
+	}
+	logger := memberlistLog(g.log)
+	host := ""
+	if ip.IsValid() {
+		host = ip.String()
+	}
+	inner, err := listenOn(&memberlist.NetTransportConfig{BindAddrs: []string{host}, BindPort: port, Logger: logger})
+	if err != nil {
+		return fmt.Errorf("gossip on %s: %w", g.cfg.Listen, err)
+	}
+	if g.advertise = advertised(ctx, g.cfg.resolver, ip, g.cfg.Join); g.cfg.Advertise != "" {
+		g.advertise = netip.MustParseAddr(g.cfg.Advertise) // Validate has tried
+	}
+	g.transport = newTransport(inner, g.cfg.Key.id(), streamTimeout, g.refuse)
+	c := lanConfig()
+	c.Name, c.Transport, c.Logger, c.SecretKey = g.node, g.transport, logger, g.cfg.Key[:]
+	c.Delegate, c.Events = metadata{g.announcer}, g.members
+	c.BindPort, c.AdvertiseAddr, c.AdvertisePort = inner.GetAutoBindPort(), g.advertise.String(), inner.GetAutoBindPort()
+	if g.cfg.tune != nil {
+		g.cfg.tune(c)
+	}
+	if g.list, err = memberlist.Create(c); err != nil {
+		return errors.Join(fmt.Errorf("gossip on %s: %w", g.cfg.Listen, err), g.transport.Shutdown())
+	}
+	return nil
+}
+
+// listenOn tries again when a port that the kernel chose for TCP is taken for
+// UDP.
+func listenOn(c *memberlist.NetTransportConfig) (t *memberlist.NetTransport, err error) {
+	for range 10 {
+		if t, err = memberlist.NewNetTransport(c); err == nil || c.BindPort != 0 || !strings.Contains(err.Error(), "in use") {
+			break
+		}
+	}
+	return t, err
+}
+
+// refuse logs who was not let in.
+func (g *Gossip) refuse(from net.Addr, err error) {
+	event := g.log.Debug()
+	if errors.Is(err, ErrKeyDiffers) || errors.Is(err, ErrVersion) {
+		if g.members.refusedKey() {
+			event = g.log.Warn()
+		}
+	}
+	event.Err(err).Stringer("from", from).Msg("a stream was refused")
+}
+
+// Address is the gossip address that other members are told, IP:PORT.
+func (g *Gossip) Address() string {
+	return joinAddress(g.advertise.String(), uint16(g.transport.GetAutoBindPort()))
+}
+
+// SetLocal announces this member as a donor, or what has changed about it. It
+// does not wait: what changed much is announced at once, though at most once a
+// second, the rest with the next regular announcement. Call it as often as there
+// is news. Errors wrap ErrAnnouncement, or are ErrClosed.
+func (g *Gossip) SetLocal(a Announcement) error {
+	address, err := withHost(a.Address, g.advertise.String())
+	if err != nil {
+		return err
+	}
+	a.Address = address
+	if err := a.check(); err != nil {
+		return err
+	}
+	if g.ended() {
+		return ErrClosed
+	}
+	g.announcer.set(&a)
+	return nil
+}
+
+// Withdraw takes the announcement back: this member is an observer again, and
+// its donor disappears from every list. For a donor that drains.
+func (g *Gossip) Withdraw() { g.announcer.set(nil) }
+
+// Donors is part of Source.
+func (g *Gossip) Donors() []Donor {
+	donors, _ := g.members.settled()
+	return donors
+}
+
+// Conflicts lists the donors that are refused because another has their name.
+func (g *Gossip) Conflicts() []Conflict {
+	_, conflicts := g.members.settled()
+	return conflicts
+}
+
+// Stats counts what was met so far.
+func (g *Gossip) Stats() Stats { return g.members.counted() }
+
+// Changed is part of Source. A new announcement of a donor is a change.
+func (g *Gossip) Changed() <-chan struct{} { return g.changed.c }
+
+func (g *Gossip) ended() bool {
+	select {
+	case <-g.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Close is part of Source. It tells some member that this one leaves, which
+// takes about a second.
+func (g *Gossip) Close() error { return g.close(true) }
+
+// close without leaving is what a crash looks like to the others.
+func (g *Gossip) close(leave bool) error {
+	var err error
+	g.closing.Do(func() {
+		close(g.closed)
+		g.cancel()
+		g.transport.cancel() // ends dialling, for joining to end
+		g.wg.Wait()
+		if leave {
+			if leaveErr := g.list.Leave(leaveTimeout); leaveErr != nil {
+				g.log.Debug().Err(leaveErr).Msg("left the cluster without telling; it will notice")
+			}
+		}
+		err = g.list.Shutdown()
+		g.changed.close()
+	})
+	return err
+}

@@ -1,0 +1,110 @@
+package cluster
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// KeySize is the length of a gossip key in bytes: AES-256.
+const KeySize = 32
+
+// Key encrypts a cluster's gossip. Whoever has it is a member.
+type Key [KeySize]byte
+
+// String keeps the key out of logs.
+func (Key) String() string { return "gossip key" }
+
+// GoString keeps the key out of logs.
+func (Key) GoString() string { return "cluster.Key{…}" }
+
+// WriteKey makes a new random key and writes it to a new file of mode 0600, as 64
+// hexadecimal digits and a newline. A file that exists is not touched
+// (os.ErrExist); on an error no file is left behind.
+func WriteKey(path string) (err error) {
+	var key Key
+	if _, err := rand.Read(key[:]); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("make a gossip key: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("make a gossip key: %w", err), os.Remove(path))
+		}
+	}()
+	_, err = fmt.Fprintf(f, "%x\n", key[:])
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// LoadKey reads a key file: 64 hexadecimal digits, or 32 bytes as they are. A
+// file that is missing, has another length, or that other users can read, is
+// ErrKeyFile.
+func LoadKey(path string) (Key, error) {
+	const hint = "make one with `farswap cluster key` and copy it to every member"
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Key{}, fmt.Errorf("%s: %w: %w: %s", path, ErrKeyFile, os.ErrNotExist, hint)
+	} else if err != nil {
+		return Key{}, fmt.Errorf("%w: %w", ErrKeyFile, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Key{}, fmt.Errorf("%w: %w", ErrKeyFile, err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return Key{}, fmt.Errorf("%s: %w: mode %#o lets other users read the key: chmod 600 it, or make another if they did", path, ErrKeyFile, info.Mode().Perm())
+	}
+	data, err := io.ReadAll(io.LimitReader(f, 4*KeySize))
+	if err != nil {
+		return Key{}, fmt.Errorf("%w: %w", ErrKeyFile, err)
+	}
+	key, err := parseKey(data)
+	if err != nil {
+		return Key{}, fmt.Errorf("%s: %w: %w: %s", path, ErrKeyFile, err, hint)
+	}
+	return key, nil
+}
+
+func parseKey(data []byte) (Key, error) {
+	var key Key
+	if len(data) == KeySize {
+		copy(key[:], data)
+	} else {
+		digits := bytes.TrimSpace(data)
+		if len(digits) != 2*KeySize {
+			return Key{}, fmt.Errorf("it has %d bytes: want %d hexadecimal digits, or %d bytes", len(data), 2*KeySize, KeySize)
+		}
+		if _, err := hex.Decode(key[:], digits); err != nil {
+			return Key{}, fmt.Errorf("want %d hexadecimal digits", 2*KeySize)
+		}
+	}
+	if key == (Key{}) {
+		return Key{}, errors.New("it is all zeros")
+	}
+	return key, nil
+}
+
+// keyID is a fingerprint that may travel in the clear: it is what tells two keys
+// apart, and does not help to find one of 256 random bits.
+type keyID [8]byte
+
+func (k Key) id() keyID {
+	mac := hmac.New(sha256.New, k[:])
+	mac.Write([]byte("farswap gossip key id"))
+	return keyID(mac.Sum(nil))
+}
+
+func (id keyID) String() string { return hex.EncodeToString(id[:4]) }
