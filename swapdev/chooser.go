@@ -33,9 +33,9 @@ func newChooser(e *engine) chooser {
 // given.
 func (c *chooser) candidates(without ...uint16) []slabmap.Candidate {
 	e := c.engine
-	holds := e.holds()
+	donors, holds := e.donors.all(), e.holds()
 	var cands []slabmap.Candidate
-	for _, d := range e.donors {
+	for _, d := range donors {
 		if _, ok := d.up(); ok && !slices.Contains(without, d.id) {
 			cands = append(cands, slabmap.Candidate{Donor: d.id, Holds: holds[d.id]})
 		}
@@ -58,7 +58,7 @@ func (c *chooser) find(ctx context.Context, cands []slabmap.Candidate, use func(
 			err = askErr
 			continue
 		}
-		if err = use(c.engine.donors[id], asking); err == nil {
+		if err = use(c.engine.donors.get(id), asking); err == nil {
 			return nil
 		}
 	}
@@ -86,7 +86,7 @@ func (c *chooser) choose(ctx context.Context, pair []uint16, cands []slabmap.Can
 
 // ask completes a candidate with the donor's memory.
 func (c *chooser) ask(ctx context.Context, cand slabmap.Candidate) (slabmap.Candidate, error) {
-	d := c.engine.donors[cand.Donor]
+	d := c.engine.donors.get(cand.Donor)
 	s, ok := d.up()
 	if !ok {
 		return cand, fmt.Errorf("donor %s: %w", d.address, ErrNoDonor)

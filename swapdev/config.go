@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"farswap/cluster"
 	"farswap/control"
 	"farswap/slabmap"
 	"farswap/ublk"
@@ -39,16 +40,17 @@ const (
 
 // Config is a swap device as it is to be.
 type Config struct {
-	ID         int       // ublk number, -1: the first free
-	Size       int64     // bytes, a multiple of the page size
-	SlabSize   int64     // bytes, a power of two from 4 MiB to 1 GiB; 0: 64 MiB
-	Queues     int       // 0: as package ublk chooses
-	Depth      int       // requests in flight per queue; 0: as package ublk chooses
-	MaxIO      int       // bytes of the largest request, a power of two up to 1 MiB; 0: 128 KiB
-	Donors     []string  // control addresses, HOST:PORT
-	Backing    string    // file or block device for the local copy, or NoBacking
-	AcceptLoss bool      // goes with NoBacking: the loss of a donor loses pages
-	Ack        AckPolicy // "": RemoteFirst
+	ID         int            // ublk number, -1: the first free
+	Size       int64          // bytes, a multiple of the page size
+	SlabSize   int64          // bytes, a power of two from 4 MiB to 1 GiB; 0: 64 MiB
+	Queues     int            // 0: as package ublk chooses
+	Depth      int            // requests in flight per queue; 0: as package ublk chooses
+	MaxIO      int            // bytes of the largest request, a power of two up to 1 MiB; 0: 128 KiB
+	Donors     []string       // control addresses, HOST:PORT
+	Cluster    cluster.Source // more donors, which may come and go; nil: none. Not closed here
+	Backing    string         // file or block device for the local copy, or NoBacking
+	AcceptLoss bool           // goes with NoBacking: the loss of a donor loses pages
+	Ack        AckPolicy      // "": RemoteFirst
 
 	// Transport is "tcp", "rdma", or "auto": with each donor RDMA if both ends have
 	// it, else TCP. "": auto.
@@ -84,8 +86,8 @@ func (c Config) Validate() error {
 	switch {
 	case c.MaxIO > verbs.MaxLength:
 		return refuse("largest request %d bytes: want at most %d", c.MaxIO, verbs.MaxLength)
-	case len(c.Donors) == 0:
-		return refuse("no donor: give --donor HOST:PORT, once for each")
+	case len(c.Donors) == 0 && c.Cluster == nil:
+		return refuse("no donor: give --donor HOST:PORT, once for each, or --join a cluster")
 	case len(c.Donors) > maxDonors:
 		return refuse("%d donors: at most %d", len(c.Donors), maxDonors)
 	case c.Backing == "":

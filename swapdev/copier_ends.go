@@ -45,7 +45,7 @@ func (c *copier) open() error {
 
 // reach is the connection to a donor, in its session now.
 func (c *copier) reach(ctx context.Context, id uint16) (*end, error) {
-	d := c.engine.donors[id]
+	d := c.engine.donors.get(id)
 	session, up := d.up()
 	if e := c.ends[id]; e != nil {
 		if up && e.session == session && e.qp.State() == verbs.StateReady {

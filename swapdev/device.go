@@ -41,6 +41,10 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
+	var err error
+	if cfg.Donors, err = cfg.addresses(ctx); err != nil {
+		return nil, err
+	}
 	if cfg.StateRoot == "" {
 		cfg.StateRoot = status.DefaultRoot
 	}

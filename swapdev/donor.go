@@ -166,11 +166,6 @@ func (d *donor) disconnect(s *control.Session, cause error) int {
 	return len(failed)
 }
 
-// holds reports whether a slab's donor has copies that count.
-func holds(s slabmap.Slab) bool {
-	return s.State == slabmap.Mapped || s.State == slabmap.Migrating || s.State == slabmap.Draining
-}
-
 type failedSlab struct {
 	slab  int
 	epoch uint64

@@ -24,7 +24,7 @@ type engine struct {
 	uuid      control.UUID
 	name      string
 	memory    []byte // of the map
-	donors    []*donor
+	donors    roster
 	failovers atomic.Uint64
 
 	mu     sync.Mutex // guards queues while they open
@@ -32,8 +32,8 @@ type engine struct {
 
 	moves *mover
 
-	mapping, moving, lending task          // the mapper; the mover; the donors
-	over                     chan struct{} // closed when the queues have ended
+	mapping, moving, following, lending task          // the mapper; the mover; the cluster; the donors
+	over                                chan struct{} // closed when the queues have ended
 }
 
 // fallbackName is shown by donors where neither user nor machine has a name.
@@ -65,8 +65,8 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
 	e.moves = newMover(e)
-	for i, address := range cfg.Donors {
-		e.donors = append(e.donors, &donor{engine: e, id: uint16(i), address: address, lost: make(chan error, 1), state: donorDown})
+	for _, address := range cfg.Donors {
+		e.addDonor(address)
 	}
 	return e, nil
 }
@@ -75,7 +75,7 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 func (e *engine) OpenQueue(q *ublk.Queue) (ublk.Server, error) { return e.open(q) }
 
 func (e *engine) open(f front) (ublk.Server, error) {
-	q, err := openQueue(&e.shared, f, e.spec.MaxIO, e.spec.Spare, len(e.donors))
+	q, err := openQueue(&e.shared, f, e.spec.MaxIO, e.spec.Spare, len(e.donors.all()))
 	if err != nil {
 		return nil, err
 	}
@@ -88,14 +88,15 @@ func (e *engine) open(f front) (ublk.Server, error) {
 // reach dials every donor once. It fails when none can be used, with the
 // reasons.
 func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
-	sessions, errs := make([]*control.Session, len(e.donors)), make([]error, len(e.donors))
+	donors := e.donors.all()
+	sessions, errs := make([]*control.Session, len(donors)), make([]error, len(donors))
 	var wg sync.WaitGroup
-	for i, d := range e.donors {
+	for i, d := range donors {
 		wg.Go(func() { sessions[i], errs[i] = d.dial(ctx) })
 	}
 	wg.Wait()
 	usable := false
-	for i, d := range e.donors {
+	for i, d := range donors {
 		if errs[i] == nil && d.report().Free < e.cfg.SlabSize {
 			errs[i] = fmt.Errorf("donor %s has %d bytes to lend, a slab takes %d: give it more --memory, or the device a smaller --slab: %w",
 				d.address, d.report().Free, e.cfg.SlabSize, ErrNoDonor)
@@ -112,7 +113,7 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 	if usable {
 		for i, err := range errs {
 			if err != nil {
-				e.cfg.Log.Warn().Err(err).Str("donor", e.donors[i].address).Msg("donor cannot be used yet")
+				e.cfg.Log.Warn().Err(err).Str("donor", donors[i].address).Msg("donor cannot be used yet")
 			}
 		}
 		return sessions, nil
@@ -122,8 +123,9 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 
 // start begins the control work, once the queues are open.
 func (e *engine) start(sessions []*control.Session) {
-	for i, d := range e.donors {
-		e.lending.start(func(ctx context.Context) { d.run(ctx, sessions[i]) })
+	e.lend(sessions)
+	if e.cfg.Cluster != nil {
+		e.following.start(e.follow)
 	}
 	e.mapping.start(newMapper(e).run)
 	e.moving.start(e.moves.run)
@@ -135,6 +137,7 @@ func (e *engine) close() error {
 	close(e.over)
 	e.mapping.end()
 	e.moving.end()
+	e.following.end()
 	e.unmapAll()
 	e.lending.end()
 	return errors.Join(closeTransports(e.transports), offheap.Unmap(e.memory))
@@ -177,24 +180,13 @@ func (e *engine) unmapAll() {
 
 // unmap tells a donor that the device needs a slab of it no more.
 func (e *engine) unmap(ctx context.Context, slab int, donor uint16) {
-	session, ok := e.donors[donor].up()
+	session, ok := e.donors.get(donor).up()
 	if !ok {
 		return
 	}
 	if err := session.Unmap(ctx, uint32(slab)); err != nil {
 		e.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("donor keeps a slab until its lease has run out")
 	}
-}
-
-// holds counts the slabs on each donor.
-func (e *engine) holds() []int {
-	n := make([]int, len(e.donors))
-	for slab := range e.pages.Geometry().Slabs() {
-		if s := e.pages.Slab(slab); holds(s) {
-			n[s.Donor]++
-		}
-	}
-	return n
 }
 
 // qpDepth is the depth of each connection: all requests of a queue at once,

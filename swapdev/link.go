@@ -22,10 +22,8 @@ type link struct {
 	wr          verbs.WR
 }
 
-func (l *link) init(q *queue, donor uint16) {
-	l.q, l.donor = q, donor
-	l.first, l.last = nobody, nobody
-	l.latency = newHistogram()
+func newLink(q *queue, donor uint16) *link {
+	return &link{q: q, donor: donor, first: nobody, last: nobody, latency: newHistogram()}
 }
 
 // ready reports whether operations can be posted. A link that is not keeps

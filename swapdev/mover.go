@@ -111,7 +111,7 @@ func (m *mover) carryOut(ctx context.Context) {
 			return
 		}
 		if err := m.giveBack(ctx, c, o); err != nil && ctx.Err() == nil {
-			m.engine.cfg.Log.Warn().Err(err).Int("slab", o.slab).Str("donor", m.engine.donors[o.donor].address).
+			m.engine.cfg.Log.Warn().Err(err).Int("slab", o.slab).Str("donor", m.engine.donors.get(o.donor).address).
 				Msg("a slab is not given back to its donor")
 		}
 	}
@@ -127,7 +127,7 @@ func (m *mover) giveBack(ctx context.Context, c *copier, o order) error {
 		case <-time.After(mappingPause):
 		}
 	}
-	from := e.donors[o.donor]
+	from := e.donors.get(o.donor)
 	session, ok := from.up()
 	if !ok {
 		return nil // lost with all its slabs
@@ -185,7 +185,7 @@ func (m *mover) move(ctx context.Context, c *copier, slab int, s slabmap.Slab) (
 	m.counts.pages += uint64(pages)
 	m.counts.last = took
 	m.mu.Unlock()
-	e.cfg.Log.Info().Int("slab", slab).Str("from", e.donors[s.Donor].address).Str("to", to.address).
+	e.cfg.Log.Info().Int("slab", slab).Str("from", e.donors.get(s.Donor).address).Str("to", to.address).
 		Int("pages", pages).Stringer("took", took.Round(time.Microsecond)).Msg("slab is moved")
 	return true, nil
 }
@@ -274,7 +274,7 @@ func (m *mover) dropped(slab int, from uint16, cause error) {
 	m.mu.Lock()
 	m.counts.dropped++
 	m.mu.Unlock()
-	m.engine.cfg.Log.Info().Int("slab", slab).Str("from", m.engine.donors[from].address).AnErr("why", cause).
+	m.engine.cfg.Log.Info().Int("slab", slab).Str("from", m.engine.donors.get(from).address).AnErr("why", cause).
 		Msg("slab is dropped: no other donor takes it, the backing file serves it")
 }
 

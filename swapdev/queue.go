@@ -70,8 +70,8 @@ type queue struct {
 	parts    []part
 	freePart int32 // head of the free list, nobody: none left
 
-	links    []link // by donor
-	parked   []int  // tags
+	links    []*link // by donor; they may become more
+	parked   []int   // tags
 	timers   []uring.Timespec
 	armed    [2]bool // parkTimer, tickTimer
 	freeTime func() error
@@ -108,9 +108,8 @@ func openQueue(s *shared, f front, maxIO, spare, donors int) (*queue, error) {
 		return nil, err
 	}
 	q.class = q.loop.Attach(q)
-	q.links = make([]link, donors)
-	for i := range q.links {
-		q.links[i].init(q, uint16(i))
+	for i := range donors {
+		q.links = append(q.links, newLink(q, uint16(i)))
 	}
 	q.detach = q.loop.BeforeEnter(q.beforeEnter)
 	return q, nil

@@ -50,10 +50,10 @@ func newTotals(donors int) *totals {
 // total asks every queue for its figures, one after the other. What they are
 // copied to is made here, not on the queues' threads.
 func (e *engine) total() *totals {
-	sum := newTotals(len(e.donors))
+	sum := newTotals(len(e.donors.all()))
 	deadline := time.After(snapshotDeadline)
 	for _, q := range e.queues {
-		one, done := newTotals(len(e.donors)), make(chan struct{})
+		one, done := newTotals(len(sum.donors)), make(chan struct{})
 		if !q.loop.Post(func() { q.figures(one); close(done) }) {
 			continue
 		}
@@ -74,7 +74,7 @@ func (q *queue) figures(t *totals) {
 	t.counts = q.counts
 	t.read.Merge(q.latency.read)
 	t.write.Merge(q.latency.write)
-	for i := range q.links {
+	for i := range min(len(q.links), len(t.donors)) {
 		t.donors[i].Merge(q.links[i].latency)
 	}
 }
@@ -107,8 +107,8 @@ func (e *engine) report() status.Device {
 	arena := int64(e.spec.Depth+e.spec.Spare) * int64(e.spec.MaxIO)
 	s.Memory.Locked = int64(len(e.memory)) + int64(e.spec.Queues)*arena
 
-	holds := e.holds()
-	for i, d := range e.donors {
+	donors, holds := e.donors.all(), e.holds()
+	for i, d := range donors[:len(t.donors)] { // there may be more since
 		r := d.report()
 		r.Slabs, r.Latency = holds[i], quantiles(t.donors[i])
 		s.Donors = append(s.Donors, r)
@@ -122,7 +122,7 @@ func (e *engine) reportSlabs(s *status.Device) {
 	for i := range e.pages.Geometry().Slabs() {
 		slab, places := e.pages.Slab(i), e.pages.CountSlab(i)
 		r := status.Slab{Index: i, State: slab.State.String(), Activity: e.pages.Activity(i), RemotePages: places.Remote + places.Both}
-		if holds(slab) {
+		if holds(slab) && int(slab.Donor) < len(s.Donors) {
 			r.Donor = s.Donors[slab.Donor].Name
 		}
 		s.Slabs = append(s.Slabs, r)

@@ -148,7 +148,7 @@ func closeTransports(ts []*transport) error {
 // can be tried.
 func (e *engine) inUse() string {
 	over := map[string]bool{}
-	for _, d := range e.donors {
+	for _, d := range e.donors.all() {
 		over[d.over()] = true
 	}
 	var names []string

@@ -1,0 +1,104 @@
+package swapdev
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"farswap/cluster"
+)
+
+// listed is a cluster whose members the test sets.
+type listed struct {
+	changed chan struct{}
+
+	mu     sync.Mutex
+	donors []cluster.Donor
+}
+
+func newListed() *listed { return &listed{changed: make(chan struct{}, 1)} }
+
+func (l *listed) set(donors ...cluster.Donor) {
+	l.mu.Lock()
+	l.donors = donors
+	l.mu.Unlock()
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (l *listed) Donors() []cluster.Donor {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.donors)
+}
+
+func (l *listed) Changed() <-chan struct{} { return l.changed }
+func (l *listed) Close() error             { return nil }
+
+// TestDonorsAppearAndVanish has a cluster grow and shrink while requests go on.
+func TestDonorsAppearAndVanish(t *testing.T) {
+	source := newListed()
+	h := newHistory(newRig(t, rigOptions{donors: 1, queues: 3, prepare: func(c *Config) { c.Cluster = source }}))
+	var donors []cluster.Donor
+	h.during(0, func() {
+		for i := range 3 {
+			d := startDonor(t, 4*testSlab)
+			h.rig.donors = append(h.rig.donors, d)
+			donors = append(donors, cluster.Donor{Name: "donor", Address: d.address})
+			donors[i].Name += d.address[len("127.0.0.1:"):]
+			source.set(donors...)
+			h.until("the new donor is used", func() bool {
+				s := h.engine.report()
+				return len(s.Donors) == i+2 && s.Donors[i+1].State == string(donorUp)
+			})
+			// A donor that is full already tells nothing: free the first.
+			h.engine.moves.order(0, []uint32{0, 1, 2, 3, 4, 5, 6}, false)
+			h.until("it holds slabs", func() bool { return h.engine.report().Donors[i+1].Slabs > 0 })
+		}
+		h.rig.donors[1].kill()
+		source.set(donors[1:]...)
+		h.until("its slabs are elsewhere", func() bool { return h.engine.report().Donors[1].Slabs == 0 })
+		h.rig.donors[1].start()
+		source.set(donors...)
+		h.until("it is back", func() bool { return h.engine.report().Donors[1].State == string(donorUp) })
+	})
+	s := h.engine.report()
+	if len(s.Donors) != 4 || s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 {
+		t.Errorf("%+v %+v %+v", s.Donors, s.IO, s.Pages)
+	}
+}
+
+func TestOneDonorByTwoAddresses(t *testing.T) {
+	source := newListed()
+	r := newRig(t, rigOptions{donors: 1, queues: 1, prepare: func(c *Config) { c.Cluster = source }})
+	r.until("the donor is connected", func() bool { return r.engine.report().Donors[0].State == string(donorUp) })
+	if r.engine.unknown(cluster.Donor{Name: "donor", Address: "localhost:1"}) {
+		t.Error("a donor that is connected counts as new under another address")
+	}
+	if !r.engine.unknown(cluster.Donor{Name: "other", Address: "localhost:1"}) || !r.engine.unknown(cluster.Donor{Address: "localhost:1"}) {
+		t.Error("another donor does not count as new")
+	}
+}
+
+func TestFirstDonorsOfACluster(t *testing.T) {
+	source := newListed()
+	c := Config{Cluster: source, Donors: nil}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.addresses(ctx); !errors.Is(err, ErrNoDonor) {
+		t.Errorf("an empty cluster: %v", err)
+	}
+	go source.set(cluster.Donor{Address: "a:1"}, cluster.Donor{Address: "b:1"})
+	if got, err := c.addresses(t.Context()); err != nil || !slices.Equal(got, []string{"a:1", "b:1"}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	c.Donors = []string{"b:1"}
+	if got, err := c.addresses(t.Context()); err != nil || !slices.Equal(got, []string{"b:1", "a:1"}) {
+		t.Errorf("beside one of its own: %v, %v", got, err)
+	}
+}
