@@ -12,10 +12,11 @@ import (
 
 // noConfig keeps a file in /etc out of the tests.
 const (
-	noConfig = " --config /dev/null --state-root state"
-	addSwap  = "ublk add" + noConfig + " --size 64M --insecure --donor 127.0.0.1:1 --backing back"
-	addNull  = "ublk add" + noConfig + " --target null --size 64M"
-	runDonor = "donor" + noConfig + " --memory 8M --insecure --listen 127.0.0.1:0 --name d"
+	noConfig  = " --config /dev/null --state-root state"
+	addSwap   = "ublk add" + noConfig + " --size 64M --insecure --donor 127.0.0.1:1 --backing back"
+	addNull   = "ublk add" + noConfig + " --target null --size 64M"
+	runDonor  = "donor" + noConfig + " --memory 8M --insecure --listen 127.0.0.1:0 --name d"
+	certDonor = "donor" + noConfig + " --memory 8M --cert good --listen 127.0.0.1:0 --name d"
 )
 
 var badInputs = []badCase{
@@ -122,6 +123,28 @@ var badInputs = []badCase{
 	bad("config of RDMA", 2, "ublk add --config rdma.toml", "--rdma-mtu 77"),
 	bad("donor insecure elsewhere", 2, runDonor+" --listen :9400", "loopback addresses only"),
 	bad("donor data insecure elsewhere", 2, runDonor+" --data-listen 0.0.0.0:9401", "loopback addresses only"),
+	bad("donor memory and headroom", 2, runDonor+" --headroom 4P", "headroom|lend less, or keep less"),
+	bad("donor headroom word", 2, runDonor+" --headroom lots", `"lots"|a share such as 25%`),
+	bad("donor headroom all", 2, runDonor+" --headroom 100%", `"100%" is not a share`),
+	bad("donor headroom negative", 2, runDonor+" --headroom=-5%", `"-5%" is not a share`),
+	bad("donor allow without TLS", 2, runDonor+" --allow a", "without TLS devices have none"),
+	bad("donor allow nobody", 2, certDonor+" --allow =2G", `allowed name ""`),
+	bad("donor allow twice", 2, certDonor+" --allow a --allow a=1G", `"a"|twice`),
+	bad("donor allow nothing", 2, certDonor+" --allow a=0", `--allow "a=0"|more than 0`),
+	bad("donor allow less than a slab", 2, certDonor+" --allow a=1M", "less than the smallest slab"),
+	bad("donor allow bound", 2, certDonor+" --allow a=lots", `"lots" is not a size`),
+	bad("donor allow option", 2, certDonor+" --allow a,keep=1G", `"keep=1G"|reserve=SIZE`),
+	bad("donor reserve above bound", 2, certDonor+" --allow a=4M,reserve=8M", "8388608 bytes are reserved, but it may have 4194304"),
+	bad("donor reserves above memory", 2, certDonor+" --allow a,reserve=4M --allow b,reserve=8M", `"b"|only 4194304 are left to reserve`),
+	bad("drain no donor", 1, "donor drain --state-root state", "no donor runs here"),
+	bad("drain one that is not", 1, "donor drain d --state-root state", "donor d|no server answers"),
+	bad("drain two", 2, "donor drain a b", `unexpected argument "b"`),
+	bad("drain without time", 2, "donor drain d --timeout 0s --state-root state", "--timeout 0s"),
+	bad("resize nothing", 2, "donor resize --state-root state", "say what is to change"),
+	bad("resize to nothing", 2, "donor resize --memory 0 --state-root state", "farswap donor drain"),
+	bad("resize word", 2, "donor resize --memory lots --state-root state", `"lots" is not a size`),
+	bad("resize no donor", 1, "donor resize --memory 1G --state-root state", "no donor runs here"),
+	bad("resize one that is not", 1, "donor resize d --memory 1G --state-root state", "donor d|no server answers"),
 	bad("donor argument", 2, runDonor+" more", `unexpected argument "more"`),
 
 	bad("authority nowhere", 2, "cert init", "FOLDER"),
@@ -163,6 +186,7 @@ func prepareBadInput(t *testing.T, dir string) {
 		control.InitCA(path("ca"), "ca"),
 		control.Issue(path("ca"), path("open"), "open", nil),
 		control.Issue(path("ca"), path("mixed"), "mixed", nil),
+		control.Issue(path("ca"), path("good"), "good", []string{"127.0.0.1"}),
 		os.Mkdir(path("new"), 0o700),
 	} {
 		if err != nil {

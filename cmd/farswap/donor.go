@@ -21,6 +21,8 @@ type donorOptions struct {
 	listen, dataListen, rdmaListen string
 
 	memory    byteSize
+	headRoom  headRoom
+	allow     []string
 	ahead     int
 	lease     time.Duration
 	name      string
@@ -38,9 +40,18 @@ func (a *app) donor() *cobra.Command {
 		Short: "Lend memory to devices of other machines, until stopped",
 		Long: `donor lends up to --memory of this machine to devices of other machines, and
 serves in the foreground until SIGTERM or SIGINT. Devices then go on with their
-local copies. For systemd it is Type=notify.`,
-		Example: "  farswap donor --listen :9400 --memory 8G --cert /etc/farswap/cert",
-		Args:    a.noArgs,
+local copies. ` + "`farswap donor drain`" + ` has them move their slabs away before. For systemd
+it is Type=notify.
+
+When less than --headroom is available to this machine's own programs, slabs go
+back: those prepared ahead, then the least active ones of devices.
+
+Every certificate of the authority may use the donor, or with --allow those of
+the given names. Their devices together may have SIZE at most, and of what is
+lent, reserve=SIZE is kept for them alone.`,
+		Example: `  farswap donor --listen :9400 --memory 8G --cert /etc/farswap/cert
+  farswap donor --memory 8G --headroom 25% --cert ID --allow web1=2G --allow db1,reserve=4G`,
+		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := o.config(a.log)
 			if err != nil {
@@ -54,6 +65,8 @@ local copies. For systemd it is Type=notify.`,
 	f.StringVar(&o.dataListen, "data-listen", "", "HOST:PORT where pages are served over TCP; the port after --listen's if not given")
 	f.StringVar(&o.rdmaListen, "rdma-listen", "", "HOST:PORT where pages are served over RDMA; two ports after --listen's if not given")
 	f.Var(&o.memory, "memory", "most memory that is lent, locked in RAM")
+	f.Var(&o.headRoom, "headroom", "memory kept available for this machine's own programs: a size, or a share such as 25%; 12.5% if not given")
+	f.StringArrayVar(&o.allow, "allow", nil, "certificate `NAME[=SIZE][,reserve=SIZE]` that may use the donor; repeatable")
 	f.IntVar(&o.ahead, "ahead", donor.DefaultAhead, "slabs prepared ahead of need; negative for none")
 	f.DurationVar(&o.lease, "lease", donor.DefaultLease, "how long the slabs of a lost device are kept")
 	f.StringVar(&o.name, "name", "", "what devices know this donor by; the identity's or the host's name if not given")
@@ -63,7 +76,7 @@ local copies. For systemd it is Type=notify.`,
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for loopback addresses only")
 	rootFlag(cmd, &o.root)
 	withConfig(cmd, defaultDonorConfig)
-	cmd.AddCommand(a.donorStatus())
+	cmd.AddCommand(a.donorStatus(), a.donorDrain(), a.donorResize())
 	return cmd
 }
 
@@ -72,6 +85,10 @@ func (o *donorOptions) config(log zerolog.Logger) (donor.Config, error) {
 		return donor.Config{}, usage("--memory is missing: say how much to lend, such as --memory 8G")
 	}
 	rdma, err := o.rdma.check()
+	if err != nil {
+		return donor.Config{}, err
+	}
+	allow, err := parseAllowances(o.allow)
 	if err != nil {
 		return donor.Config{}, err
 	}
@@ -88,6 +105,7 @@ func (o *donorOptions) config(log zerolog.Logger) (donor.Config, error) {
 	config := donor.Config{
 		Name: o.name, Listen: o.listen, DataListen: o.dataListen, RDMAListen: o.rdmaListen, Transport: o.transport, RDMA: rdma,
 		Memory: int64(o.memory), Ahead: o.ahead, Lease: o.lease,
+		HeadRoom: donor.HeadRoom(o.headRoom), Allow: allow,
 		Identity: id, Insecure: o.insecure, Log: log,
 	}
 	return config, config.Validate()
@@ -115,6 +133,8 @@ func serveDonor(config donor.Config, root string, log zerolog.Logger) (err error
 	socket, err := status.Serve(status.Socket(dir), status.Source{
 		Status: func() any { return d.Status() },
 		Stop:   func(context.Context) error { end.cancel(); return nil },
+		Drain:  func(context.Context) error { d.Drain(); return nil },
+		Resize: func(_ context.Context, to status.DonorResize) error { return resizeHere(d, to) },
 	})
 	if err != nil {
 		return err

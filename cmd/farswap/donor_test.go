@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -62,10 +64,26 @@ func TestDonor(t *testing.T) {
 		t.Errorf("status: got %+v, %v", got, err)
 	}
 	got = execute(t, dir, "donor", "status", "--state-root", root)
-	for _, part := range []string{"d ", "lends 0 of 8M", "INSECURE", d.Address, d.DataAddress} {
+	for _, part := range []string{"d ", "lends 0 of 8M", "serving:", "headroom", "evicted", "0 slabs", "INSECURE", d.Address, d.DataAddress} {
 		if !strings.Contains(got.stdout, part) {
 			t.Errorf("status %q lacks %q", got.stdout, part)
 		}
+	}
+	for _, c := range []badCase{
+		bad("to nonsense", 2, "donor resize --memory 4P", "donor d|this machine has"),
+		bad("below a slab", 2, "donor resize --memory 1M", "donor d|at least one slab"),
+		bad("headroom", 2, "donor resize --headroom 4P", "donor d|keep less"),
+	} {
+		c.args = append(c.args, "--state-root", root)
+		c.run(t, t.TempDir())
+	}
+	got = execute(t, dir, "donor", "resize", "d", "--memory", "12M", "--headroom", "5%", "--state-root", root)
+	if got != (result{}) {
+		t.Errorf("resize: got %+v", got)
+	}
+	d, err := status.FetchDonor(t.Context(), status.Socket(status.DonorDir(root, "d")))
+	if m := d.Memory; err != nil || m.Total != 12<<20 || m.HeadRoom != m.Machine/20 || m.Available <= 0 || d.State != status.DonorServing {
+		t.Errorf("after the resize: %+v, %v", d, err)
 	}
 	// A second donor of the same name must leave the first one's folder alone.
 	second := execute(t, dir, strings.Fields(runDonor)...)
@@ -116,5 +134,53 @@ func TestDonorWithIdentity(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("ended with %v: %s", err, log)
+	}
+}
+
+// TestDonorDrain drains a donor that a device holds slabs of.
+func TestDonorDrain(t *testing.T) {
+	dir := t.TempDir()
+	cmd, log := startDonor(t, dir, "--insecure", "--headroom", "0")
+	root := filepath.Join(dir, "state")
+	d, err := status.FetchDonor(t.Context(), status.Socket(status.DonorDir(root, "d")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s *control.Session
+	opened := make(chan struct{})
+	unmapped := make(chan error, 2)
+	s, err = control.Dial(t.Context(), d.Address, control.DialConfig{
+		Device: control.NewUUID(), Name: "dev", SlabSize: control.MinSlab, Insecure: true,
+		Handler: control.HandlerFunc(func(_ context.Context, req control.Message) (control.Message, error) {
+			evict, ok := req.(*control.Evict)
+			if !ok || evict.Urgent {
+				return nil, control.ErrUnsupported
+			}
+			<-opened
+			for _, slab := range evict.Slabs {
+				go func() { unmapped <- s.Unmap(context.Background(), slab) }()
+			}
+			return &control.Evicting{}, nil
+		}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	close(opened)
+	for slab := range uint32(2) {
+		if _, err := s.Map(t.Context(), slab, control.MinSlab, false, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := execute(t, dir, "donor", "drain", "--state-root", root)
+	if got.code != 0 || got.stderr != "" || !strings.HasPrefix(got.stdout, "d drained: 2 slabs, 8M, in ") || strings.Count(got.stdout, "\n") != 1 {
+		t.Errorf("drain: got %+v", got)
+	}
+	if err := errors.Join(<-unmapped, <-unmapped, cmd.Wait()); err != nil {
+		t.Errorf("%v: %s", err, log)
+	}
+	if strings.Count(log.String(), "slabs evicted") == 0 || !strings.Contains(log.String(), `"why":"drain"`) {
+		t.Errorf("the eviction is not logged: %s", log)
 	}
 }
