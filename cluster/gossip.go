@@ -8,76 +8,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/memberlist"
 	"github.com/rs/zerolog"
 )
-
-// Config is a member of a gossiping cluster as it is to be.
-type Config struct {
-	Listen    string   // IP:PORT or :PORT, over UDP and TCP; port 0 takes a free one
-	Advertise string   // IP that other members reach this one under; "": found from Listen and Join
-	Key       Key      // from LoadKey; the same for all members
-	Join      []string // HOST:PORT of members; those that are down are tried again for as long as it takes
-	MustJoin  bool     // OpenGossip fails when no member can be reached
-	Log       zerolog.Logger
-
-	timing   timing                   // for tests; zero fields take the defaults
-	now      func() time.Time         // for tests
-	resolver Resolver                 // for tests
-	tune     func(*memberlist.Config) // for tests
-}
-
-// Validate checks the configuration alone. Errors wrap ErrConfig.
-func (c Config) Validate() error {
-	if _, _, err := c.listen(); err != nil {
-		return err
-	}
-	if c.Key == (Key{}) {
-		return fmt.Errorf("gossip without a key: %w", ErrConfig)
-	}
-	if ip, err := netip.ParseAddr(c.Advertise); c.Advertise != "" && (err != nil || ip.IsUnspecified()) {
-		return fmt.Errorf("gossip advertises %q: want an IP address of this machine: %w", c.Advertise, ErrConfig)
-	}
-	for _, target := range c.Join {
-		if err := CheckAddress(target); err != nil {
-			return fmt.Errorf("member to join: %w", err)
-		}
-	}
-	return nil
-}
-
-// listen takes Listen apart. The address is invalid when there is none.
-func (c Config) listen() (netip.Addr, int, error) {
-	host, text, err := net.SplitHostPort(c.Listen)
-	port, portErr := strconv.ParseUint(text, 10, 16)
-	if err != nil || portErr != nil {
-		return netip.Addr{}, 0, fmt.Errorf("gossip listens on %q: want IP:PORT or :PORT: %w", c.Listen, ErrConfig)
-	}
-	if host == "" {
-		return netip.Addr{}, int(port), nil
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.Addr{}, 0, fmt.Errorf("gossip listens on %q: want an IP address of this machine, not a name: %w", c.Listen, ErrConfig)
-	}
-	return ip, int(port), nil
-}
-
-func (c Config) withDefaults() Config {
-	c.timing = c.timing.withDefaults()
-	if c.now == nil {
-		c.now = time.Now
-	}
-	if c.resolver == nil {
-		c.resolver = net.DefaultResolver
-	}
-	return c
-}
 
 // Stats counts what a member has met. All but Members only grow.
 type Stats struct {
@@ -175,7 +111,7 @@ func (g *Gossip) listen(ctx context.Context) error {
 	}
 	inner, err := listenOn(&memberlist.NetTransportConfig{BindAddrs: []string{host}, BindPort: port, Logger: logger})
 	if err != nil {
-		return fmt.Errorf("gossip on %s: %w", g.cfg.Listen, err)
+		return fmt.Errorf("gossip on %s: %w: choose another address with --gossip-listen", g.cfg.Listen, err)
 	}
 	if g.advertise = advertised(ctx, g.cfg.resolver, ip, g.cfg.Join); g.cfg.Advertise != "" {
 		g.advertise = netip.MustParseAddr(g.cfg.Advertise) // Validate has tried

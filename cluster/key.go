@@ -33,7 +33,9 @@ func WriteKey(path string) (err error) {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("make a gossip key: %w: remove it, or choose another file", err)
+	} else if err != nil {
 		return fmt.Errorf("make a gossip key: %w", err)
 	}
 	defer func() {
