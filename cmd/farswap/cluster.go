@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"farswap/cluster"
+)
+
+func (a *app) cluster() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "Make a cluster's key, and show who is in the cluster",
+		Long: `Donors and devices of one cluster find each other by gossip, encrypted under one
+key.
+
+  farswap cluster key /etc/farswap/gossip.key
+  farswap cluster members --gossip-key /etc/farswap/gossip.key --join mem1:9403
+
+Copy the key to every machine of the cluster. Whoever has it can announce donors;
+who a donor is, its certificate proves.`,
+	}
+	cmd.AddCommand(a.clusterKey(), a.clusterMembers())
+	group(cmd)
+	return cmd
+}
+
+func (a *app) clusterKey() *cobra.Command {
+	return &cobra.Command{
+		Use:   "key FILE",
+		Short: "Make a new key for a cluster's gossip in a file",
+		Args:  a.oneArg("FILE, where the key is made,"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := cluster.WriteKey(args[0]); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "made a gossip key in %s: keep it secret, and copy it to every member, for --gossip-key\n", args[0])
+			return err
+		},
+	}
+}
