@@ -39,6 +39,10 @@ var scenarios = []Scenario{
 	{37, "auto", 2 * time.Minute, onlyRDMA, auto},
 	{38, "insist", 2 * time.Minute, onlyRDMA, insist},
 
+	{60, "donor-drained", 3 * time.Minute, both, donorDrained},
+	{61, "drained-without-room", 2 * time.Minute, onlyTCP, drainedWithoutRoom},
+	{62, "headroom-kept", 3 * time.Minute, onlyTCP, headroomKept},
+
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
 	{41, "signals", 2 * time.Minute, both, signals},
 	{42, "server-killed", 2 * time.Minute, onlyTCP, serverKilled},
