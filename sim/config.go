@@ -1,0 +1,53 @@
+package sim
+
+import (
+	"fmt"
+
+	"farswap/evict"
+	"farswap/slabmap"
+)
+
+// Config is one simulation. Make one with DefaultConfig.
+type Config struct {
+	Workload Workload
+	Seed     uint64
+	SlabSize int64 // bytes: as slabmap.Geometry wants it
+
+	Choices  int  // donors asked at a time; 1 is random placement
+	AnyDonor bool // without the new-machine rule
+
+	Extra int  // E′; 0 evicts at random
+	Drop  bool // evicted slabs are dropped, as in the paper, and not moved
+
+	// Known is how many other machines, chosen at random, a device knows as
+	// donors; 0 for all of them.
+	Known int
+}
+
+// DefaultConfig is the product's policies on w.
+func DefaultConfig(w Workload) Config {
+	return Config{Workload: w, Seed: 1, SlabSize: slabmap.DefaultSlabSize, Choices: 2, Extra: evict.DefaultExtra}
+}
+
+// Validate returns an error wrapping ErrConfig if c breaks a rule of its fields.
+func (c Config) Validate() error {
+	if err := c.Workload.Validate(); err != nil {
+		return err
+	}
+	switch geometry := (slabmap.Geometry{Size: slabmap.PageSize, SlabSize: c.SlabSize}).Validate(); {
+	case geometry != nil:
+		return fmt.Errorf("%w: %w", ErrConfig, geometry)
+	case c.Choices < 1 || c.Choices > maxMachines:
+		return fmt.Errorf("%d choices: %w: want 1 to %d", c.Choices, ErrConfig, maxMachines)
+	case c.Extra < 0 || c.Extra > maxContainers:
+		return fmt.Errorf("%d extra candidates: %w: want 0 to %d", c.Extra, ErrConfig, maxContainers)
+	case c.Known < 0 || c.Known > maxMachines:
+		return fmt.Errorf("%d known donors: %w: want 1 to %d, or 0 for all", c.Known, ErrConfig, maxMachines)
+	}
+	return nil
+}
+
+// placement is the policy that c asks for.
+func (c Config) placement() slabmap.Placement {
+	return slabmap.PowerOfTwo{SlabSize: c.SlabSize, Choices: c.Choices, AnyDonor: c.AnyDonor}
+}

@@ -1,0 +1,159 @@
+package sim
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"farswap/slabmap"
+)
+
+// history is how many ends of seconds a device remembers, and reach with how many
+// seconds a slab's activity can be caught up: 0.8³⁰ is about 0.1%.
+const (
+	history = 32
+	reach   = history - 2 // from the second before the one under way, too
+)
+
+// slab is one slab of a virtual device: a map with a single, short slab.
+type slab struct {
+	pages  *slabmap.Map
+	weight float64 // of its pages among all that are read in; 0 if never written
+	ticked int     // the last second that its activity counts
+	epoch  uint64  // of its mapping
+	place  int     // where its donor's list has it, if mapped
+	cold   bool    // in device.cold
+}
+
+// device is a virtual swap device.
+type device struct {
+	geometry slabmap.Geometry
+	slabs    []slab
+	donors   []slabmap.Candidate // that it knows, ascending; Holds is kept right
+	weight   float64             // sum over slabs
+	spread   float64             // σ of weights
+	pass     int                 // how often writing has gone through the device
+	at       float64             // where it writes, in pages
+	live     float64             // pages with content
+	read     [history]float64    // page-ins up to each second's end, per unit of weight
+	now      int                 // the second that is under way or was last
+	cold     []int32             // slabs that were written and are not mapped, some maybe mapped since
+}
+
+// reset makes d a new device of pages, with maps that fit in 136 bytes.
+func (d *device) reset(g slabmap.Geometry, now int) error {
+	one := slabmap.Geometry{Size: slabmap.PageSize, SlabSize: g.SlabSize}
+	need := slabmap.MemoryNeeded(one)
+	mem := make([]byte, need*g.Slabs())
+	d.geometry, d.slabs, d.now = g, make([]slab, g.Slabs()), now
+	for i := range d.slabs {
+		m, err := slabmap.New(one, mem[i*need:(i+1)*need])
+		if err != nil {
+			return err
+		}
+		d.slabs[i] = slab{pages: m, ticked: now}
+	}
+	return nil
+}
+
+// begin starts second now, in which pages are read in from the whole device.
+func (d *device) begin(now int, pageIns float64) {
+	total := d.read[d.now%history]
+	for s := d.now + 1; s < now; s++ {
+		d.read[s%history] = total
+	}
+	if d.weight > 0 {
+		total += pageIns / d.weight
+	}
+	d.read[now%history], d.now = total, now
+}
+
+// catchUp counts the activity of slab i up to the end of second until, which is not
+// after the one under way.
+func (d *device) catchUp(i, until int) {
+	s := &d.slabs[i]
+	if until-s.ticked > reach {
+		s.pages.Tick(1) // what was written in the second after ticked
+		s.ticked = until - reach
+	}
+	for ; s.ticked < until; s.ticked++ {
+		before, after := d.read[s.ticked%history], d.read[(s.ticked+1)%history]
+		if n := math.Floor(s.weight*after) - math.Floor(s.weight*before); n >= 1 {
+			s.pages.Touch(0, int(min(n, 1e9)))
+		}
+		s.pages.Tick(1)
+	}
+}
+
+// activity is what the device answers of slab i at the end of the second.
+func (d *device) activity(i int) float64 {
+	d.catchUp(i, d.now)
+	return d.slabs[i].pages.Activity(0)
+}
+
+// write puts pages into free slots, from where it stopped last: after the first
+// pass there are fewer to a slab.
+func (d *device) write(rng *rand.Rand, pages float64) {
+	all := float64(d.geometry.Pages())
+	free := 1.0
+	if d.pass > 0 {
+		free = max(1-d.live/all, 0.05)
+	}
+	for ahead := min(pages/free, all); ahead > 0; {
+		i := min(d.geometry.SlabOf(int64(d.at)), len(d.slabs)-1)
+		first, end := d.geometry.PageRange(i)
+		step := min(float64(end)-d.at, ahead)
+		d.touch(rng, i, d.at == float64(first), int(step*free))
+		ahead -= step
+		if d.at += step; step < ahead+step {
+			d.at = float64(end) // not a fraction of a page before it
+		}
+		if d.at >= all {
+			d.at, d.pass = 0, d.pass+1
+		}
+	}
+}
+
+// touch counts pages written to slab i. What is new on it is read as often as
+// chance has it.
+func (d *device) touch(rng *rand.Rand, i int, entered bool, pages int) {
+	s := &d.slabs[i]
+	d.catchUp(i, d.now-1)
+	s.pages.Touch(0, pages)
+	if entered || s.weight == 0 {
+		first, end := d.geometry.PageRange(i)
+		share := float64(end-first) / float64(d.geometry.PagesPerSlab())
+		d.weight -= s.weight
+		s.weight = share * math.Exp(d.spread*rng.NormFloat64())
+		d.weight += s.weight
+	}
+	d.chill(i)
+}
+
+// chill remembers slab i if it is not mapped.
+func (d *device) chill(i int) {
+	if s := &d.slabs[i]; !s.cold && s.weight > 0 && s.pages.Slab(0).State == slabmap.Unmapped {
+		s.cold = true
+		d.cold = append(d.cold, int32(i))
+	}
+}
+
+// hot returns the slabs to map, in the order of cold. Those that were neither
+// written nor much read need no look.
+func (d *device) hot(dst []int32) []int32 {
+	dst = dst[:0]
+	kept := d.cold[:0]
+	for _, i := range d.cold {
+		s := &d.slabs[i]
+		if s.pages.Slab(0).State != slabmap.Unmapped {
+			s.cold = false
+			continue
+		}
+		kept = append(kept, i)
+		d.catchUp(int(i), d.now-1)
+		if s.pages.Hot(0, slabmap.HotSlab) {
+			dst = append(dst, i)
+		}
+	}
+	d.cold = kept
+	return dst
+}

@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+
+	"farswap/slabmap"
+)
+
+// nobody is the target of a slab that is dropped.
+const nobody = -1
+
+// move is a slab on its way from one donor to another.
+type move struct {
+	due    int // second
+	order  int64
+	slab   ref
+	from   int
+	target int
+}
+
+// moves is a heap, the first due on top; those due together in order.
+type moves []move
+
+func (h moves) Len() int { return len(h) }
+func (h moves) Less(i, j int) bool {
+	return cmp.Or(cmp.Compare(h[i].due, h[j].due), cmp.Compare(h[i].order, h[j].order)) < 0
+}
+func (h moves) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *moves) Push(x any)   { *h = append(*h, x.(move)) }
+func (h *moves) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+func (c *cluster) slab(r ref) *slab { return &c.containers[r.container].device.slabs[r.slab] }
+
+// find asks donors as a device does, until one has room: nobody if none has.
+func (c *cluster) find(d *device) int {
+	cands := append(c.scratch[:0], d.donors...)
+	c.scratch = cands
+	for ask := c.placement.Pair(c.rng, cands); len(ask) > 0; ask = c.placement.Pair(c.rng, cands) {
+		c.answers = c.answers[:0]
+		cands = slices.DeleteFunc(cands, func(one slabmap.Candidate) bool {
+			if !slices.Contains(ask, one.Donor) {
+				return false
+			}
+			m := &c.machines[one.Donor]
+			one.Free, one.Total = m.governor.Room(c.lent(m)), m.total
+			c.answers = append(c.answers, one)
+			return true
+		})
+		c.result.Queries += int64(len(ask))
+		c.result.Events += int64(len(ask))
+		// In the order of preference.
+		slices.SortFunc(c.answers, func(a, b slabmap.Candidate) int {
+			return cmp.Compare(slices.Index(ask, a.Donor), slices.Index(ask, b.Donor))
+		})
+		if donor, ok := c.placement.Best(c.answers); ok {
+			return int(donor)
+		}
+	}
+	return nobody
+}
+
+// holds counts a slab of d in or out at a donor.
+func (d *device) holds(donor, n int) {
+	i, _ := slices.BinarySearchFunc(d.donors, donor, func(one slabmap.Candidate, donor int) int {
+		return cmp.Compare(int(one.Donor), donor)
+	})
+	d.donors[i].Holds += n
+}
+
+// mapHot maps the hot slabs of a container, the hottest first, until no donor has
+// room.
+func (c *cluster) mapHot(index int) {
+	d := &c.containers[index].device
+	c.hot = d.hot(c.hot)
+	slices.SortFunc(c.hot, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(d.slabs[b].pages.Activity(0), d.slabs[a].pages.Activity(0)), cmp.Compare(a, b))
+	})
+	for _, i := range c.hot {
+		if !c.mapSlab(ref{int32(index), i}) {
+			return
+		}
+	}
+}
+
+// mapSlab finds a slab a donor. It reports whether there was one.
+func (c *cluster) mapSlab(r ref) bool {
+	d, s := &c.containers[r.container].device, c.slab(r)
+	c.result.Events++
+	epoch, err := s.pages.BeginMap(0)
+	c.must(err)
+	donor := c.find(d)
+	if donor == nobody {
+		c.must(s.pages.AbortMap(0, epoch))
+		c.result.NoRoom++
+		return false
+	}
+	c.mapped(c.take(&c.machines[donor]))
+	d.holds(donor, 1)
+	c.settle(r, epoch, donor)
+	return true
+}
+
+// settle completes a mapping at a donor whose memory is taken.
+func (c *cluster) settle(r ref, epoch uint64, donor int) {
+	s := c.slab(r)
+	c.must(s.pages.CompleteMap(0, epoch, uint16(donor)))
+	s.epoch = epoch
+	c.add(donor, r)
+}
+
+// giveUp is what a device does with a slab that its donor takes back: it moves it,
+// or drops it. The donor has it on its way home.
+func (c *cluster) giveUp(r ref) {
+	d, s := &c.containers[r.container].device, c.slab(r)
+	c.result.Evictions++
+	c.evictedActivity += s.pages.Activity(0)
+	from := int(s.pages.Slab(0).Donor)
+	c.must(s.pages.BeginDrain(0, s.epoch))
+	d.holds(from, -1)
+	one := move{due: c.now, order: c.result.Evictions, slab: r, from: from, target: nobody}
+	if !c.config.Drop {
+		one.target = c.find(d)
+	}
+	if one.target != nobody {
+		c.take(&c.machines[one.target])
+		d.holds(one.target, 1)
+		one.due = c.now + max(int(float64(c.config.SlabSize)/(c.config.Workload.Model.MoveGiB*gib)), 1)
+	}
+	heap.Push(&c.moves, one)
+}
+
+// finish ends the moves and drops that are due.
+func (c *cluster) finish() {
+	for len(c.moves) > 0 && c.moves[0].due <= c.now {
+		c.arrive(heap.Pop(&c.moves).(move))
+	}
+}
+
+// arrive ends a move, or a drop.
+func (c *cluster) arrive(one move) {
+	c.result.Events++
+	size := c.config.SlabSize
+	from, s := &c.machines[one.from], c.slab(one.slab)
+	from.mapped -= size
+	from.returning -= size
+	c.must(s.pages.EndDrain(0, s.epoch))
+	if one.target == nobody {
+		c.result.Dropped++
+		c.containers[one.slab.container].device.chill(int(one.slab.slab))
+		return
+	}
+	epoch, err := s.pages.BeginMap(0)
+	c.must(err)
+	c.settle(one.slab, epoch, one.target)
+	c.result.Moved++
+	c.result.MovedBytes += size
+}
