@@ -38,19 +38,22 @@ const (
 	maxDiscard          = 64 << 20
 )
 
+// Discovery opens a source of donors, which the device closes.
+type Discovery func() (cluster.Source, error)
+
 // Config is a swap device as it is to be.
 type Config struct {
-	ID         int            // ublk number, -1: the first free
-	Size       int64          // bytes, a multiple of the page size
-	SlabSize   int64          // bytes, a power of two from 4 MiB to 1 GiB; 0: 64 MiB
-	Queues     int            // 0: as package ublk chooses
-	Depth      int            // requests in flight per queue; 0: as package ublk chooses
-	MaxIO      int            // bytes of the largest request, a power of two up to 1 MiB; 0: 128 KiB
-	Donors     []string       // control addresses, HOST:PORT
-	Cluster    cluster.Source // more donors, which may come and go; nil: none. Not closed here
-	Backing    string         // file or block device for the local copy, or NoBacking
-	AcceptLoss bool           // goes with NoBacking: the loss of a donor loses pages
-	Ack        AckPolicy      // "": RemoteFirst
+	ID         int       // ublk number, -1: the first free
+	Size       int64     // bytes, a multiple of the page size
+	SlabSize   int64     // bytes, a power of two from 4 MiB to 1 GiB; 0: 64 MiB
+	Queues     int       // 0: as package ublk chooses
+	Depth      int       // requests in flight per queue; 0: as package ublk chooses
+	MaxIO      int       // bytes of the largest request, a power of two up to 1 MiB; 0: 128 KiB
+	Donors     []string  // control addresses, HOST:PORT
+	Cluster    Discovery // more donors, which may come and go; nil: none
+	Backing    string    // file or block device for the local copy, or NoBacking
+	AcceptLoss bool      // goes with NoBacking: the loss of a donor loses pages
+	Ack        AckPolicy // "": RemoteFirst
 
 	// Transport is "tcp", "rdma", or "auto": with each donor RDMA if both ends have
 	// it, else TCP. "": auto.

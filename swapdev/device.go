@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"farswap/cluster"
 	"farswap/control"
 	"farswap/internal/inuse"
 	"farswap/status"
@@ -20,6 +21,7 @@ type Device struct {
 	control *ublk.Control
 	ublk    *ublk.Device
 	local   *backing
+	cluster cluster.Source // nil: none
 	lock    *status.Lock
 	server  *status.Server
 	started time.Time
@@ -41,10 +43,6 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	var err error
-	if cfg.Donors, err = cfg.addresses(ctx); err != nil {
-		return nil, err
-	}
 	if cfg.StateRoot == "" {
 		cfg.StateRoot = status.DefaultRoot
 	}
@@ -64,6 +62,14 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 	if d.control, err = ublk.OpenControl(); err != nil {
 		return err
 	}
+	if cfg.Cluster != nil {
+		if d.cluster, err = cfg.Cluster(); err != nil {
+			return err
+		}
+	}
+	if cfg.Donors, err = addresses(ctx, cfg.Donors, d.cluster); err != nil {
+		return err
+	}
 	transports, err := openTransports(cfg, openRDMA)
 	if err != nil {
 		return err
@@ -76,6 +82,7 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 	if d.engine, err = newEngine(cfg, transports, d.local); err != nil {
 		return errors.Join(err, closeTransports(transports))
 	}
+	d.engine.cluster = d.cluster
 	sessions, err := d.engine.reach(ctx)
 	if err != nil {
 		return err
@@ -133,6 +140,9 @@ func (d *Device) close() error {
 	}
 	if d.engine != nil {
 		err = errors.Join(err, d.engine.close())
+	}
+	if d.cluster != nil {
+		err = errors.Join(err, d.cluster.Close())
 	}
 	if d.lock != nil {
 		err = errors.Join(err, d.lock.Remove())

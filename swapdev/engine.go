@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"farswap/cluster"
 	"farswap/control"
 	"farswap/internal/offheap"
 	"farswap/slabmap"
@@ -32,8 +33,9 @@ type engine struct {
 
 	moves *mover
 
-	mapping, moving, following, lending task          // the mapper; the mover; the cluster; the donors
-	over                                chan struct{} // closed when the queues have ended
+	cluster                             cluster.Source // nil: none
+	mapping, moving, following, lending task           // the mapper; the mover; the cluster; the donors
+	over                                chan struct{}  // closed when the queues have ended
 }
 
 // fallbackName is shown by donors where neither user nor machine has a name.
@@ -124,7 +126,7 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 // start begins the control work, once the queues are open.
 func (e *engine) start(sessions []*control.Session) {
 	e.lend(sessions)
-	if e.cfg.Cluster != nil {
+	if e.cluster != nil {
 		e.following.start(e.follow)
 	}
 	e.mapping.start(newMapper(e).run)

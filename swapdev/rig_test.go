@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"farswap/cluster"
 	daemon "farswap/donor"
 	"farswap/internal/offheap"
 	"farswap/slabmap"
@@ -211,6 +212,7 @@ type rigOptions struct {
 	inline  bool // the test drives the one queue itself
 	prepare func(*Config)
 	frozen  bool // the backing file refuses writes
+	source  cluster.Source
 
 	transports []*transport // instead of TCP
 }
@@ -264,6 +266,7 @@ func (r *rig) openEngine(o rigOptions) {
 	if o.spare != 0 {
 		r.engine.spec.Spare = o.spare
 	}
+	r.engine.cluster = o.source
 	sessions, err := r.engine.reach(t.Context())
 	if err != nil {
 		t.Fatal(err)

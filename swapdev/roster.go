@@ -57,17 +57,17 @@ func holds(s slabmap.Slab) bool {
 	return s.State == slabmap.Mapped || s.State == slabmap.Migrating || s.State == slabmap.Draining
 }
 
-// addresses are those of the configuration, and those that the cluster knows: for a
-// device without donors of its own, once there is one.
-func (c Config) addresses(ctx context.Context) ([]string, error) {
-	if c.Cluster == nil {
-		return c.Donors, nil
+// addresses are a device's own donors, and those that the source knows: for a device
+// without its own, once there is one. source may be nil.
+func addresses(ctx context.Context, own []string, source cluster.Source) ([]string, error) {
+	if source == nil {
+		return own, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstDonors)
 	defer cancel()
 	for {
-		all := slices.Clone(c.Donors)
-		for _, d := range c.Cluster.Donors() {
+		all := slices.Clone(own)
+		for _, d := range source.Donors() {
 			if !slices.Contains(all, d.Address) && len(all) < maxDonors {
 				all = append(all, d.Address)
 			}
@@ -76,7 +76,7 @@ func (c Config) addresses(ctx context.Context) ([]string, error) {
 			return all, nil
 		}
 		select {
-		case _, ok := <-c.Cluster.Changed():
+		case _, ok := <-source.Changed():
 			if ok {
 				continue
 			}
@@ -91,7 +91,7 @@ func (c Config) addresses(ctx context.Context) ([]string, error) {
 // dialled until it is back.
 func (e *engine) follow(ctx context.Context) {
 	for {
-		for _, c := range e.cfg.Cluster.Donors() {
+		for _, c := range e.cluster.Donors() {
 			if e.unknown(c) {
 				e.join(c)
 			}
@@ -99,7 +99,7 @@ func (e *engine) follow(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case _, ok := <-e.cfg.Cluster.Changed():
+		case _, ok := <-e.cluster.Changed():
 			if !ok {
 				return
 			}

@@ -43,7 +43,7 @@ func (l *listed) Close() error             { return nil }
 // TestDonorsAppearAndVanish has a cluster grow and shrink while requests go on.
 func TestDonorsAppearAndVanish(t *testing.T) {
 	source := newListed()
-	h := newHistory(newRig(t, rigOptions{donors: 1, queues: 3, prepare: func(c *Config) { c.Cluster = source }}))
+	h := newHistory(newRig(t, rigOptions{donors: 1, queues: 3, source: source}))
 	var donors []cluster.Donor
 	h.during(0, func() {
 		for i := range 3 {
@@ -75,7 +75,7 @@ func TestDonorsAppearAndVanish(t *testing.T) {
 
 func TestOneDonorByTwoAddresses(t *testing.T) {
 	source := newListed()
-	r := newRig(t, rigOptions{donors: 1, queues: 1, prepare: func(c *Config) { c.Cluster = source }})
+	r := newRig(t, rigOptions{donors: 1, queues: 1, source: source})
 	r.until("the donor is connected", func() bool { return r.engine.report().Donors[0].State == string(donorUp) })
 	if r.engine.unknown(cluster.Donor{Name: "donor", Address: "localhost:1"}) {
 		t.Error("a donor that is connected counts as new under another address")
@@ -87,18 +87,16 @@ func TestOneDonorByTwoAddresses(t *testing.T) {
 
 func TestFirstDonorsOfACluster(t *testing.T) {
 	source := newListed()
-	c := Config{Cluster: source, Donors: nil}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := c.addresses(ctx); !errors.Is(err, ErrNoDonor) {
+	if _, err := addresses(ctx, nil, source); !errors.Is(err, ErrNoDonor) {
 		t.Errorf("an empty cluster: %v", err)
 	}
 	go source.set(cluster.Donor{Address: "a:1"}, cluster.Donor{Address: "b:1"})
-	if got, err := c.addresses(t.Context()); err != nil || !slices.Equal(got, []string{"a:1", "b:1"}) {
+	if got, err := addresses(t.Context(), nil, source); err != nil || !slices.Equal(got, []string{"a:1", "b:1"}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	c.Donors = []string{"b:1"}
-	if got, err := c.addresses(t.Context()); err != nil || !slices.Equal(got, []string{"b:1", "a:1"}) {
+	if got, err := addresses(t.Context(), []string{"b:1"}, source); err != nil || !slices.Equal(got, []string{"b:1", "a:1"}) {
 		t.Errorf("beside one of its own: %v, %v", got, err)
 	}
 }

@@ -35,6 +35,7 @@ type addOptions struct {
 	maxIO         byteSize
 	queues, depth int
 	donors        []string
+	cluster       clusterOptions
 	transport     string
 	spin          time.Duration
 	rdma          rdmaOptions
@@ -65,7 +66,7 @@ type deviceServer interface {
 func (a *app) ublkAdd() *cobra.Command {
 	o := &addOptions{slab: slabmap.DefaultSlabSize, maxIO: ublk.DefaultMaxIO}
 	cmd := &cobra.Command{
-		Use:   "add --size SIZE --donor HOST:PORT… --backing PATH|none",
+		Use:   "add --size SIZE --donor HOST:PORT…|--join HOST:PORT… --backing PATH|none",
 		Short: "Make a device and serve it until it is stopped",
 		Long: `add makes a block device, prints its path when it can take I/O, and serves it
 in the foreground until SIGTERM, SIGINT or ` + "`farswap ublk stop`" + `. It refuses to stop
@@ -89,7 +90,8 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 	f.Var(&o.maxIO, "max-io", "largest request: a power of two from 4K to 32M")
 	f.IntVar(&o.queues, "queues", 0, "hardware queues, each with a thread; 0 is one for two CPUs, 4 at most")
 	f.IntVar(&o.depth, "depth", ublk.DefaultDepth, "requests in flight per queue, 1 to 4096")
-	f.StringSliceVar(&o.donors, "donor", nil, "HOST:PORT of a donor; repeat it for more")
+	f.StringSliceVar(&o.donors, "donor", nil, "HOST:PORT of a donor, or dns:NAME:PORT for all that a name resolves to; repeat it for more")
+	o.cluster.flags(f)
 	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for what works with each donor")
 	f.DurationVar(&o.spin, "spin", swapdev.DefaultSpin, "how long a queue polls for RDMA completions before it sleeps, at most 10ms; it costs CPU time")
 	o.rdma.flags(f)

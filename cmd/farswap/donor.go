@@ -30,11 +30,12 @@ type donorOptions struct {
 	rdma      rdmaOptions
 	cert      string
 	insecure  bool
+	cluster   clusterOptions
 	root      string
 }
 
 func (a *app) donor() *cobra.Command {
-	o := &donorOptions{}
+	o := &donorOptions{cluster: clusterOptions{listen: donorGossip}}
 	cmd := &cobra.Command{
 		Use:   "donor --memory SIZE",
 		Short: "Lend memory to devices of other machines, until stopped",
@@ -57,7 +58,7 @@ lent, reserve=SIZE is kept for them alone.`,
 			if err != nil {
 				return err
 			}
-			return serveDonor(config, o.root, a.log)
+			return o.serve(config, a.log)
 		},
 	}
 	f := cmd.Flags()
@@ -74,6 +75,7 @@ lent, reserve=SIZE is kept for them alone.`,
 	o.rdma.flags(f)
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for loopback addresses only")
+	o.cluster.flags(f)
 	rootFlag(cmd, &o.root)
 	withConfig(cmd, defaultDonorConfig)
 	cmd.AddCommand(a.donorStatus(), a.donorDrain(), a.donorResize())
@@ -86,6 +88,9 @@ func (o *donorOptions) config(log zerolog.Logger) (donor.Config, error) {
 	}
 	rdma, err := o.rdma.check()
 	if err != nil {
+		return donor.Config{}, err
+	}
+	if err := o.cluster.check(); err != nil {
 		return donor.Config{}, err
 	}
 	allow, err := parseAllowances(o.allow)
@@ -111,8 +116,8 @@ func (o *donorOptions) config(log zerolog.Logger) (donor.Config, error) {
 	return config, config.Validate()
 }
 
-// serveDonor lends until a signal or a stop through the socket.
-func serveDonor(config donor.Config, root string, log zerolog.Logger) (err error) {
+// serve lends until a signal or a stop through the socket.
+func (o *donorOptions) serve(config donor.Config, log zerolog.Logger) (err error) {
 	end := watchSignals()
 	defer end.close()
 	d, err := donor.Open(config)
@@ -121,7 +126,7 @@ func serveDonor(config donor.Config, root string, log zerolog.Logger) (err error
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 
-	dir := status.DonorDir(root, d.Status().Name)
+	dir := status.DonorDir(o.root, d.Status().Name)
 	lock, err := status.Acquire(dir)
 	if errors.Is(err, status.ErrStateInUse) {
 		return fmt.Errorf("a donor of this name runs here, choose another --name: %w", err)
@@ -140,6 +145,12 @@ func serveDonor(config donor.Config, root string, log zerolog.Logger) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, socket.Close()) }()
+
+	leave, err := o.announce(end.early, d, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
 
 	notify(log, daemon.SdNotifyReady+"\nSTATUS=serving "+d.Addr())
 	err = d.Serve(end.early)

@@ -1,14 +1,20 @@
 package main
 
 import (
+	"errors"
+	"slices"
+	"strings"
+
 	"github.com/rs/zerolog"
 
+	"farswap/cluster"
 	"farswap/swapdev"
 )
 
-// swapConfig is the configuration of target swap, checked.
+// swapConfig is the configuration of target swap.
 func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
-	id, err := identity(o.cert, o.insecure, o.donors)
+	addresses, names := splitDonors(o.donors)
+	id, err := identity(o.cert, o.insecure, addresses)
 	if err != nil {
 		return swapdev.Config{}, err
 	}
@@ -16,14 +22,46 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	if err != nil {
 		return swapdev.Config{}, err
 	}
+	if err := o.cluster.check(); err != nil {
+		return swapdev.Config{}, err
+	}
 	config := swapdev.Config{
 		ID: o.id, Size: int64(o.size), SlabSize: int64(o.slab),
 		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
-		Donors: o.donors, Backing: o.backing, AcceptLoss: o.acceptLoss,
+		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss,
 		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin,
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
 		StateRoot: o.root, Log: log,
 	}
+	if len(names) > 0 || o.cluster.given() {
+		config.Cluster = func() (cluster.Source, error) { return o.discover(names, log) }
+	}
 	return config, config.Validate()
+}
+
+// splitDonors tells addresses from names that resolve to many.
+func splitDonors(donors []string) (addresses, names []string) {
+	for _, d := range donors {
+		if strings.HasPrefix(d, "dns:") {
+			names = append(names, d)
+		} else {
+			addresses = append(addresses, d)
+		}
+	}
+	return addresses, names
+}
+
+// discover opens what tells of donors that have no address on the command line.
+func (o *addOptions) discover(names []string, log zerolog.Logger) (cluster.Source, error) {
+	resolved, err := cluster.Open(log, names...)
+	if err != nil {
+		return nil, err
+	}
+	gossip, err := o.cluster.open(log)
+	if err != nil {
+		return nil, errors.Join(err, resolved.Close())
+	}
+	sources := slices.DeleteFunc([]cluster.Source{resolved, gossip}, func(s cluster.Source) bool { return s == nil })
+	return cluster.Merge(sources...), nil
 }
