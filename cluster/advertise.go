@@ -14,12 +14,8 @@ func advertised(ctx context.Context, resolver Resolver, listen netip.Addr, join 
 		return listen
 	}
 	fits := func(ip netip.Addr) bool { return ip.IsValid() && !ip.IsUnspecified() && (!listen.Is4() || ip.Is4()) }
-	for _, target := range join {
-		addresses, err := resolve(ctx, resolver, target)
-		if err != nil {
-			continue // joining says so
-		}
-		for _, a := range addresses {
+	for _, target := range resolve(ctx, resolver, join) {
+		for _, a := range target.addresses { // none if it failed, as joining will say
 			if ip := localTowards(a); fits(ip) {
 				return ip
 			}
@@ -49,26 +45,4 @@ func localTowards(to netip.AddrPort) netip.Addr {
 	}
 	defer conn.Close()
 	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-}
-
-// resolve looks up HOST:PORT, within lookupTimeout.
-func resolve(ctx context.Context, resolver Resolver, address string) ([]netip.AddrPort, error) {
-	host, port, err := splitAddress(address)
-	if err != nil {
-		return nil, err
-	}
-	if ip, err := netip.ParseAddr(host); err == nil {
-		return []netip.AddrPort{netip.AddrPortFrom(ip.Unmap(), port)}, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
-	ips, err := resolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, err
-	}
-	addresses := make([]netip.AddrPort, 0, len(ips))
-	for _, ip := range ips {
-		addresses = append(addresses, netip.AddrPortFrom(ip.Unmap(), port))
-	}
-	return addresses, nil
 }

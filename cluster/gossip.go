@@ -44,8 +44,8 @@ type Gossip struct {
 var _ Source = (*Gossip)(nil)
 
 // OpenGossip becomes a member: it listens, tries once to join, and goes on in
-// the background. It takes as long as names to join are looked up and one
-// attempt at each, 6 s at most. When nobody answers it succeeds, unless
+// the background. It takes as long as names to join are looked up, twice, and one
+// attempt at each, 12 s at most. When nobody answers it succeeds, unless
 // Config.MustJoin (ErrNoMember): the first of a cluster has to. When the only
 // answers are that the keys or versions differ, it fails with ErrKeyDiffers or
 // ErrVersion. ctx is for opening alone.

@@ -21,12 +21,11 @@ func (g *Gossip) joinTargets(ctx context.Context) error {
 	var errs []error
 	addresses := map[string]bool{}
 	known := 0
-	for _, target := range g.cfg.Join {
-		found, err := resolve(ctx, g.cfg.resolver, target)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", target, err))
+	for _, target := range resolve(ctx, g.cfg.resolver, g.cfg.Join) {
+		if target.err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", target.target, target.err))
 		}
-		for _, a := range found {
+		for _, a := range target.addresses {
 			switch address := a.String(); {
 			case address == g.Address():
 			case g.members.alive(address):
