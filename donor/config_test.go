@@ -37,6 +37,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"less than a slab", func(c *Config) { c.Memory = control.MinSlab - 1 }, ErrConfig},
 		{"more than the machine has", func(c *Config) { c.Memory = 1 << 60 }, ErrConfig},
 		{"lease", func(c *Config) { c.Lease = -time.Second }, ErrConfig},
+		{"tick", func(c *Config) { c.Tick = -time.Second }, ErrConfig},
+		{"headroom", func(c *Config) { c.HeadRoom.Bytes = 1 << 60 }, ErrConfig},
+		{"headroom share", func(c *Config) { c.HeadRoom.Share = 1 }, ErrConfig},
+		{"allowed name", func(c *Config) { c.Allow = []Allowance{{Name: "a"}} }, ErrConfig}, // insecure
+		{"memory that cannot be told", func(c *Config) { c.Sampler = &host{fail: errFault} }, errFault},
 		{"no identity", func(c *Config) { c.Insecure = false }, control.ErrIdentity},
 		{"no address", func(c *Config) { c.Listen = "" }, ErrConfig},
 		{"no port", func(c *Config) { c.Listen = "127.0.0.1" }, ErrConfig},

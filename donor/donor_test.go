@@ -2,7 +2,6 @@ package donor
 
 import (
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -271,22 +270,7 @@ func TestOtherSlabSizeIsRefused(t *testing.T) {
 }
 
 func TestIdentityOwnsItsDevice(t *testing.T) {
-	dir := t.TempDir()
-	ca := filepath.Join(dir, "ca")
-	if err := control.InitCA(ca, "ca"); err != nil {
-		t.Fatal(err)
-	}
-	identity := func(name string) *control.Identity {
-		out := filepath.Join(dir, name)
-		if err := control.Issue(ca, out, name, []string{"127.0.0.1"}); err != nil {
-			t.Fatal(err)
-		}
-		id, err := control.LoadIdentity(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return id
-	}
+	identity := authority(t)
 	cfg := testConfig()
 	cfg.Insecure, cfg.Identity = false, identity("donor-1")
 	d := lend(t, cfg)

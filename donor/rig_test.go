@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -39,32 +40,15 @@ func testConfig() Config {
 	return Config{
 		Name: "donor-1", Listen: "127.0.0.1:0", Insecure: true, Memory: 8 * slabSize, Ahead: 1,
 		Lease: time.Hour, Timing: quick, Log: zerolog.Nop(),
-		Sampler: newPlenty(), Tick: 10 * time.Millisecond,
+		Sampler: plenty{}, Tick: 10 * time.Millisecond,
 	}
 }
 
-// sampler is a machine's memory as a test wants it.
-type sampler struct {
-	mu   sync.Mutex // guards what follows
-	now  memory.Sample
-	fail error
-}
+// plenty is a machine with far more memory than any test lends.
+type plenty struct{}
 
-// newPlenty is a machine with far more memory than any test lends.
-func newPlenty() *sampler {
-	return &sampler{now: memory.Sample{Available: 900 << 30, Total: 1 << 40}}
-}
-
-func (s *sampler) Sample() (memory.Sample, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.now, s.fail
-}
-
-func (s *sampler) set(available int64, stall float64, fail error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.now.Available, s.now.Stall, s.fail = available, stall, fail
+func (plenty) Sample() (memory.Sample, error) {
+	return memory.Sample{Available: 900 << 30, Total: 1 << 40}, nil
 }
 
 // lend serves a donor until the test ends, and sees that it leaves no descriptor
@@ -167,6 +151,33 @@ func dial(t *testing.T, d *Donor, cfg control.DialConfig) *control.Session {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// authority returns what issues identities of one CA.
+func authority(t *testing.T) func(name string) *control.Identity {
+	t.Helper()
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca")
+	if err := control.InitCA(ca, "ca"); err != nil {
+		t.Fatal(err)
+	}
+	issued := make(map[string]*control.Identity)
+	return func(name string) *control.Identity {
+		t.Helper()
+		if id := issued[name]; id != nil {
+			return id
+		}
+		out := filepath.Join(dir, name)
+		if err := control.Issue(ca, out, name, []string{"127.0.0.1"}); err != nil {
+			t.Fatal(err)
+		}
+		id, err := control.LoadIdentity(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		issued[name] = id
+		return id
+	}
 }
 
 func mapSlab(t *testing.T, s *control.Session, slab uint32, claim bool) verbs.Key {
