@@ -17,7 +17,7 @@ type Fixture struct {
 }
 
 // MaxDonors is how many machines have an identity.
-const MaxDonors = 3
+const MaxDonors = 12
 
 // NewFixture prepares the virtual machine: a file system on disk, identities.
 // It refuses to run outside of one, where VM_KERNEL is not set.

@@ -35,12 +35,16 @@ func (o *clusterOptions) flags(f *pflag.FlagSet) {
 // given says whether gossip is wanted.
 func (o *clusterOptions) given() bool { return o.key != "" }
 
-// check refuses flags that do not fit together.
+// check refuses flags that do not fit together, and a key that is none.
 func (o *clusterOptions) check() error {
 	if len(o.join) > 0 && !o.given() {
 		return usage("--join means nothing without --gossip-key FILE (see `farswap cluster key`)")
 	}
-	return nil
+	if !o.given() {
+		return nil
+	}
+	_, err := cluster.LoadKey(o.key)
+	return err
 }
 
 // open joins the cluster, as an observer. Without --gossip-key there is none: the

@@ -25,6 +25,11 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	if err := o.cluster.check(); err != nil {
 		return swapdev.Config{}, err
 	}
+	for _, name := range names {
+		if err := cluster.CheckAddress(strings.TrimPrefix(name, dnsPrefix)); err != nil {
+			return swapdev.Config{}, usage("--donor %s: %w", name, err)
+		}
+	}
 	config := swapdev.Config{
 		ID: o.id, Size: int64(o.size), SlabSize: int64(o.slab),
 		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
@@ -40,10 +45,13 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	return config, config.Validate()
 }
 
+// dnsPrefix begins a --donor that stands for all that a name resolves to.
+const dnsPrefix = "dns:"
+
 // splitDonors tells addresses from names that resolve to many.
 func splitDonors(donors []string) (addresses, names []string) {
 	for _, d := range donors {
-		if strings.HasPrefix(d, "dns:") {
+		if strings.HasPrefix(d, dnsPrefix) {
 			names = append(names, d)
 		} else {
 			addresses = append(addresses, d)
