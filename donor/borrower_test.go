@@ -14,7 +14,7 @@ import (
 
 // borrower is a device as an eviction sees it.
 type borrower struct {
-	t        *testing.T
+	t        testing.TB
 	s        *control.Session
 	opened   chan struct{} // closed when s is set
 	unmaps   sync.WaitGroup
@@ -39,7 +39,7 @@ func (b *borrower) counts() counts {
 }
 
 // borrow opens a session, and maps slabs 0 to n-1.
-func borrow(t *testing.T, d *Donor, cfg control.DialConfig, n int) *borrower {
+func borrow(t testing.TB, d *Donor, cfg control.DialConfig, n int) *borrower {
 	t.Helper()
 	b := &borrower{t: t, opened: make(chan struct{}), activity: func(uint32) float64 { return 0 }}
 	cfg.Handler = b

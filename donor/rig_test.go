@@ -53,7 +53,7 @@ func (plenty) Sample() (memory.Sample, error) {
 
 // lend serves a donor until the test ends, and sees that it leaves no descriptor
 // and no mapping behind.
-func lend(t *testing.T, cfg Config) *Donor { return lendOver(t, cfg, tcpOnly()) }
+func lend(t testing.TB, cfg Config) *Donor { return lendOver(t, cfg, tcpOnly()) }
 
 // lendThrough puts a faulty server between the donor and the true one.
 func lendThrough(t *testing.T, cfg Config, f *faultyServer) *Donor {
@@ -74,7 +74,7 @@ func tcpOnly() network {
 	return n
 }
 
-func lendOver(t *testing.T, cfg Config, n network) *Donor {
+func lendOver(t testing.TB, cfg Config, n network) *Donor {
 	t.Helper()
 	checkFDs(t)
 	d, err := open(cfg, n)
@@ -86,7 +86,7 @@ func lendOver(t *testing.T, cfg Config, n network) *Donor {
 }
 
 // serveDonor serves a donor until the test ends, and sees that no memory is left.
-func serveDonor(t *testing.T, d *Donor) {
+func serveDonor(t testing.TB, d *Donor) {
 	t.Helper()
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -107,7 +107,7 @@ func serveDonor(t *testing.T, d *Donor) {
 	})
 }
 
-func checkFDs(t *testing.T) {
+func checkFDs(t testing.TB) {
 	t.Helper()
 	count := func() int {
 		entries, err := os.ReadDir("/proc/self/fd")
@@ -143,7 +143,7 @@ func dialConfig(uuid control.UUID) control.DialConfig {
 	return control.DialConfig{Device: uuid, Name: "dev-1", SlabSize: slabSize, Insecure: true, Timing: quick}
 }
 
-func dial(t *testing.T, d *Donor, cfg control.DialConfig) *control.Session {
+func dial(t testing.TB, d *Donor, cfg control.DialConfig) *control.Session {
 	t.Helper()
 	s, err := control.Dial(t.Context(), d.Addr(), cfg)
 	if err != nil {
@@ -180,12 +180,12 @@ func authority(t *testing.T) func(name string) *control.Identity {
 	}
 }
 
-func mapSlab(t *testing.T, s *control.Session, slab uint32, claim bool) verbs.Key {
+func mapSlab(t testing.TB, s *control.Session, slab uint32, claim bool) verbs.Key {
 	t.Helper()
 	return mapSlabOver(t, s, slab, claim, "")
 }
 
-func mapSlabOver(t *testing.T, s *control.Session, slab uint32, claim bool, transport string) verbs.Key {
+func mapSlabOver(t testing.TB, s *control.Session, slab uint32, claim bool, transport string) verbs.Key {
 	t.Helper()
 	info, err := s.Map(t.Context(), slab, slabSize, claim, transport)
 	if err != nil {
