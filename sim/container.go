@@ -13,7 +13,6 @@ type container struct {
 	peak    float64 // bytes
 	limit   float64 // bytes of local memory
 	start   int     // second
-	phase   float64 // of its swing, 0 to 1
 	local   int64   // bytes that it uses on its machine
 	wanted  float64 // bytes, a second ago
 	device  device
