@@ -62,12 +62,17 @@ func (c *cluster) stepMachine(index int) {
 // in milliseconds.
 func (c *cluster) take(m *machine) float64 {
 	m.mapped += c.config.SlabSize
-	model := c.config.Workload.Model
 	if m.prepared >= c.config.SlabSize {
 		m.prepared -= c.config.SlabSize
-		return model.MapMillis
+		return c.config.Workload.Model.MapMillis
 	}
 	c.result.Unprepared++
+	return c.unpreparedMillis()
+}
+
+// unpreparedMillis is how long it takes to map a slab that was not prepared.
+func (c *cluster) unpreparedMillis() float64 {
+	model := c.config.Workload.Model
 	return model.MapMillis + model.PrepareMillis*float64(c.config.SlabSize)/gib
 }
 

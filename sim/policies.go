@@ -87,11 +87,11 @@ func WriteTables(w io.Writer, tables []Table) error {
 		if i > 0 {
 			fmt.Fprintln(t)
 		}
-		fmt.Fprintf(t, "%s\tused\tof it live\tmax/median\tmax/min\tevictions\tactivity\tmoved\tdropped\tmap data\tmaps\tmap time\tqueries\t\n", table.Title)
+		fmt.Fprintf(t, "%s\tused\tof it live\tmax/median\tmax/min\tevictions\tactivity\tmoved\tdropped\tmap data\tmaps\tqueries\tmap\tunprepared\tmove\t\n", table.Title)
 		for _, r := range table.Rows {
-			fmt.Fprintf(t, "%s\t%.1f%%\t%.1f%%\t%.2f\t%.2f\t%d\t%.1f/s\t%.1f GiB\t%d\t%.1f MiB\t%d\t%.2f ms\t%d\t\n",
+			fmt.Fprintf(t, "%s\t%.1f%%\t%.1f%%\t%.2f\t%.2f\t%d\t%.1f/s\t%.1f GiB\t%d\t%.1f MiB\t%d\t%d\t%.2f ms\t%.2f ms\t%.0f ms\t\n",
 				r.Name, r.UsedWith, r.UsedLive, r.MaxOverMedian, r.MaxOverMin, r.Evictions, r.EvictedActivity,
-				float64(r.MovedBytes)/gib, r.Dropped, float64(r.MetadataBytes)/(1<<20), r.Maps, r.MapMillis, r.Queries)
+				float64(r.MovedBytes)/gib, r.Dropped, float64(r.MetadataBytes)/(1<<20), r.Maps, r.Queries, r.MapMillis, r.MapUnprepared, r.MoveMillis)
 		}
 	}
 	return t.Flush()

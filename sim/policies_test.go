@@ -8,7 +8,7 @@ import (
 
 func TestPolicies(t *testing.T) {
 	c := DefaultConfig(paper(t))
-	c.Workload.Cluster.Hours, c.Workload.Cluster.Warmup = 0.2, 300
+	c.Workload.Cluster.Hours, c.Workload.Cluster.Warmup = 0.1, 60
 	last := 0.0
 	tables, err := Policies(context.Background(), c, 1, func(done float64) {
 		if done < last {

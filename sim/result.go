@@ -48,6 +48,8 @@ type Result struct {
 	MovedBytes      int64   `json:"moved_bytes"`
 	MetadataBytes   int64   `json:"metadata_bytes"` // slab maps of all devices, full ones
 	MapMillis       float64 `json:"map_ms"`         // by the model, on average
+	MapUnprepared   float64 `json:"map_unprepared_ms"`
+	MoveMillis      float64 `json:"move_ms"` // of one slab, by the model
 	BelowHeadRoom   int64   `json:"below_headroom_s"`
 	HurtSeconds     int64   `json:"hurt_s"` // machine-seconds in which lent memory was missing to applications
 	Events          int64   `json:"events"`
@@ -128,6 +130,8 @@ func (c *cluster) finished() Result {
 	if r.Maps > 0 {
 		r.MapMillis = c.mapMillis / float64(r.Maps)
 	}
+	r.MapUnprepared = c.unpreparedMillis()
+	r.MoveMillis = 1000 * float64(c.config.SlabSize) / gib / c.config.Workload.Model.MoveGiB
 	r.LentLive = c.lentLive()
 	r.UsedLive = r.UsedWithout + (r.UsedWith-r.UsedWithout)*r.LentLive/100
 	return r

@@ -21,8 +21,9 @@ average over placements of the containers, the same for all rows.
 
   activity   page I/Os per second of the slabs that were evicted: what it costs
   map data   slab maps of all devices
-  map time   by the workload file's model: a constant, and a part for each byte of
-             a slab that was not prepared`,
+  map        how long mapping a slab takes on average, by the workload file's model:
+             a constant, and a part for each byte of a slab that was not prepared
+  move       how long copying a slab to another donor takes, by the same model`,
 		Args: a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := o.config()
