@@ -126,6 +126,7 @@ func (c *cluster) place() error {
 			continue // it never swaps
 		}
 		pages := int64(b.peak * b.program.Swap / slabmap.PageSize)
+		b.device = &device{}
 		if err := b.device.reset(slabmap.Geometry{Size: pages * slabmap.PageSize, SlabSize: c.config.SlabSize}, 0); err != nil {
 			return fmt.Errorf("container %d: %w: %w", i+1, ErrConfig, err)
 		}

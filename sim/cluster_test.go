@@ -118,9 +118,15 @@ func balance(t *rapid.T, c *cluster) {
 	for i := range c.containers {
 		b := &c.containers[i]
 		local[b.machine] += b.local
+		if b.device == nil {
+			continue
+		}
 		holds := map[uint16]int{}
 		for j := range b.device.slabs {
 			s := b.device.slabs[j].pages.Slab(0)
+			if lent := s.State == slabmap.Mapped || s.State == slabmap.Draining; lent != b.device.slabs[j].lent {
+				t.Fatalf("slab %d of container %d is %v, lent %t", j, i, s.State, !lent)
+			}
 			switch s.State {
 			case slabmap.Mapped:
 				held[s.Donor] += c.config.SlabSize
@@ -212,11 +218,15 @@ func TestActivityIsCaughtUp(t *testing.T) {
 			}
 		}
 		now := 0
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			now += rapid.IntRange(1, 3).Draw(t, "gap")
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			now += rapid.SampledFrom([]int{1, 1, 1, 2, 3, 40}).Draw(t, "gap")
 			ins := rapid.Float64Range(0, 5000).Draw(t, "ins")
+			at, pages := rapid.IntRange(0, len(lazy.slabs)-1).Draw(t, "at"), rapid.Int32Range(0, 5000).Draw(t, "pages")
 			lazy.begin(now, ins)
 			eager.begin(now, ins)
+			lazy.note(at, pages)
+			eager.catchUp(at, now-1)
+			eager.slabs[at].pages.Touch(0, int(pages))
 			for i := range eager.slabs {
 				eager.catchUp(i, now)
 			}

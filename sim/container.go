@@ -15,7 +15,7 @@ type container struct {
 	start   int     // second
 	local   int64   // bytes that it uses on its machine
 	wanted  float64 // bytes, a second ago
-	device  device
+	device  *device // nil for one that never swaps
 }
 
 // wants is a container's memory at an age in seconds, in bytes.
@@ -42,7 +42,7 @@ func (c *cluster) stepContainer(index int) {
 	b.local = local
 	grown := max(want-max(b.wanted, b.limit), 0)
 	b.wanted = want
-	if len(b.device.slabs) > 0 {
+	if b.device != nil {
 		c.page(index, want, grown)
 	}
 }
@@ -51,7 +51,7 @@ func (c *cluster) stepContainer(index int) {
 // has put out grown bytes that it never had to before.
 func (c *cluster) page(index int, want, grown float64) {
 	b := &c.containers[index]
-	p, d := b.program, &b.device
+	p, d := b.program, b.device
 	pages := float64(d.geometry.Pages())
 	d.live = 0
 	ins, outs := 0.0, grown/slabmap.PageSize

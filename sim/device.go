@@ -21,7 +21,19 @@ type slab struct {
 	ticked int     // the last second that its activity counts
 	epoch  uint64  // of its mapping
 	place  int     // where its donor's list has it, if mapped
+	lent   bool    // it is mapped or draining
 	cold   bool    // in device.cold
+	noted  uint8   // of wrote
+	wrote  [notes]note
+}
+
+// notes is for how many seconds writes are kept that pages has not been told of:
+// writing is through with most slabs in as many.
+const notes = 4
+
+// note is what was written in a second.
+type note struct {
+	second, pages int32
 }
 
 // device is a virtual swap device.
@@ -77,11 +89,24 @@ func (d *device) catchUp(i, until int) {
 	}
 	for ; s.ticked < until; s.ticked++ {
 		before, after := d.read[s.ticked%history], d.read[(s.ticked+1)%history]
-		if n := math.Floor(s.weight*after) - math.Floor(s.weight*before); n >= 1 {
+		n := math.Floor(s.weight*after) - math.Floor(s.weight*before)
+		for _, w := range s.wrote[:s.noted] {
+			if int(w.second) == s.ticked+1 {
+				n += float64(w.pages)
+			}
+		}
+		if n >= 1 {
 			s.pages.Touch(0, int(min(n, 1e9)))
 		}
 		s.pages.Tick(1)
 	}
+	kept := s.wrote[:0]
+	for _, w := range s.wrote[:s.noted] {
+		if int(w.second) > until {
+			kept = append(kept, w)
+		}
+	}
+	s.noted = uint8(len(kept))
 }
 
 // activity is what the device answers of slab i at the end of the second.
@@ -117,8 +142,15 @@ func (d *device) write(rng *rand.Rand, pages float64) {
 // chance has it.
 func (d *device) touch(rng *rand.Rand, i int, entered bool, pages int) {
 	s := &d.slabs[i]
-	d.catchUp(i, d.now-1)
-	s.pages.Touch(0, pages)
+	if s.weight == 0 {
+		s.ticked = d.now - 1 // nothing happened so far
+	}
+	if s.lent {
+		d.note(i, int32(min(pages, math.MaxInt32)))
+	} else { // it may become hot
+		d.catchUp(i, d.now-1)
+		s.pages.Touch(0, pages)
+	}
 	if entered || s.weight == 0 {
 		first, end := d.geometry.PageRange(i)
 		share := float64(end-first) / float64(d.geometry.PagesPerSlab())
@@ -129,9 +161,27 @@ func (d *device) touch(rng *rand.Rand, i int, entered bool, pages int) {
 	d.chill(i)
 }
 
+// note keeps what was written to slab i until somebody asks for its activity, or
+// until it no longer matters.
+func (d *device) note(i int, pages int32) {
+	s, now := &d.slabs[i], int32(d.now)
+	if s.noted > 0 && s.wrote[s.noted-1].second == now {
+		s.wrote[s.noted-1].pages += pages
+		return
+	}
+	if s.noted > 0 && s.wrote[s.noted-1].second <= now-history {
+		s.noted = 0
+	}
+	if s.noted == notes {
+		d.catchUp(i, d.now-1)
+	}
+	s.wrote[s.noted] = note{now, pages}
+	s.noted++
+}
+
 // chill remembers slab i if it is not mapped.
 func (d *device) chill(i int) {
-	if s := &d.slabs[i]; !s.cold && s.weight > 0 && s.pages.Slab(0).State == slabmap.Unmapped {
+	if s := &d.slabs[i]; !s.cold && !s.lent && s.weight > 0 {
 		s.cold = true
 		d.cold = append(d.cold, int32(i))
 	}
@@ -144,7 +194,7 @@ func (d *device) hot(dst []int32) []int32 {
 	kept := d.cold[:0]
 	for _, i := range d.cold {
 		s := &d.slabs[i]
-		if s.pages.Slab(0).State != slabmap.Unmapped {
+		if s.lent {
 			s.cold = false
 			continue
 		}

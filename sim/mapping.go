@@ -76,7 +76,7 @@ func (d *device) holds(donor, n int) {
 // mapHot maps the hot slabs of a container, the hottest first, until no donor has
 // room.
 func (c *cluster) mapHot(index int) {
-	d := &c.containers[index].device
+	d := c.containers[index].device
 	c.hot = d.hot(c.hot)
 	slices.SortFunc(c.hot, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(d.slabs[b].pages.Activity(0), d.slabs[a].pages.Activity(0)), cmp.Compare(a, b))
@@ -90,7 +90,7 @@ func (c *cluster) mapHot(index int) {
 
 // mapSlab finds a slab a donor. It reports whether there was one.
 func (c *cluster) mapSlab(r ref) bool {
-	d, s := &c.containers[r.container].device, c.slab(r)
+	d, s := c.containers[r.container].device, c.slab(r)
 	c.result.Events++
 	epoch, err := s.pages.BeginMap(0)
 	c.must(err)
@@ -110,14 +110,14 @@ func (c *cluster) mapSlab(r ref) bool {
 func (c *cluster) settle(r ref, epoch uint64, donor int) {
 	s := c.slab(r)
 	c.must(s.pages.CompleteMap(0, epoch, uint16(donor)))
-	s.epoch = epoch
+	s.epoch, s.lent = epoch, true
 	c.add(donor, r)
 }
 
 // giveUp is what a device does with a slab that its donor takes back: it moves it,
 // or drops it. The donor has it on its way home.
 func (c *cluster) giveUp(r ref) {
-	d, s := &c.containers[r.container].device, c.slab(r)
+	d, s := c.containers[r.container].device, c.slab(r)
 	c.result.Evictions++
 	c.evictedActivity += s.pages.Activity(0)
 	from := int(s.pages.Slab(0).Donor)
@@ -150,6 +150,7 @@ func (c *cluster) arrive(one move) {
 	from.mapped -= size
 	from.returning -= size
 	c.must(s.pages.EndDrain(0, s.epoch))
+	s.lent = false
 	if one.target == nobody {
 		c.result.Dropped++
 		c.containers[one.slab.container].device.chill(int(one.slab.slab))

@@ -142,7 +142,10 @@ func (c *cluster) finished() Result {
 func (c *cluster) lentLive() float64 {
 	var lent, live float64
 	for i := range c.containers {
-		d := &c.containers[i].device
+		d := c.containers[i].device
+		if d == nil {
+			continue
+		}
 		var mapped, written float64
 		for j := range d.slabs {
 			s := &d.slabs[j]
