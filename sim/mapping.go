@@ -39,39 +39,35 @@ func (c *cluster) slab(r ref) *slab { return &c.containers[r.container].device.s
 
 // find asks donors as a device does, until one has room: nobody if none has.
 func (c *cluster) find(d *device) int {
-	cands := append(c.scratch[:0], d.donors...)
-	c.scratch = cands
+	cands := d.donors
 	for ask := c.placement.Pair(c.rng, cands); len(ask) > 0; ask = c.placement.Pair(c.rng, cands) {
 		c.answers = c.answers[:0]
-		cands = slices.DeleteFunc(cands, func(one slabmap.Candidate) bool {
-			if !slices.Contains(ask, one.Donor) {
-				return false
-			}
-			m := &c.machines[one.Donor]
+		for _, donor := range ask {
+			one, m := cands[known(cands, int(donor))], &c.machines[donor]
 			one.Free, one.Total = m.governor.Room(c.lent(m)), m.total
 			c.answers = append(c.answers, one)
-			return true
-		})
+		}
 		c.result.Queries += int64(len(ask))
 		c.result.Events += int64(len(ask))
-		// In the order of preference.
-		slices.SortFunc(c.answers, func(a, b slabmap.Candidate) int {
-			return cmp.Compare(slices.Index(ask, a.Donor), slices.Index(ask, b.Donor))
-		})
 		if donor, ok := c.placement.Best(c.answers); ok {
 			return int(donor)
 		}
+		c.scratch = append(c.scratch[:0], cands...)
+		cands = slices.DeleteFunc(c.scratch, func(one slabmap.Candidate) bool { return slices.Contains(ask, one.Donor) })
 	}
 	return nobody
 }
 
-// holds counts a slab of d in or out at a donor.
-func (d *device) holds(donor, n int) {
-	i, _ := slices.BinarySearchFunc(d.donors, donor, func(one slabmap.Candidate, donor int) int {
+// known is where a donor is among donors, which are sorted.
+func known(donors []slabmap.Candidate, donor int) int {
+	i, _ := slices.BinarySearchFunc(donors, donor, func(one slabmap.Candidate, donor int) int {
 		return cmp.Compare(int(one.Donor), donor)
 	})
-	d.donors[i].Holds += n
+	return i
 }
+
+// holds counts a slab of d in or out at a donor.
+func (d *device) holds(donor, n int) { d.donors[known(d.donors, donor)].Holds += n }
 
 // mapHot maps the hot slabs of a container, the hottest first, until no donor has
 // room.
