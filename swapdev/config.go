@@ -1,6 +1,7 @@
 package swapdev
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"time"
@@ -39,7 +40,7 @@ const (
 )
 
 // Discovery opens a source of donors, which the device closes.
-type Discovery func() (cluster.Source, error)
+type Discovery func(context.Context) (cluster.Source, error)
 
 // Config is a swap device as it is to be.
 type Config struct {

@@ -63,7 +63,7 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if cfg.Cluster != nil {
-		if d.cluster, err = cfg.Cluster(); err != nil {
+		if d.cluster, err = cfg.Cluster(ctx); err != nil {
 			return err
 		}
 	}

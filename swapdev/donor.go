@@ -123,6 +123,10 @@ func (d *donor) run(ctx context.Context, session *control.Session) {
 func (d *donor) serve(ctx context.Context, session *control.Session) (held time.Duration) {
 	var err error
 	if session == nil {
+		if err = d.elsewhere(); err != nil {
+			d.set(donorDown, nil, err)
+			return 0
+		}
 		if session, err = d.dial(ctx); err != nil {
 			d.set(donorDown, nil, err)
 			return 0

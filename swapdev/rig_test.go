@@ -162,7 +162,7 @@ type testDonor struct {
 
 func startDonor(t testing.TB, memory int64) *testDonor {
 	d := &testDonor{t: t, cfg: daemon.Config{
-		Name: "donor", DataListen: "127.0.0.1:0", Memory: memory, Ahead: -1, Lease: time.Minute,
+		DataListen: "127.0.0.1:0", Memory: memory, Ahead: -1, Lease: time.Minute,
 		Insecure: true, Unlocked: true, Log: zerolog.Nop(),
 	}}
 	d.start()
@@ -175,7 +175,8 @@ func (d *testDonor) start() {
 	for range 100 {
 		// Not one of the ports that connections take: a donor comes back at its own.
 		if d.address == "" {
-			d.cfg.Listen = fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))
+			port := 20000 + rand.IntN(10000)
+			d.cfg.Listen, d.cfg.Name = fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("donor-%d", port)
 		}
 		if d.donor, err = daemon.Open(d.cfg); err == nil {
 			break

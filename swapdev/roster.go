@@ -107,13 +107,24 @@ func (e *engine) follow(ctx context.Context) {
 	}
 }
 
-// unknown reports whether a donor is new. A second session would end the first, so
-// one that is connected by another address is not.
+// unknown reports whether a donor is new.
 func (e *engine) unknown(c cluster.Donor) bool {
-	return len(e.donors.all()) < maxDonors && !slices.ContainsFunc(e.donors.all(), func(d *donor) bool {
-		r := d.report()
-		return d.address == c.Address || c.Name != "" && r.Name == c.Name && r.State != string(donorDown)
-	})
+	return len(e.donors.all()) < maxDonors &&
+		!slices.ContainsFunc(e.donors.all(), func(d *donor) bool { return d.address == c.Address })
+}
+
+// elsewhere is an error if the donor, by its name, is connected at another address:
+// a second session would end the first, with all its slabs.
+func (d *donor) elsewhere() error {
+	d.mu.Lock()
+	name := d.name
+	d.mu.Unlock()
+	for _, other := range d.engine.donors.all() {
+		if r := other.report(); other != d && name != "" && r.Name == name && r.State != string(donorDown) {
+			return fmt.Errorf("donor %s is used at %s: %w", name, other.address, ErrNoDonor)
+		}
+	}
+	return nil
 }
 
 // join adds a donor while the device is in use.
@@ -126,6 +137,9 @@ func (e *engine) join(c cluster.Donor) {
 		}
 	}
 	d := e.addDonor(c.Address)
+	d.mu.Lock()
+	d.name = c.Name
+	d.mu.Unlock()
 	e.cfg.Log.Info().Str("donor", c.Address).Str("name", c.Name).Str("source", c.Source).Msg("donor has appeared")
 	e.lending.start(func(ctx context.Context) { d.run(ctx, nil) })
 }

@@ -3,7 +3,9 @@ package swapdev
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,8 +51,7 @@ func TestDonorsAppearAndVanish(t *testing.T) {
 		for i := range 3 {
 			d := startDonor(t, 4*testSlab)
 			h.rig.donors = append(h.rig.donors, d)
-			donors = append(donors, cluster.Donor{Name: "donor", Address: d.address})
-			donors[i].Name += d.address[len("127.0.0.1:"):]
+			donors = append(donors, cluster.Donor{Name: d.cfg.Name, Address: d.address})
 			source.set(donors...)
 			h.until("the new donor is used", func() bool {
 				s := h.engine.report()
@@ -73,15 +74,20 @@ func TestDonorsAppearAndVanish(t *testing.T) {
 	}
 }
 
+// TestOneDonorByTwoAddresses lists a donor under a second address: its session at the
+// first must stay.
 func TestOneDonorByTwoAddresses(t *testing.T) {
 	source := newListed()
 	r := newRig(t, rigOptions{donors: 1, queues: 1, source: source})
-	r.until("the donor is connected", func() bool { return r.engine.report().Donors[0].State == string(donorUp) })
-	if r.engine.unknown(cluster.Donor{Name: "donor", Address: "localhost:1"}) {
-		t.Error("a donor that is connected counts as new under another address")
-	}
-	if !r.engine.unknown(cluster.Donor{Name: "other", Address: "localhost:1"}) || !r.engine.unknown(cluster.Donor{Address: "localhost:1"}) {
-		t.Error("another donor does not count as new")
+	r.heat(0)
+	_, port, _ := net.SplitHostPort(r.donors[0].address)
+	source.set(cluster.Donor{Name: r.donors[0].cfg.Name, Address: "localhost:" + port})
+	r.until("the second address is known, and not used", func() bool {
+		s := r.engine.report()
+		return len(s.Donors) == 2 && strings.Contains(s.Donors[1].Error, "is used at "+r.donors[0].address)
+	})
+	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].State != string(donorUp) || s.Donors[0].Slabs != 1 {
+		t.Errorf("%+v, %d failovers", s.Donors, s.IO.Failovers)
 	}
 }
 

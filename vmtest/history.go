@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -29,6 +30,7 @@ type History struct {
 	Pages   int                                  // per worker
 	Run     int                                  // longest run, in pages
 	Ops     int                                  // per worker; 0 is until the context ends
+	Pause   time.Duration                        // between two operations of a worker
 	Discard func(f *os.File, off, n int64) error // DiscardDevice or DiscardFile
 }
 
@@ -103,6 +105,7 @@ func (h *historian) play(ctx context.Context) (err error) {
 		if err := h.step(); err != nil {
 			return err
 		}
+		time.Sleep(h.Pause)
 	}
 	for at := 0; at < h.Pages; at += h.Run {
 		if err := h.read(at, min(h.Run, h.Pages-at)); err != nil {

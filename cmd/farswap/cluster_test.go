@@ -132,14 +132,14 @@ func TestClusterOptions(t *testing.T) {
 		}
 		return o
 	}
-	if s, err := parse().open(zerolog.Nop()); s != nil || err != nil {
+	if s, err := parse().open(t.Context(), zerolog.Nop()); s != nil || err != nil {
 		t.Errorf("without flags: %v, %v", s, err)
 	}
-	if _, err := parse("--join", member.Address()).open(zerolog.Nop()); exitCode(err, true) != exitUsage {
+	if _, err := parse("--join", member.Address()).open(t.Context(), zerolog.Nop()); exitCode(err, true) != exitUsage {
 		t.Errorf("without a key: %v", err)
 	}
 	key := filepath.Join(dir, "key")
-	s, err := parse("--gossip-listen", "127.0.0.1:0", "--gossip-key", key, "--join", member.Address()).open(zerolog.Nop())
+	s, err := parse("--gossip-listen", "127.0.0.1:0", "--gossip-key", key, "--join", member.Address()).open(t.Context(), zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestClusterOptions(t *testing.T) {
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := parse("--gossip-key", key).open(zerolog.Nop()); s != nil || exitCode(err, true) != exitFailed {
+	if s, err := parse("--gossip-key", key).open(t.Context(), zerolog.Nop()); s != nil || exitCode(err, true) != exitFailed {
 		t.Errorf("%v, %v", s, err)
 	}
 	o := &clusterOptions{listen: donorGossip}

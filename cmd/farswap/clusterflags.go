@@ -49,8 +49,8 @@ func (o *clusterOptions) check() error {
 
 // open joins the cluster, as an observer. Without --gossip-key there is none: the
 // source is nil then.
-func (o *clusterOptions) open(log zerolog.Logger) (cluster.Source, error) {
-	g, err := o.gossip(context.Background(), log, false)
+func (o *clusterOptions) open(ctx context.Context, log zerolog.Logger) (cluster.Source, error) {
+	g, err := o.gossip(ctx, log, false)
 	if g == nil {
 		return nil, err
 	}

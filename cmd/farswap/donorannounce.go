@@ -28,8 +28,12 @@ func (o *donorOptions) announce(ctx context.Context, d *donor.Donor, log zerolog
 		defer close(done)
 		tick := time.NewTicker(announcePeriod)
 		defer tick.Stop()
+		said := ""
 		for {
-			tell(g, d.Status(), log)
+			if err := tell(g, d.Status()); err != nil && err.Error() != said {
+				said = err.Error()
+				log.Warn().Err(err).Msg("the donor cannot be announced")
+			}
 			select {
 			case <-ctx.Done():
 				return
@@ -41,13 +45,12 @@ func (o *donorOptions) announce(ctx context.Context, d *donor.Donor, log zerolog
 }
 
 // tell announces what a donor has.
-func tell(g *cluster.Gossip, s status.DonorDaemon, log zerolog.Logger) {
+func tell(g *cluster.Gossip, s status.DonorDaemon) error {
 	if s.State == status.DonorDraining {
 		g.Withdraw()
-		return
+		return nil
 	}
-	err := g.SetLocal(cluster.Announcement{Name: s.Name, Address: s.Address, Free: s.Memory.Room, Total: s.Memory.Total})
-	if err != nil {
-		log.Warn().Err(err).Msg("the donor cannot be announced")
-	}
+	return g.SetLocal(cluster.Announcement{
+		Name: s.Name, Address: s.Address, Free: min(s.Memory.Room, s.Memory.Total), Total: s.Memory.Total,
+	})
 }

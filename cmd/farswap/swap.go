@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -40,7 +41,7 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		StateRoot: o.root, Log: log,
 	}
 	if len(names) > 0 || o.cluster.given() {
-		config.Cluster = func() (cluster.Source, error) { return o.discover(names, log) }
+		config.Cluster = func(ctx context.Context) (cluster.Source, error) { return o.discover(ctx, names, log) }
 	}
 	return config, config.Validate()
 }
@@ -61,12 +62,12 @@ func splitDonors(donors []string) (addresses, names []string) {
 }
 
 // discover opens what tells of donors that have no address on the command line.
-func (o *addOptions) discover(names []string, log zerolog.Logger) (cluster.Source, error) {
+func (o *addOptions) discover(ctx context.Context, names []string, log zerolog.Logger) (cluster.Source, error) {
 	resolved, err := cluster.Open(log, names...)
 	if err != nil {
 		return nil, err
 	}
-	gossip, err := o.cluster.open(log)
+	gossip, err := o.cluster.open(ctx, log)
 	if err != nil {
 		return nil, errors.Join(err, resolved.Close())
 	}
