@@ -7,7 +7,9 @@ import (
 )
 
 // DefaultExtra is E′, how many more mapped slabs are asked for their activity than
-// are to go.
+// are to go. In the simulator's rendering of the paper's cluster the slabs that go
+// have 66 page I/Os a second with 0, 52 with 2 and 48 with 10 (`farswap sim
+// policies`).
 const DefaultExtra = 10
 
 // Candidates returns e + extra of mapped at random, without repetition and in

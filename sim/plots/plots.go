@@ -116,7 +116,7 @@ func (one picture) save(path string) error {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = one.title, one.x, one.y
 	p.Title.Padding = vg.Millimeter
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(plotter.NewGrid())
 	for _, c := range one.curves {
 		if len(c.points) == 0 {
