@@ -1,0 +1,74 @@
+package swapdev
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"farswap/slabmap"
+)
+
+// giveUp ends a move that gets no further though both donors are there: the backing
+// file serves the slab, or if it cannot, the move is gone on with later.
+func (m *mover) giveUp(o order, old, moved slabmap.Slab, cause error) error {
+	if m.engine.ended() {
+		return cause
+	}
+	if err := m.drop(o, moved.Epoch, cause); err != nil {
+		return err
+	}
+	if session, ok := m.engine.donors.get(moved.Donor).up(); ok {
+		ctx, cancel := context.WithTimeout(context.Background(), mapDeadline)
+		defer cancel()
+		_ = session.Unmap(ctx, uint32(o.slab)) // else its lease ends
+	}
+	m.quiesce(o.slab, old.Epoch, moved.Epoch)
+	return nil
+}
+
+// drop has the backing file serve a slab that no other donor takes, for the reason
+// given. epoch is the slab's.
+func (m *mover) drop(o order, epoch uint64, cause error) error {
+	if !m.engine.droppable(o.slab) {
+		return fmt.Errorf("slab %d has pages that are nowhere else, and no other donor takes it: %w", o.slab, cause)
+	}
+	failed, err := m.engine.pages.Fail(o.slab, epoch)
+	if err != nil {
+		return err
+	}
+	m.engine.releaseSlabs([]failedSlab{{o.slab, failed}})
+	m.dropped(o.slab, o.donor, cause)
+	return nil
+}
+
+func (m *mover) dropped(slab int, from uint16, cause error) {
+	m.mu.Lock()
+	m.counts.dropped++
+	m.mu.Unlock()
+	m.engine.cfg.Log.Info().Int("slab", slab).Str("from", m.engine.donors.get(from).address).AnErr("why", cause).
+		Msg("slab is dropped: no other donor takes it, the backing file serves it")
+}
+
+// droppable reports whether the backing file has, or is about to have, every page
+// of slab.
+func (e *engine) droppable(slab int) bool {
+	if e.backing == nil {
+		return false
+	}
+	first, end := e.pages.Geometry().PageRange(slab)
+	for page := first; page < end; page++ {
+		if v := e.pages.Look(page); v.Place == slabmap.Remote && !v.Pending && !v.Writing {
+			return false
+		}
+	}
+	return true
+}
+
+// quiesce waits until no operation is in flight at the old donor of a move: that is
+// so at the latest when the slab has been given up, and each has a deadline.
+func (m *mover) quiesce(slab int, old, moved uint64) {
+	pages := m.engine.pages
+	for pages.InFlightUnder(slab, old) > 0 && pages.Slab(slab).Epoch <= moved+1 && !m.engine.ended() {
+		time.Sleep(releasePause)
+	}
+}

@@ -1,0 +1,140 @@
+package swapdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"farswap/control"
+	"farswap/slabmap"
+	"farswap/verbs"
+)
+
+// giveBack ends a slab's stay at the donor that wants it back, and tells it so.
+func (m *mover) giveBack(ctx context.Context, c *copier, o order) error {
+	e := m.engine
+	for e.pages.Slab(o.slab).State == slabmap.Mapping { // there, perhaps
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(mappingPause):
+		}
+	}
+	session, ok := e.donors.get(o.donor).up()
+	if !ok {
+		return nil // lost with all its slabs
+	}
+	if err := m.vacate(ctx, c, o); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
+	defer cancel()
+	err := session.Unmap(ctx, uint32(o.slab))
+	if errors.Is(err, control.ErrUnknownSlab) || session.Err() != nil {
+		return nil // it has it, or is lost
+	}
+	return err
+}
+
+// vacate has nothing of a slab be at the donor that wants it back, and no operation
+// be in flight there.
+func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
+	s := m.engine.pages.Slab(o.slab)
+	if old, ok := m.engine.pages.OldDonor(o.slab); ok && old == o.donor { // a move that got stuck
+		return m.finish(ctx, c, o, slabmap.Slab{State: s.State, Donor: old, Epoch: s.Epoch - 1}, s)
+	}
+	if !holds(s) || s.Donor != o.donor {
+		return nil
+	}
+	moved, err := m.beginMove(ctx, o.slab, s)
+	switch {
+	case err == nil:
+		return m.finish(ctx, c, o, s, moved)
+	case ctx.Err() != nil:
+		return err
+	}
+	return m.drop(o, s.Epoch, err)
+}
+
+// finish brings a move to its end. old is the slab before it, moved since.
+func (m *mover) finish(ctx context.Context, c *copier, o order, old, moved slabmap.Slab) error {
+	e := m.engine
+	begun := time.Now()
+	pages, err := m.copyAll(ctx, c, o.slab, old, moved.Epoch)
+	if err == nil {
+		err = e.pages.EndMove(o.slab, moved.Epoch)
+	}
+	now := e.pages.Slab(o.slab)
+	if now.State == slabmap.Migrating && now.Epoch == moved.Epoch {
+		return m.giveUp(o, old, moved, err)
+	}
+	m.quiesce(o.slab, old.Epoch, moved.Epoch)
+	if now.State != slabmap.Mapped || now.Epoch != moved.Epoch {
+		return nil // the new donor is lost, and the backing file serves the slab
+	}
+	took := time.Since(begun)
+	m.mu.Lock()
+	m.counts.moved++
+	m.counts.pages += uint64(pages)
+	m.counts.last = took
+	m.mu.Unlock()
+	e.cfg.Log.Info().Int("slab", o.slab).Str("from", e.donors.get(old.Donor).address).Str("to", e.donors.get(moved.Donor).address).
+		Int("pages", pages).Stringer("took", took.Round(time.Microsecond)).Msg("slab is moved")
+	return nil
+}
+
+// beginMove finds the slab another donor, and sends writes there from now on. It
+// returns the slab as it is then.
+func (m *mover) beginMove(ctx context.Context, slab int, s slabmap.Slab) (moved slabmap.Slab, err error) {
+	err = m.find(ctx, m.candidates(s.Donor), func(d *donor, _ time.Duration) error {
+		epoch, err := m.moveTo(ctx, slab, s, d)
+		moved = slabmap.Slab{State: slabmap.Migrating, Donor: d.id, Epoch: epoch}
+		return err
+	})
+	return moved, err
+}
+
+// moveTo has a donor lend memory for the slab, and begins the move.
+func (m *mover) moveTo(ctx context.Context, slab int, s slabmap.Slab, d *donor) (epoch uint64, err error) {
+	session, ok := d.up()
+	if !ok {
+		return 0, fmt.Errorf("donor %s: %w", d.address, ErrNoDonor)
+	}
+	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
+	defer cancel()
+	info, err := session.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false, d.over())
+	if err != nil {
+		if ctx.Err() != nil {
+			session.Abort(err) // it may have been carried out: the session's end undoes it
+		}
+		return 0, err
+	}
+	err = d.open(session, slab, s.Epoch+1, verbs.Key(info.Key), func() error {
+		epoch, err = m.engine.pages.BeginMove(slab, s.Epoch, d.id)
+		return err
+	})
+	if err != nil {
+		err = errors.Join(err, session.Unmap(ctx, uint32(slab)))
+	}
+	return epoch, err
+}
+
+// copyAll copies the pages that are at the old donor until none is left, also over
+// connections made anew. It returns how many.
+func (m *mover) copyAll(ctx context.Context, c *copier, slab int, s slabmap.Slab, epoch uint64) (pages int, err error) {
+	for range copyTries {
+		n, err := c.copy(ctx, slab, s, epoch)
+		pages += n
+		if err == nil || errors.Is(err, errMoveOver) || ctx.Err() != nil {
+			return pages, err
+		}
+		m.engine.cfg.Log.Debug().Err(err).Int("slab", slab).Msg("a move goes on with new connections")
+		select {
+		case <-ctx.Done():
+			return pages, ctx.Err()
+		case <-time.After(copyPause):
+		}
+	}
+	return pages, fmt.Errorf("move slab %d: its pages cannot be copied: %w", slab, ErrNoDonor)
+}
