@@ -26,9 +26,15 @@ type Machine struct {
 	fsys  fs.FS // the root folder
 	clock func() time.Time
 
-	mu     sync.Mutex       // guards stalls
-	stalls map[string]stall // by file
+	mu       sync.Mutex       // guards what follows
+	stalls   map[string]stall // by file
+	dirs     []string         // of the control groups around this process
+	lookedUp time.Time        // when they were, zero: not yet
 }
+
+// groupPeriod is how long the control groups of the process are taken to stay the
+// same: to look them up costs more than all the rest.
+const groupPeriod = 30 * time.Second
 
 // stall is what a PSI file said, and when.
 type stall struct {
@@ -43,8 +49,8 @@ func newMachine(fsys fs.FS, clock func() time.Time) *Machine {
 	return &Machine{fsys: fsys, clock: clock, stalls: make(map[string]stall)}
 }
 
-// Sample reads memory now. Control groups are looked up each time, since a process
-// can be moved. Errors are those of /proc/meminfo, of a limit that cannot be read,
+// Sample reads memory now. Control groups are looked up again every groupPeriod, since
+// a process can be moved. Errors are those of /proc/meminfo, of a limit that cannot be read,
 // and ErrFormat. The first sample has no stall.
 func (m *Machine) Sample() (Sample, error) {
 	text, err := fs.ReadFile(m.fsys, "proc/meminfo")
@@ -60,7 +66,10 @@ func (m *Machine) Sample() (Sample, error) {
 	if s.Stall, err = m.stall("proc/pressure/memory"); err != nil {
 		return Sample{}, err
 	}
-	for _, dir := range m.groups() {
+	if now := m.clock(); m.lookedUp.IsZero() || now.Sub(m.lookedUp) >= groupPeriod {
+		m.dirs, m.lookedUp = m.groups(), now
+	}
+	for _, dir := range m.dirs {
 		if err := m.tighten(&s, dir); err != nil {
 			return Sample{}, err
 		}
@@ -69,7 +78,7 @@ func (m *Machine) Sample() (Sample, error) {
 }
 
 // groups are the folders of the control groups around this process, its own first.
-// The root has no limit.
+// The root has no limit. m.mu is held.
 func (m *Machine) groups() []string {
 	mounts, err := fs.ReadFile(m.fsys, "proc/self/mountinfo")
 	if err != nil {
