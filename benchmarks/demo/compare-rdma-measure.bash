@@ -12,25 +12,29 @@ add() {
   echo "$2" >>"$work/$1.series"
 }
 
-# measure_all RUN: everything once, what is compared one right after the other.
-measure_all() {
-  local transport
-  verbs_figure our_read p50_ns --op read --depth 1 || true
+# measure_verbs: reads and writes, ours and perftest's right after one another. For a read perftest polls
+# without end, ours for so long that it comes to the same.
+measure_verbs() {
+  verbs_figure our_read p50_ns --op read --depth 1 --spin 10ms || true
   perftest_figure ib_read ib_read_lat 5 1000 -n $((10000 * seconds)) || true
   verbs_figure our_write ops_per_s --op write --depth 64 || true
   perftest_figure ib_write ib_write_bw 5 1000000 -t 64 -D "$seconds" || true
+}
+
+# measure_devices RUN: everything else once.
+measure_devices() {
+  local transport
   page_in null || true
   page_in rdma || true
   for transport in tcp rdma; do donor_cost $transport || true; done
   for transport in tcp rdma; do paging $transport "$1" || true; done
 }
 
-# verbs_figure SERIES FIELD OPTION…: a figure of `farswap bench verbs` over RDMA. perftest polls without
-# end, this for so long that it comes to the same.
+# verbs_figure SERIES FIELD OPTION…: a figure of `farswap bench verbs` over RDMA.
 verbs_figure() {
   [[ ! -s $work/donor-verbs.why ]] || why "$1" "no donor: $(<"$work/donor-verbs.why")" || return
   farswap bench verbs --donor "$address:${port[verbs]}" --cert "$work/here" --transport rdma --size 4K \
-    --duration "$duration" --spin 10ms "${@:3}" --json >"$work/verbs.json" 2>"$work/verbs.log" ||
+    --duration "$duration" "${@:3}" --json >"$work/verbs.json" 2>"$work/verbs.log" ||
     why "$1" "$(last_words "$work/verbs.log")" || return
   add "$1" "$(sed -n "s/^ *\"$2\": \([0-9.]*\),*$/\1/p" "$work/verbs.json")"
 }
