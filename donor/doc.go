@@ -44,7 +44,7 @@
 // Devices have half a second to say how active their slabs are. Silent ones go
 // last. Those that are picked are asked (Evict) to return theirs: they move or drop
 // each and Unmap it. What counts is the Unmap, not the answer: who has not unmapped
-// all within 10 seconds, 3 in a real shortage, loses the session, which kills its
+// another within a minute, 3 seconds in a real shortage, loses the session, which kills its
 // keys; what was asked back is freed and not kept under lease. A device that does
 // not know Evict loses it at once. So does, in effect, one whose session ends
 // meanwhile.

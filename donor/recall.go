@@ -17,11 +17,13 @@ var ErrOverdue = errors.New("slabs not returned in time")
 // patience is how long a donor that needs memory waits for devices.
 type patience struct {
 	activity time.Duration // for answers to CheckActivity
-	calm     time.Duration // for slabs that were asked back
+	calm     time.Duration // for the next of the slabs that were asked back
 	urgent   time.Duration // the same in a real shortage
 }
 
-var defaultPatience = patience{activity: 500 * time.Millisecond, calm: 10 * time.Second, urgent: 3 * time.Second}
+// A device under load moves a slab of 64 MiB in some seconds, and one of 1 GiB over
+// a slow network in half a minute. In a shortage it drops what takes too long.
+var defaultPatience = patience{activity: 500 * time.Millisecond, calm: time.Minute, urgent: 3 * time.Second}
 
 // recall is slabs of one session that were asked back together.
 type recall struct {
@@ -38,14 +40,16 @@ type recall struct {
 	returned time.Time // when the last of them could no longer be reached
 	freed    time.Time // when its memory was unmapped
 	done     chan struct{}
+
+	progress chan struct{} // one slot: a slab has come back
 }
 
 // takeBack frees at least that many bytes if devices hold them: slabs that no
 // session uses at once, the others after their devices were asked. It returns when
 // those have been chosen.
 //
-// What counts is the Unmap of each slab, not the answer to Evict. A device that has
-// not unmapped all of them in time, for whatever reason, loses its session: that
+// What counts is the Unmap of each slab, not the answer to Evict. A device that does
+// not unmap another of them in time, for whatever reason, loses its session: that
 // kills its keys, and what was asked back is freed. One that does not know Evict
 // loses it at once.
 func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why string) {
@@ -61,7 +65,7 @@ func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why stri
 	chosen := d.choose(ctx, bytes, extra)
 	choosing := time.Since(begun)
 	for _, part := range bySession(chosen) {
-		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, asked: time.Now(), done: make(chan struct{})}
+		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1)}
 		if d.mark(r, part) {
 			d.recalls.Go(func() { d.await(ctx, r) })
 		}
@@ -92,6 +96,11 @@ func (d *Donor) returned(r *recall, at time.Time) {
 	r.returned, r.freed = at, time.Now()
 	if r.left--; r.left == 0 {
 		close(r.done)
+		return
+	}
+	select {
+	case r.progress <- struct{}{}:
+	default:
 	}
 }
 
@@ -118,8 +127,10 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 			if errors.Is(refusal, control.ErrUnsupported) {
 				late.Reset(0)
 			}
+		case <-r.progress:
+			late.Reset(wait)
 		case <-late.C:
-			err := fmt.Errorf("%w: within %v: %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
+			err := fmt.Errorf("%w: none for %v, of %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
 			if refusal != nil {
 				err = fmt.Errorf("%w: it answered: %w", err, refusal)
 			}

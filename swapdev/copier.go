@@ -71,7 +71,7 @@ func (c *copier) copy(ctx context.Context, slab int, old slabmap.Slab, epoch uin
 		return 0, err
 	}
 	pages := c.engine.pages
-	for ctx.Err() == nil {
+	for {
 		drained := pages.InFlightUnder(slab, old.Epoch) == 0
 		c.pass(ctx)
 		switch s := pages.Slab(slab); {
@@ -79,12 +79,13 @@ func (c *copier) copy(ctx context.Context, slab int, old slabmap.Slab, epoch uin
 			return c.copied, errMoveOver
 		case c.err != nil:
 			return c.copied, c.err
+		case ctx.Err() != nil: // the pass was cut short
+			return c.copied, ctx.Err()
 		case c.left == 0 && drained:
 			return c.copied, nil
 		}
 		time.Sleep(copyIdle)
 	}
-	return c.copied, ctx.Err()
 }
 
 // pass goes through the slab once.

@@ -11,6 +11,9 @@ import (
 	"farswap/verbs"
 )
 
+// errHurried is why a slab is dropped that could have been moved.
+var errHurried = errors.New("its donor is short of memory, and to move it takes too long")
+
 // giveBack ends a slab's stay at the donor that wants it back, and tells it so.
 func (m *mover) giveBack(ctx context.Context, c *copier, o order) error {
 	e := m.engine
@@ -47,6 +50,10 @@ func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
 	if !holds(s) || s.Donor != o.donor {
 		return nil
 	}
+	deadline, hurried := o.deadline()
+	if hurried && time.Now().After(deadline) && m.engine.droppable(o.slab) {
+		return m.drop(o, s.Epoch, errHurried)
+	}
 	moved, err := m.beginMove(ctx, o.slab, s)
 	switch {
 	case err == nil:
@@ -61,7 +68,13 @@ func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
 func (m *mover) finish(ctx context.Context, c *copier, o order, old, moved slabmap.Slab) error {
 	e := m.engine
 	begun := time.Now()
-	pages, err := m.copyAll(ctx, c, o.slab, old, moved.Epoch)
+	copying := ctx
+	if deadline, hurried := o.deadline(); hurried && e.droppable(o.slab) {
+		var cancel context.CancelFunc
+		copying, cancel = context.WithDeadlineCause(ctx, deadline, errHurried)
+		defer cancel()
+	}
+	pages, err := m.copyAll(copying, c, o.slab, old, moved.Epoch)
 	if err == nil {
 		err = e.pages.EndMove(o.slab, moved.Epoch)
 	}
@@ -126,13 +139,16 @@ func (m *mover) copyAll(ctx context.Context, c *copier, slab int, s slabmap.Slab
 	for range copyTries {
 		n, err := c.copy(ctx, slab, s, epoch)
 		pages += n
-		if err == nil || errors.Is(err, errMoveOver) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, errMoveOver) {
 			return pages, err
+		}
+		if ctx.Err() != nil {
+			return pages, context.Cause(ctx)
 		}
 		m.engine.cfg.Log.Debug().Err(err).Int("slab", slab).Msg("a move goes on with new connections")
 		select {
 		case <-ctx.Done():
-			return pages, ctx.Err()
+			return pages, context.Cause(ctx)
 		case <-time.After(copyPause):
 		}
 	}

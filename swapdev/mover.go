@@ -20,6 +20,9 @@ const (
 	// orderTries how often it is: by then the donor has ended the session.
 	orderPause = 500 * time.Millisecond
 	orderTries = 30
+	// urgentBudget is how long after an urgent order a move may take. Then the backing
+	// file serves the slab: a donor in need waits for three seconds.
+	urgentBudget = 2 * time.Second
 )
 
 // mover gives slabs back to donors that want them: it moves each to another donor
@@ -40,8 +43,12 @@ type order struct {
 	slab   int
 	donor  uint16
 	urgent bool
-	tries  int // so far
+	given  time.Time // when it became as urgent as it is
+	tries  int       // so far
 }
+
+// deadline is when a move for the order has taken too long, if there is such a time.
+func (o order) deadline() (time.Time, bool) { return o.given.Add(urgentBudget), o.urgent }
 
 // moveCounts are totals since the device was opened.
 type moveCounts struct {
@@ -58,9 +65,9 @@ func (m *mover) order(donor uint16, slabs []uint32, urgent bool) {
 	for _, slab := range slabs {
 		i := slices.IndexFunc(m.waiting, func(o order) bool { return o.slab == int(slab) && o.donor == donor })
 		if i < 0 {
-			m.waiting = append(m.waiting, order{slab: int(slab), donor: donor, urgent: urgent})
-		} else {
-			m.waiting[i].urgent = m.waiting[i].urgent || urgent
+			m.waiting = append(m.waiting, order{slab: int(slab), donor: donor, urgent: urgent, given: time.Now()})
+		} else if urgent && !m.waiting[i].urgent {
+			m.waiting[i].urgent, m.waiting[i].given = true, time.Now()
 		}
 	}
 	select {
