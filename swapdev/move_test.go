@@ -105,8 +105,10 @@ func TestHistoryWithMovesAndDyingDonors(t *testing.T) {
 func TestHistoryWithMovesAndFaults(t *testing.T) {
 	plan := faulty.Plan{Seed: rand.Uint64(), Drop: 0.0001, Fail: 0.0005, Corrupt: 0.02, Delay: 0.05, DelayMax: time.Millisecond}
 	t.Logf("seed %d", plan.Seed)
-	h := newHistory(newRig(t, rigOptions{donors: 3, queues: 2, prepare: func(c *Config) { c.OpTimeout = 200 * time.Millisecond },
-		wrap: func(d verbs.Device) verbs.Device { return faulty.Wrap(d, plan) }}))
+	h := newHistory(newRig(t, rigOptions{
+		donors: 3, queues: 2, prepare: func(c *Config) { c.OpTimeout = 200 * time.Millisecond },
+		wrap: func(d verbs.Device) verbs.Device { return faulty.Wrap(d, plan) },
+	}))
 	end := time.Now().Add(2 * *historyTime)
 	n := h.during(2**historyTime, func() { h.churn(end) })
 	s := h.engine.report()
