@@ -19,7 +19,7 @@ const (
 	// orderPause is before an order that could not be carried out is tried again, and
 	// orderTries how often it is: by then the donor has ended the session.
 	orderPause = 500 * time.Millisecond
-	orderTries = 30
+	orderTries = 120
 	// urgentBudget is how long after an urgent order a move may take. Then the backing
 	// file serves the slab: a donor in need waits for three seconds.
 	urgentBudget = 2 * time.Second
