@@ -59,49 +59,56 @@ func drainedWithoutRoom(w *World) {
 	d.Stop()
 }
 
-// headroomKept has a program on a donor's machine grow into the headroom: the donor
-// gives memory back, and its slabs move to the donor that has none to keep. All are
-// on one machine: headroom is what is available now, less half of the growth.
+// headroomKept has a program on a donor's machine grow into the headroom, by 200 MB/s:
+// the donor gives memory back, and its slabs move to the donor that keeps next to
+// none. All are on this one machine, most of whose memory is taken away before.
 func headroomKept(w *World) {
-	const growth, perStep, step = 320 << 20, 10 << 20, 50 * time.Millisecond // 200 MB/s
-	available := memAvailable(w)
-	lent := int64(160 << 20)
-	headroom := available - 2*lent - growth/2
+	const (
+		leave    = 704 << 20 // available before anything is lent
+		headroom = 256 << 20 // a donor lends nothing of the eighth above it, either
+		growth   = 320 << 20
+		perStep  = 10 << 20
+		step     = 50 * time.Millisecond
+	)
+	w.take(memAvailable(w) - leave)
 	donors := []*Donor{
-		w.Donor(1, "80M", "--headroom", strconv.FormatInt(headroom, 10)),
+		w.Donor(1, "80M", "--headroom", strconv.Itoa(headroom)),
 		w.Donor(2, "160M", "--headroom", "16M"),
 	}
 	d := w.Swap("128M", donors)
 	w.underHistory(d, 11, func() {
 		w.onBoth(d, donors)
 		held := w.donorStatus(donors[0]).Memory.Mapped
-		w.Phase("a program grows by %d MiB, %s holds %d MiB", growth>>20, donors[0].Name, held>>20)
-		program, err := unix.Mmap(-1, 0, growth, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
-		if err != nil {
-			w.Fatal(err)
-		}
-		defer unix.Munmap(program)
+		w.Phase("a program grows by %d MiB, %s holds %d MiB, %d MiB are available", growth>>20, donors[0].Name, held>>20, memAvailable(w)>>20)
 		var short time.Time
-		for at := 0; at < growth; at += perStep {
-			for page := at; page < at+perStep; page += pageSize {
-				program[page] = 1
-			}
+		for range growth / perStep {
+			w.take(perStep)
 			if short.IsZero() && memAvailable(w) < headroom {
 				short = time.Now()
 			}
 			time.Sleep(step)
 		}
 		if short.IsZero() {
-			w.Fatalf("the headroom was never short: %d bytes available, %d to keep", memAvailable(w), headroom)
+			w.Fatalf("the headroom was never short: %d MiB available, %d to keep", memAvailable(w)>>20, headroom>>20)
 		}
-		w.Until(20*time.Second, "memory is back", func() bool { return w.donorStatus(donors[0]).Memory.Mapped < held })
+		w.Until(30*time.Second, "memory is back", func() bool { return w.donorStatus(donors[0]).Memory.Mapped < held })
 		s := w.donorStatus(donors[0])
-		w.Logf("memory began to come back within %v of the shortage; donor: %+v", time.Since(short).Round(100*time.Millisecond), s.Memory)
-		w.Until(20*time.Second, "the device knows", func() bool { m := d.Status().Moves; return m.Slabs+m.Dropped > 0 })
+		w.Logf("memory was back within %v of the shortage; donor: %+v", time.Since(short).Round(100*time.Millisecond), s.Memory)
+		w.Until(30*time.Second, "the device knows", func() bool { m := d.Status().Moves; return m.Slabs+m.Dropped > 0 })
 		w.Logf("device: %+v", d.Status().Moves)
 	})
 	d.CheckIO()
 	d.Stop()
+}
+
+// take uses up memory of the machine until the scenario ends.
+func (w *World) take(bytes int64) {
+	w.Helper()
+	mem, err := unix.Mmap(-1, 0, int(bytes), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_POPULATE)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Defer(func() { _ = unix.Munmap(mem) })
 }
 
 func (w *World) donorStatus(d *Donor) status.DonorDaemon {

@@ -85,6 +85,9 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	fmt.Fprintf(t, "page I/O\tremote %d in %d out, backing %d in %d out, zeros %d\n", io.RemoteReads, io.RemoteWrites,
 		io.BackingReads, io.BackingWrites, io.ZeroReads)
 	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d\n", io.Errors, io.Corrupt, io.Failovers)
+	if m := d.Moves; m.Slabs+m.Dropped > 0 {
+		fmt.Fprintf(t, "given back\t%d slabs moved, the last in %s, %d dropped\n", m.Slabs, humanNanos(m.Last), m.Dropped)
+	}
 	fmt.Fprintf(t, "latency\tread %s\n\twrite %s\n", quantiles(d.Latency.Read), quantiles(d.Latency.Write))
 	fmt.Fprintf(t, "memory\t%.2f bytes per page (%.3f%% of the device), %s locked\n", d.Memory.PerPage, d.Memory.PerPageShare,
 		humanBytes(d.Memory.Locked))
