@@ -36,10 +36,13 @@
 //	    ├────────────────Release──────────────────── failed                     │
 //	    └────────────────EndDrain───────────────────────────────────────────────┘
 //
-// BeginMap, Fail, EndDrain and Release move the epoch. Each method names the
+// Beside it there is a way from mapped to mapped at another donor, by migrating:
+// BeginMove, EndMove. Meanwhile pages are at two donors: see move.go.
+//
+// BeginMap, BeginMove, Fail, EndDrain and Release move the epoch. Each method names the
 // epoch it means, so that a decision taken about an earlier life of the slab
 // changes nothing in a later one. Operations on a slab's remote memory are
-// counted in with Acquire or AcquireRead and out with Done; EndDrain and
+// counted in with Acquire, AcquireRead or AcquireOld and out with Done; EndDrain and
 // Release succeed only when none is in flight, so donor and keys stay what
 // they were for as long as an operation is counted in.
 //
@@ -49,7 +52,8 @@
 // of its slab's epoch at the time of the remote write, a count of writes
 // modulo 16, and the flags Remote, Backing, Writing and Pending. The remote
 // copy is valid only while the tag is that of the slab's present epoch and the
-// slab is mapped or draining. Moving the epoch therefore voids all remote
+// slab is mapped, migrating or draining; while it is migrating the epoch before
+// counts as well, at the old donor. Moving the epoch therefore voids all remote
 // copies of a slab at once, and a write that completes late cannot bring one
 // back. Tag 0 is never an epoch's; before tags begin again at 1, BeginMap
 // marks the slab's old tags void.

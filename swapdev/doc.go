@@ -23,7 +23,10 @@
 // writes, for flushes.
 //
 // One goroutine per donor keeps its session and connections; one maps hot
-// slabs. They may allocate and wait; every wait has a deadline.
+// slabs; one follows the cluster, if there is one, and adds donors that appear.
+// The mover, on a thread of its own with a ring and connections of its own, gives
+// slabs back to donors that want them. They may allocate and wait; every wait has
+// a deadline.
 //
 // # A request
 //
@@ -41,6 +44,14 @@
 // keys are good for that transport alone. A transport is opened, and the buffers of
 // the queues registered with it, when the first donor is connected through it, so
 // an RDMA adapter may come and go while the device is in use.
+//
+// # When a donor wants a slab back
+//
+// The slab moves to another donor while it is in use. Writes go there at once, a
+// page is read where it is, and the mover copies what was not written since, a few
+// claimed pages at a time. If no donor has room, or the donor is short of memory
+// and the move takes too long, the backing file serves the slab, provided that it
+// has every page.
 //
 // # When a donor is lost
 //
