@@ -26,11 +26,10 @@ func (m *mover) giveUp(o order, old, moved slabmap.Slab, cause error) error {
 	return nil
 }
 
-// drop has the backing file serve a slab that no other donor takes, for the reason
-// given. epoch is the slab's.
+// drop has the backing file serve a slab that is not moved, for the reason given. epoch is the slab's.
 func (m *mover) drop(o order, epoch uint64, cause error) error {
 	if !m.engine.droppable(o.slab) {
-		return fmt.Errorf("slab %d has pages that are nowhere else, and no other donor takes it: %w", o.slab, cause)
+		return fmt.Errorf("slab %d has pages that are nowhere else, and is not moved: %w", o.slab, cause)
 	}
 	failed, err := m.engine.pages.Fail(o.slab, epoch)
 	if err != nil {
@@ -46,7 +45,7 @@ func (m *mover) dropped(slab int, from uint16, cause error) {
 	m.counts.dropped++
 	m.mu.Unlock()
 	m.engine.cfg.Log.Info().Int("slab", slab).Str("from", m.engine.donors.get(from).address).AnErr("why", cause).
-		Msg("slab is dropped: no other donor takes it, the backing file serves it")
+		Msg("slab is dropped: it was not moved, the backing file serves it")
 }
 
 // droppable reports whether the backing file has, or is about to have, every page
