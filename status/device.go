@@ -47,6 +47,15 @@ type Device struct {
 	Moves Moves `json:"moves"`
 
 	TransportSetting string `json:"transport_setting"` // what was asked for: auto, rdma, tcp
+
+	At         time.Time       `json:"at"`         // when all this was so
+	Placement  string          `json:"placement"`  // policy: paper, latency
+	Probes     Probes          `json:"probes"`     // in the kernel
+	Histograms []Histogram     `json:"histograms"` // never null in JSON, as are the lists below
+	Cgroups    []CgroupLatency `json:"cgroups"`    // with the most faults first
+	Slowest    []SlowPage      `json:"slowest"`    // of the last minute, slowest first
+	Events     []Event         `json:"events"`     // the last ones, oldest first
+	Decisions  []Decision      `json:"decisions"`  // the last ones, oldest first
 }
 
 // Pages counts the pages of a device by where their valid copies are. Both is
@@ -124,6 +133,11 @@ type Donor struct {
 
 	Free  int64  `json:"free_bytes"`      // what it last offered
 	Error string `json:"error,omitempty"` // why it is not usable, if it is not
+
+	Total    int64 `json:"total_bytes"` // what it lends at most, as it last said; 0: not asked yet
+	P99      int64 `json:"p99_ns"`      // of its slabs' reads in the last period of the placement; 0: none
+	Baseline int64 `json:"baseline_ns"` // what that is when all is well; 0: not known yet
+	Slow     bool  `json:"slow"`        // gets no new slabs, and loses its hottest
 }
 
 // Slab is one slab of a device's address space.
@@ -133,6 +147,9 @@ type Slab struct {
 	Donor       string  `json:"donor"`    // name; empty unless the slab is on one
 	Activity    float64 `json:"activity"` // page I/Os per second, smoothed
 	RemotePages int64   `json:"remote_pages"`
+
+	Pages   int64     `json:"pages"`      // of the slab
+	Latency Quantiles `json:"latency_ns"` // of its block reads since the start, by the probes; 0 without
 }
 
 // Moves counts the slabs that donors wanted back.
@@ -147,14 +164,17 @@ type Moves struct {
 func (d Device) MarshalJSON() ([]byte, error) {
 	type plain Device
 	p := plain(d)
-	if p.Donors == nil {
-		p.Donors = []Donor{}
-	}
-	if p.Slabs == nil {
-		p.Slabs = []Slab{}
-	}
-	if p.Ublk == nil {
-		p.Ublk = []string{}
-	}
+	p.Donors, p.Slabs = list(p.Donors), list(p.Slabs)
+	p.Ublk, p.Probes.Hooks = list(p.Ublk), list(p.Probes.Hooks)
+	p.Histograms, p.Cgroups, p.Slowest = list(p.Histograms), list(p.Cgroups), list(p.Slowest)
+	p.Events, p.Decisions = list(p.Events), list(p.Decisions)
 	return json.Marshal(p)
+}
+
+// list is l, or an empty list if there is none.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
 }

@@ -132,17 +132,7 @@ type DonorIO struct {
 func (d DonorDaemon) MarshalJSON() ([]byte, error) {
 	type plain DonorDaemon
 	p := plain(d)
-	if p.Sessions == nil {
-		p.Sessions = []DonorSession{}
-	}
-	if p.Leases == nil {
-		p.Leases = []DonorLease{}
-	}
-	if p.Transports == nil {
-		p.Transports = []DonorTransport{}
-	}
-	if p.Identities == nil {
-		p.Identities = []DonorIdentity{}
-	}
+	p.Sessions, p.Leases = list(p.Sessions), list(p.Leases)
+	p.Transports, p.Identities = list(p.Transports), list(p.Identities)
 	return json.Marshal(p)
 }

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"farswap/internal/loghist"
 )
 
 func serve(t *testing.T, src Source) string {
@@ -42,7 +44,12 @@ func TestFetch(t *testing.T) {
 		Donors:  []Donor{{Name: "a", Slabs: 2}},
 		Slabs:   []Slab{{Index: 1, Donor: "a", Activity: 20.5}},
 		Started: time.Unix(1e9, 0).UTC(),
+		Probes:  Probes{State: ProbesOff, Hooks: []string{}},
+		Cgroups: []CgroupLatency{}, Slowest: []SlowPage{}, Events: []Event{}, Decisions: []Decision{},
 	}
+	var latency loghist.Histogram
+	latency.Record(5000)
+	want.Histograms = []Histogram{{Source: SourceFault, Latency: latency}}
 	path := serve(t, Source{Status: func() any { return want }})
 	got, err := Fetch(t.Context(), path)
 	if err != nil || !reflect.DeepEqual(got, want) {

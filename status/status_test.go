@@ -18,7 +18,10 @@ func TestMain(m *testing.M) {
 
 // TestContract pins the names that tools build on: this list only grows.
 func TestContract(t *testing.T) {
-	d := Device{Donors: []Donor{{}}, Slabs: []Slab{{}}}
+	d := Device{
+		Donors: []Donor{{}}, Slabs: []Slab{{}}, Histograms: []Histogram{{}}, Cgroups: []CgroupLatency{{}},
+		Slowest: []SlowPage{{}}, Events: []Event{{}}, Decisions: []Decision{{Figures: []DonorFigures{{}}}},
+	}
 	for _, path := range []string{
 		"id", "path", "state", "size", "slab_size", "ack", "transport",
 		"pages.remote", "pages.backing", "pages.both", "pages.none",
@@ -29,6 +32,14 @@ func TestContract(t *testing.T) {
 		"donors.name", "donors.address", "donors.state", "donors.slabs",
 		"donors.latency_ns.p50", "donors.latency_ns.p99", "donors.transport", "transport_setting",
 		"slabs.index", "slabs.state", "slabs.donor", "slabs.activity", "slabs.remote_pages",
+		"slabs.pages", "slabs.latency_ns.p99", "donors.total_bytes", "donors.p99_ns", "donors.baseline_ns", "donors.slow",
+		"at", "placement", "probes.state", "probes.hooks", "probes.memory_bytes", "probes.major_faults",
+		"histograms.source", "histograms.latency", "cgroups.id", "cgroups.name", "cgroups.latency",
+		"slowest.at", "slowest.op", "slowest.page", "slowest.slab", "slowest.total_ns", "slowest.queued_ns",
+		"slowest.remote_ns", "slowest.backing_ns", "slowest.blame",
+		"events.seq", "events.at", "events.level", "events.kind", "events.slab", "events.text",
+		"decisions.seq", "decisions.at", "decisions.slab", "decisions.rule", "decisions.why", "decisions.took_ns",
+		"decisions.figures.donor", "decisions.figures.free", "decisions.figures.p99_ns", "decisions.figures.baseline_ns", "decisions.figures.slow",
 	} {
 		requireField(t, d, path)
 	}
