@@ -50,8 +50,7 @@ func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
 	if !holds(s) || s.Donor != o.donor {
 		return nil
 	}
-	deadline, hurried := o.deadline()
-	if hurried && time.Now().After(deadline) && m.engine.droppable(o.slab) {
+	if m.overdue() && m.engine.droppable(o.slab) {
 		return m.drop(o, s.Epoch, errHurried)
 	}
 	moved, err := m.beginMove(ctx, o.slab, s)
@@ -68,13 +67,9 @@ func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
 func (m *mover) finish(ctx context.Context, c *copier, o order, old, moved slabmap.Slab) error {
 	e := m.engine
 	begun := time.Now()
-	copying := ctx
-	if deadline, hurried := o.deadline(); hurried && e.droppable(o.slab) {
-		var cancel context.CancelFunc
-		copying, cancel = context.WithDeadlineCause(ctx, deadline, errHurried)
-		defer cancel()
-	}
+	copying, cancel := m.untilOverdue(ctx, o.slab)
 	pages, err := m.copyAll(copying, c, o.slab, old, moved.Epoch)
+	cancel()
 	if err == nil {
 		err = e.pages.EndMove(o.slab, moved.Epoch)
 	}

@@ -139,27 +139,36 @@ func TestEvictIsAnswered(t *testing.T) {
 	}
 }
 
-// TestUrgentMoveIsCutShort has a donor in need, and connections too slow to move the
-// slab: the backing file takes it, in time.
+// TestUrgentMoveIsCutShort has a donor in need, at once or after it has asked calmly, and
+// connections too slow to move the slab: the backing file takes it, in time.
 func TestUrgentMoveIsCutShort(t *testing.T) {
-	r := newRig(t, rigOptions{donors: 2, queues: 1, wrap: func(d verbs.Device) verbs.Device {
-		return faulty.Wrap(d, faulty.Plan{Delay: 1, DelayMax: 200 * time.Millisecond})
-	}})
-	r.heat(0)
-	first, end := r.engine.pages.Geometry().PageRange(0)
-	for page := first; page < end; page += 16 {
-		r.write(0, page, 3, 16)
-	}
-	begun := time.Now()
-	r.engine.moves.order(r.engine.pages.Slab(0).Donor, []uint32{0}, true)
-	r.until("the slab is dropped", func() bool { return r.engine.moves.totals().dropped == 1 })
-	if took := time.Since(begun); took > 2*urgentBudget {
-		t.Errorf("after %v", took)
-	}
-	for page := first; page < end; page += 256 {
-		r.read(0, page, 3, 16)
-	}
-	if s := r.engine.report(); s.IO.Errors != 0 || s.Pages.Lost != 0 || s.Moves.Slabs != 0 {
-		t.Errorf("%+v %+v %+v", s.IO, s.Pages, s.Moves)
+	for _, calmFirst := range []bool{false, true} {
+		t.Run(map[bool]string{false: "urgent", true: "calm first"}[calmFirst], func(t *testing.T) {
+			r := newRig(t, rigOptions{donors: 2, queues: 1, wrap: func(d verbs.Device) verbs.Device {
+				return faulty.Wrap(d, faulty.Plan{Delay: 1, DelayMax: 200 * time.Millisecond})
+			}})
+			r.heat(0)
+			first, end := r.engine.pages.Geometry().PageRange(0)
+			for page := first; page < end; page += 16 {
+				r.write(0, page, 3, 16)
+			}
+			from := r.engine.pages.Slab(0).Donor
+			if calmFirst {
+				r.engine.moves.order(from, []uint32{0}, false)
+				r.until("the move is under way", func() bool { return r.engine.pages.Slab(0).State == slabmap.Migrating })
+			}
+			begun := time.Now()
+			r.engine.moves.order(from, []uint32{0}, true)
+			r.until("the slab is dropped", func() bool { return r.engine.moves.totals().dropped == 1 })
+			if took := time.Since(begun); took > 2*urgentBudget {
+				t.Errorf("after %v", took)
+			}
+			for page := first; page < end; page += 256 {
+				r.read(0, page, 3, 16)
+			}
+			if s := r.engine.report(); s.IO.Errors != 0 || s.Pages.Lost != 0 || s.Moves.Slabs != 0 {
+				t.Errorf("%+v %+v %+v", s.IO, s.Pages, s.Moves)
+			}
+		})
 	}
 }

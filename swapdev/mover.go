@@ -33,8 +33,9 @@ type mover struct {
 	wake    chan struct{} // one slot
 	corrupt atomic.Uint64 // pages that were bad at their old donor
 
-	mu      sync.Mutex // guards waiting and counts
+	mu      sync.Mutex // guards the fields below
 	waiting []order
+	now     underWay
 	counts  moveCounts
 }
 
@@ -47,9 +48,6 @@ type order struct {
 	tries  int       // so far
 }
 
-// deadline is when a move for the order has taken too long, if there is such a time.
-func (o order) deadline() (time.Time, bool) { return o.given.Add(urgentBudget), o.urgent }
-
 // moveCounts are totals since the device was opened.
 type moveCounts struct {
 	moved, dropped, pages uint64
@@ -58,11 +56,18 @@ type moveCounts struct {
 
 func newMover(e *engine) *mover { return &mover{chooser: newChooser(e), wake: make(chan struct{}, 1)} }
 
-// order has slabs given back to a donor. What waits already is not ordered twice.
+// order has slabs given back to a donor. What waits already is not ordered twice; it
+// and what is under way become urgent if they now are.
 func (m *mover) order(donor uint16, slabs []uint32, urgent bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, slab := range slabs {
+		if o := m.now.order; m.now.doing && o.slab == int(slab) && o.donor == donor {
+			if urgent && !o.urgent {
+				m.now.hurry()
+			}
+			continue
+		}
 		i := slices.IndexFunc(m.waiting, func(o order) bool { return o.slab == int(slab) && o.donor == donor })
 		if i < 0 {
 			m.waiting = append(m.waiting, order{slab: int(slab), donor: donor, urgent: urgent, given: time.Now()})
@@ -76,7 +81,7 @@ func (m *mover) order(donor uint16, slabs []uint32, urgent bool) {
 	}
 }
 
-// next takes the first urgent order, else the first.
+// next takes the first urgent order, else the first, and has it be under way.
 func (m *mover) next() (order, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -86,6 +91,10 @@ func (m *mover) next() (order, bool) {
 	i := max(0, slices.IndexFunc(m.waiting, func(o order) bool { return o.urgent }))
 	o := m.waiting[i]
 	m.waiting = slices.Delete(m.waiting, i, i+1)
+	m.now = underWay{order: o, doing: true, hurried: make(chan struct{})}
+	if o.urgent {
+		close(m.now.hurried)
+	}
 	return o, true
 }
 
@@ -116,7 +125,8 @@ func (m *mover) carryOut(ctx context.Context) {
 		if !ok {
 			return
 		}
-		if err := m.giveBack(ctx, c, o); err != nil && ctx.Err() == nil {
+		err := m.giveBack(ctx, c, o)
+		if o = m.finished(); err != nil && ctx.Err() == nil {
 			m.again(ctx, o, err)
 		}
 	}
