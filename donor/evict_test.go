@@ -136,6 +136,29 @@ func TestUrgentIsSooner(t *testing.T) {
 	eventually(t, "both are freed", mappedIs(d, 0))
 }
 
+// TestCalmQuestionBecomesUrgent: a shortage that turns into a real one while devices
+// have not returned what would end it is told to them, and their time gets short.
+func TestCalmQuestionBecomesUrgent(t *testing.T) {
+	d, h := lendOn(t, nil)
+	d.patience = patience{activity: time.Hour, calm: time.Hour, urgent: 50 * time.Millisecond}
+	b := borrow(t, d, dialConfig(control.NewUUID()), 2)
+	b.set(func() { b.keep = true })
+	settle(d)
+	h.short(2 * slabSize)
+	tick(d, 2)
+	eventually(t, "both are asked back", func() bool { return len(b.wasAsked()) == 2 })
+	if n := b.counts().urgent; n != 0 {
+		t.Fatalf("urgent %d times before there is need", n)
+	}
+	h.set(func() { h.stall = 1 })
+	tick(d, 1)
+	<-b.s.Done()
+	eventually(t, "both are freed", mappedIs(d, 0))
+	if e := d.Status().LastEviction; b.counts().urgent != 1 || !e.Urgent || !e.Forced {
+		t.Errorf("urgent %d times, %+v", b.counts().urgent, e)
+	}
+}
+
 // TestDeviceDoesNotKnowEvict: it loses its session at once.
 func TestDeviceDoesNotKnowEvict(t *testing.T) {
 	d, h := lendOn(t, nil)

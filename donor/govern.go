@@ -63,6 +63,9 @@ func (d *Donor) tick(ctx context.Context, seconds float64) {
 	if released := d.pool.release(plan.Release); released > 0 {
 		d.log.Info().Int64("bytes", released).Msg("prepared slabs went back to the kernel")
 	}
+	if plan.Hurry {
+		d.hurry()
+	}
 	if plan.Evict > 0 {
 		why := whyHeadRoom
 		if lent.Mapped-lent.Returning > lent.Limit {

@@ -1,6 +1,7 @@
 package donor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,7 @@ type recall struct {
 	done     chan struct{}
 
 	progress chan struct{} // one slot: a slab has come back
+	hurry    chan struct{} // one slot: the shortage is a real one by now
 }
 
 // takeBack frees at least that many bytes if devices hold them: slabs that no
@@ -65,7 +67,7 @@ func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why stri
 	chosen := d.choose(ctx, bytes, extra)
 	choosing := time.Since(begun)
 	for _, part := range bySession(chosen) {
-		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1)}
+		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 		if d.mark(r, part) {
 			d.recalls.Go(func() { d.await(ctx, r) })
 		}
@@ -114,8 +116,8 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 	defer late.Stop()
 	asking, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	answer := make(chan error, 1)
-	d.recalls.Go(func() { answer <- ask(asking, r) })
+	answer := make(chan error, 2)
+	d.recalls.Go(func() { answer <- ask(asking, r, r.urgent) })
 
 	var answered time.Duration
 	var refusal error
@@ -123,12 +125,18 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 	for {
 		select {
 		case refusal = <-answer:
-			answered = time.Since(r.asked)
+			answered = cmp.Or(answered, time.Since(r.asked))
 			if errors.Is(refusal, control.ErrUnsupported) {
 				late.Reset(0)
 			}
 		case <-r.progress:
 			late.Reset(wait)
+		case <-r.hurry:
+			if wait != d.patience.urgent {
+				wait = d.patience.urgent
+				late.Reset(wait)
+				d.recalls.Go(func() { answer <- ask(asking, r, true) })
+			}
 		case <-late.C:
 			err := fmt.Errorf("%w: none for %v, of %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
 			if refusal != nil {
@@ -139,7 +147,7 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 		case <-r.done:
 			d.evicted(status.DonorEviction{
 				At: r.freed, Device: r.name, UUID: r.dev.uuid.String(), Identity: r.dev.identity,
-				Slabs: len(r.slabs), Bytes: r.bytes, Why: r.why, Urgent: r.urgent, Forced: forced,
+				Slabs: len(r.slabs), Bytes: r.bytes, Why: r.why, Urgent: wait == d.patience.urgent, Forced: forced,
 				Choosing: int64(r.choosing), Asking: int64(answered),
 				Returning: int64(r.returned.Sub(r.asked)), Freeing: int64(r.freed.Sub(r.returned)),
 			}, r.slabs)
@@ -150,13 +158,29 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 	}
 }
 
-func ask(ctx context.Context, r *recall) error {
+func ask(ctx context.Context, r *recall, urgent bool) error {
 	for chunk := range slices.Chunk(r.slabs, control.MaxList) {
-		if err := r.ses.control.Evict(ctx, chunk, r.urgent); err != nil {
+		if err := r.ses.control.Evict(ctx, chunk, urgent); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hurry makes urgent what was asked back calmly and has not come.
+func (d *Donor) hurry() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, dev := range d.devices {
+		for _, s := range dev.slabs {
+			if r := s.recall; r != nil && !r.urgent {
+				select {
+				case r.hurry <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}
 }
 
 // evicted logs and counts what has gone.

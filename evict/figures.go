@@ -48,6 +48,7 @@ type Plan struct {
 	Release int64 // prepared memory to give back
 	Evict   int64 // mapped memory to take back from devices
 	Urgent  bool  // a real shortage: give up what delays Release and Evict
+	Hurry   bool  // a real shortage as long as what is Returning has not come: make it urgent
 	// Available is the smoothed available memory, at least 0.
 	Available int64
 }

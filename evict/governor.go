@@ -17,6 +17,7 @@ type Governor struct {
 	average    float64 // of left, smoothed
 	grew       int64   // bytes a second that applications took before the last Tick; below 0 if they gave
 	deepBefore bool    // the last Tick saw a deep shortage
+	lateBefore bool    // the same, had nothing come of what was Returning
 	calm       float64 // seconds until lending may go on
 }
 
@@ -55,13 +56,16 @@ func (g *Governor) Tick(seconds float64, s Sample, l Lent) Plan {
 	defer g.mu.Unlock()
 	short := g.measure(seconds, bounded(s.Available)+l.taken(), l)
 
-	isDeep := g.config.HeadRoom > 0 &&
-		short.now+short.growth > int64(float64(g.config.HeadRoom)*(1-deep))
+	real := func(lacks int64, before *bool) bool {
+		wasDeep := *before
+		*before = g.config.HeadRoom > 0 && lacks+short.growth > int64(float64(g.config.HeadRoom)*(1-deep))
+		return *before && wasDeep || lacks > 0 && s.Stall >= g.config.StallLimit
+	}
 	plan := Plan{
 		Available: max(int64(math.Round(g.average))-l.taken(), 0),
-		Urgent:    isDeep && g.deepBefore || short.now > 0 && s.Stall >= g.config.StallLimit,
+		Urgent:    real(short.now, &g.deepBefore),
+		Hurry:     real(short.now+l.Returning, &g.lateBefore) && l.Returning > 0,
 	}
-	g.deepBefore = isDeep
 
 	need := min(max(short.smoothed, short.lasting), short.now)
 	rate := perTick(g.config.EvictRate, seconds, l.SlabSize)

@@ -181,6 +181,42 @@ func TestRealShortageIsAnsweredWithinTwoTicks(t *testing.T) {
 	}
 }
 
+// What is on its way home ends a shortage on paper only.
+func TestWhatReturnsIsHurried(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		grow int64
+		want bool
+	}{
+		{"mild", 11 * gib, false},
+		{"deep", 15 * gib, true},
+	} {
+		m := newMachine(t, 8*gib, 26*gib, Lent{Mapped: 20 * gib})
+		m.slow = 100
+		m.tick()
+		m.apps += 11 * gib
+		m.tick()
+		if p := m.tick(); p.Hurry || m.lent.Returning == 0 {
+			t.Fatalf("%s: %+v before there is need, %+v", c.name, p, m.lent)
+		}
+		m.apps += c.grow - 11*gib
+		first, second := m.tick(), m.tick()
+		if first.Hurry || second.Hurry != c.want {
+			t.Errorf("%s: hurry in the first tick %t, in the second %t, want %t", c.name, first.Hurry, second.Hurry, c.want)
+		}
+		m.apps -= 11 * gib
+		m.tick()
+		if p := m.tick(); p.Hurry {
+			t.Errorf("%s: still, though memory is plenty: %+v", c.name, p)
+		}
+	}
+	m := newMachine(t, 8*gib, 10*gib, Lent{Mapped: 20 * gib})
+	m.apps, m.stall = 100*gib, 1
+	if p := m.tick(); p.Hurry {
+		t.Errorf("nothing is returning: %+v", p)
+	}
+}
+
 func TestMildShortageThatLasts(t *testing.T) {
 	m := newMachine(t, 8*gib, 26*gib, Lent{Mapped: 20 * gib})
 	m.tick()
