@@ -22,7 +22,8 @@ type entry struct {
 	touched  atomic.Uint64   // pages touched since the last Tick
 	activity atomic.Uint64   // float64 bits, page I/Os per second
 	old      atomic.Uint64   // donor before the last BeginMove
-	_        [2]uint64
+	changed  atomic.Uint64   // 1: the place of a page may have changed since the Census was there
+	_        uint64
 }
 
 const (

@@ -21,23 +21,42 @@ func (m *Map) Count() Places {
 
 // CountSlab counts the pages of slab.
 func (m *Map) CountSlab(slab int) Places {
-	var n Places
-	first, end := m.geometry.PageRange(slab)
-	for p := first; p < end; p++ {
-		switch v := m.Look(p); {
-		case v.Place == Remote|Backing:
-			n.Both++
-		case v.Place == Remote:
-			n.Remote++
-		case v.Place == Backing, v.Pending:
-			n.Backing++
-		case v.Lost:
-			n.Lost++
-		default:
-			n.None++
-		}
-	}
+	n, _ := m.countSlab(slab)
 	return n
+}
+
+// countSlab also returns the slab's word from before.
+func (m *Map) countSlab(slab int) (Places, slabWord) {
+	word := &m.slabs[slab].word
+	s := slabWord(word.Load())
+	first, end := m.geometry.PageRange(slab)
+	var n Places
+	for p := first; p < end; p++ {
+		n.count(view(pageWord(m.pages[p].Load()), s))
+	}
+	if slabWord(word.Load()) == s {
+		return n, s
+	}
+	n = Places{} // new pages may have been judged by an old epoch
+	for p := first; p < end; p++ {
+		n.count(m.Look(p))
+	}
+	return n, s
+}
+
+func (p *Places) count(v View) {
+	switch {
+	case v.Place == Remote|Backing:
+		p.Both++
+	case v.Place == Remote:
+		p.Remote++
+	case v.Place == Backing, v.Pending:
+		p.Backing++
+	case v.Lost:
+		p.Lost++
+	default:
+		p.None++
+	}
 }
 
 func (p *Places) add(q Places) {

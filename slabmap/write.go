@@ -56,6 +56,7 @@ func (m *Map) EndWrite(page int64, done Written) {
 			misused("EndWrite", page)
 		}
 		if p.CompareAndSwap(uint64(w), uint64(next|w.counted()&countMask)) {
+			m.changed(page)
 			return
 		}
 	}
@@ -75,6 +76,7 @@ func (m *Map) EndPending(page int64, ok bool) {
 			next |= flagBacking
 		}
 		if p.CompareAndSwap(uint64(w), uint64(next)) {
+			m.changed(page)
 			return
 		}
 	}
@@ -107,6 +109,7 @@ func (m *Map) Discard(page int64) bool {
 			return false
 		}
 		if p.CompareAndSwap(uint64(w), uint64(w.counted()&countMask)) {
+			m.changed(page)
 			return true
 		}
 	}
