@@ -31,28 +31,35 @@ func (m *Map) countSlab(slab int) (Places, slabWord) {
 	s := slabWord(word.Load())
 	first, end := m.geometry.PageRange(slab)
 	var n Places
-	for p := first; p < end; p++ {
-		n.count(view(pageWord(m.pages[p].Load()), s))
+	for i := range m.pages[first:end] {
+		w := pageWord(m.pages[first+int64(i)].Load())
+		if w == 0 { // most of a new device
+			n.None++
+			continue
+		}
+		n.count(w, w.remoteIn(s))
 	}
 	if slabWord(word.Load()) == s {
 		return n, s
 	}
 	n = Places{} // new pages may have been judged by an old epoch
 	for p := first; p < end; p++ {
-		n.count(m.Look(p))
+		v := m.Look(p)
+		n.count(v.word, v.Place&Remote != 0)
 	}
 	return n, s
 }
 
-func (p *Places) count(v View) {
+// count takes a page down by its word, and whether its remote copy is valid.
+func (p *Places) count(w pageWord, remote bool) {
 	switch {
-	case v.Place == Remote|Backing:
+	case remote && w&flagBacking != 0:
 		p.Both++
-	case v.Place == Remote:
+	case remote:
 		p.Remote++
-	case v.Place == Backing, v.Pending:
+	case w&(flagBacking|flagPending) != 0:
 		p.Backing++
-	case v.Lost:
+	case w&flagRemote != 0:
 		p.Lost++
 	default:
 		p.None++
