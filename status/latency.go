@@ -21,8 +21,8 @@ const (
 	SourceBackingWrite = "backing_write" // likewise
 )
 
-// Histogram is all durations of one source since the server's start. The distribution
-// over a time is the difference of two.
+// Histogram is all durations of one source since the server's start; of parts, those
+// that succeeded. The distribution over a time is the difference of two.
 type Histogram struct {
 	Source  string            `json:"source"`
 	Latency loghist.Histogram `json:"latency"`
@@ -55,20 +55,41 @@ const (
 	ProbesFailed = "failed"
 )
 
+// MaxSlowest is how many requests [Device.Slowest] has at most.
+const MaxSlowest = 32
+
 // SlowPage is a request that took long, and where its time went, in nanoseconds. What
-// is not in a part the kernel spent, if Fault is known, or the server.
+// is in no part the server spent: its thread was busy or did not get a processor.
+//
+// Parts may overlap: a write is sent to its donors and to the backing file at the same
+// time. The backing file's part of a write that was answered before it ended is 0.
+//
+// Blame is who took the most of the total: the donor for Remote, the backing file for
+// Backing, the server for Queued or for what is left without the two, whichever is
+// more. Of equals, the donor before the backing file before the server.
 type SlowPage struct {
-	At      time.Time `json:"at"` // when it was answered
-	Op      string    `json:"op"` // read, write
-	Page    int64     `json:"page"`
-	Slab    int       `json:"slab"`
-	Donor   string    `json:"donor,omitempty"` // name, if it was one's
+	At      time.Time `json:"at"`              // when it was answered
+	Op      string    `json:"op"`              // read, write
+	Page    int64     `json:"page"`            // its first
+	Pages   int       `json:"pages"`           // how many it was for
+	Slab    int       `json:"slab"`            // of its first page
+	Donor   string    `json:"donor,omitempty"` // name, of its longest part at one
 	Total   int64     `json:"total_ns"`        // from fetch to commit
-	Queued  int64     `json:"queued_ns"`       // parked, until its last part was begun
-	Remote  int64     `json:"remote_ns"`       // its longest part at a donor
+	Queued  int64     `json:"queued_ns"`       // parked: waiting for a page in use, a donor or a buffer
+	Remote  int64     `json:"remote_ns"`       // its longest part at a donor, in line for it included
 	Backing int64     `json:"backing_ns"`      // its longest part in the backing file
 	Blame   string    `json:"blame"`           // server, donor, backing
 }
+
+// Values of [SlowPage.Blame].
+const (
+	BlameServer  = "server"
+	BlameDonor   = "donor"
+	BlameBacking = "backing"
+)
+
+// MaxEvents is how many events [Device.Events] has at most.
+const MaxEvents = 256
 
 // Event is something that an operator may want to know of: a donor came or was lost, a
 // slab moved, a page failed its checksum.
@@ -76,11 +97,39 @@ type Event struct {
 	Seq   uint64    `json:"seq"` // from 1, without gaps
 	At    time.Time `json:"at"`
 	Level string    `json:"level"` // info, warn, error
-	Kind  string    `json:"kind"`  // donor-up, donor-lost, slab-mapped, slab-moved, slab-dropped, corrupt, backing-failed
+	Kind  string    `json:"kind"`  // one of the below
 	Slab  int       `json:"slab"`  // -1: of no slab
 	Donor string    `json:"donor,omitempty"`
-	Text  string    `json:"text"`
+	Text  string    `json:"text"` // for people: the log has the same words
 }
+
+// NoSlab as [Event.Slab] stands for none.
+const NoSlab = -1
+
+// Kinds of an [Event].
+const (
+	EventDonorNew      = "donor-new"      // found in the cluster
+	EventDonorUp       = "donor-up"       // connected
+	EventDonorLost     = "donor-lost"     // its slabs are served by the backing file
+	EventDonorUnusable = "donor-unusable" // cannot be used, when the device was made
+	EventTransport     = "transport"      // one can be used now, or cannot, or a faster one failed
+	EventSlabMapped    = "slab-mapped"
+	EventSlabMoved     = "slab-moved"     // to another donor, while in use
+	EventSlabDropped   = "slab-dropped"   // to the backing file, because no other donor took it
+	EventSlabKept      = "slab-kept"      // its donor wants it back, and that fails
+	EventSlabStuck     = "slab-stuck"     // of a lost donor, and operations on it do not end
+	EventNoRoom        = "no-room"        // no donor takes a hot slab
+	EventCorrupt       = "corrupt"        // a page failed its checksum
+	EventBackingFailed = "backing-failed" // an I/O of the backing file
+	EventFault         = "fault"          // something of the server's own went wrong
+)
+
+// Levels of an [Event].
+const (
+	LevelInfo  = "info"
+	LevelWarn  = "warn"
+	LevelError = "error"
+)
 
 // Decision is one move that the placement policy ordered, with what it went by.
 type Decision struct {
