@@ -98,7 +98,7 @@ func (c *chooser) ask(ctx context.Context, cand slabmap.Candidate) (slabmap.Cand
 		return cand, err
 	}
 	cand.Free, cand.Total = int64(mem.Free), int64(mem.Total)
-	d.hasFree(cand.Free)
+	d.has(cand.Free, cand.Total)
 	if cand.Free < c.engine.cfg.SlabSize {
 		return cand, fmt.Errorf("donor %s has %d bytes left, a slab takes %d: %w", d.address, cand.Free, c.engine.cfg.SlabSize, ErrNoDonor)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"farswap/control"
+	"farswap/status"
 	"farswap/verbs"
 )
 
@@ -57,9 +58,9 @@ func (e *engine) use(t *transport) (verbs.Device, error) {
 	switch {
 	case !t.news(err):
 	case err != nil:
-		e.cfg.Log.Info().Err(err).Str("transport", t.name).Msg("transport cannot be used")
+		e.journal.info(status.EventTransport, "transport cannot be used").because(err).with("transport", t.name).tell()
 	default:
-		e.cfg.Log.Info().Str("transport", t.name).Msg("transport can be used now")
+		e.journal.info(status.EventTransport, "transport can be used now").with("transport", t.name).tell()
 	}
 	return device, err
 }
@@ -94,7 +95,8 @@ func (d *donor) connected(s *control.Session, t *transport, passed error) {
 		reason = passed.Error()
 	}
 	if reason != "" && reason != d.passed {
-		d.engine.cfg.Log.Warn().Err(passed).Str("donor", d.address).Str("transport", t.name).Msg("a faster transport fails; pages travel over a slower one")
+		d.engine.journal.warn(status.EventTransport, "a faster transport fails; pages travel over a slower one").
+			of("donor", d).because(passed).with("transport", t.name).tell()
 	}
 	d.passed = reason
 	d.setUp(s, t.name)

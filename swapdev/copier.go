@@ -222,7 +222,7 @@ func (c *copier) check(i int) bool {
 		slot.good[j] = slabmap.Checksum(c.bytes(i, j, j+1)) == slot.views[j].CRC
 		if !slot.good[j] {
 			c.engine.moves.corrupt.Add(1)
-			c.engine.events.corrupt(slot.first+int64(j), slabmap.Remote)
+			c.engine.events.corrupt(slot.first+int64(j), slabmap.Remote, c.old.Donor)
 		}
 		some = some || slot.good[j]
 	}

@@ -209,7 +209,7 @@ func (d *Device) requestStop(context.Context) error {
 		d.setState(status.StateStopping)
 		go func() {
 			if err := d.ublk.Stop(); err != nil {
-				d.engine.cfg.Log.Error().Err(err).Msg("the device cannot be stopped")
+				d.engine.journal.error(status.EventFault, "the device cannot be stopped").because(err).tell()
 			}
 		}()
 	})

@@ -1,6 +1,7 @@
 package swapdev
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ type donor struct {
 	transport string // name, empty unless up
 	name      string
 	free      int64
+	total     int64 // what it lends at most; 0: not asked yet
 	err       error
 }
 
@@ -65,7 +67,7 @@ func (d *donor) dial(ctx context.Context) (*control.Session, error) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.name, d.free = s.Welcome().Name, int64(mem.Free)
+	d.name, d.free, d.total = s.Welcome().Name, int64(mem.Free), int64(mem.Total)
 	return s, nil
 }
 
@@ -132,16 +134,18 @@ func (d *donor) serve(ctx context.Context, session *control.Session) (held time.
 			return 0
 		}
 	}
-	log := d.engine.cfg.Log.With().Str("donor", d.address).Logger()
+	journal := &d.engine.journal
 	if err = d.connect(ctx, session); err == nil {
-		log.Info().Str("name", session.Welcome().Name).Str("transport", d.over()).Msg("donor is connected")
+		journal.info(status.EventDonorUp, "donor is connected").of("donor", d).
+			with("name", session.Welcome().Name).with("transport", d.over()).tell()
 		connected := time.Now()
 		err = d.watch(ctx, session)
 		held = time.Since(connected)
 	}
 	slabs := d.disconnect(session, err)
 	if ctx.Err() == nil {
-		log.Warn().Err(err).Int("slabs", slabs).Msg("donor is lost; its slabs are served by the backing file")
+		journal.warn(status.EventDonorLost, "donor is lost; its slabs are served by the backing file").
+			of("donor", d).because(err).with("slabs", slabs).tell()
 	}
 	return held
 }
@@ -207,11 +211,11 @@ func (e *engine) releaseSlabs(failed []failedSlab) {
 				break
 			}
 			if !errors.Is(err, slabmap.ErrBusy) || e.ended() {
-				e.cfg.Log.Error().Err(err).Int("slab", f.slab).Msg("slab cannot be released")
+				e.journal.error(status.EventSlabStuck, "slab cannot be released").at(f.slab).because(err).tell()
 				break
 			}
 			if waited > 0 && waited%releaseReport == 0 {
-				e.cfg.Log.Warn().Int("slab", f.slab).Stringer("waited", waited).Msg("operations of a lost donor have not ended")
+				e.journal.warn(status.EventSlabStuck, "operations of a lost donor have not ended").at(f.slab).with("waited", waited).tell()
 			}
 			time.Sleep(releasePause)
 		}
@@ -231,11 +235,11 @@ func (d *donor) setUp(s *control.Session, transport string) {
 	d.state, d.session, d.transport, d.err = donorUp, s, transport, nil
 }
 
-// hasFree takes up what the donor says that it can still lend, in bytes.
-func (d *donor) hasFree(bytes int64) {
+// has takes up what the donor says that it can still lend, and at most, in bytes.
+func (d *donor) has(free, total int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.free = bytes
+	d.free, d.total = free, total
 }
 
 // over is the name of the transport of the donor's pages, empty unless it is up.
@@ -252,13 +256,20 @@ func (d *donor) up() (*control.Session, bool) {
 	return d.session, d.state == donorUp
 }
 
+// title is the donor's name, its address before that is known.
+func (d *donor) title() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.name, d.address)
+}
+
 // report is the donor for status, but for what the queues know.
 func (d *donor) report() status.Donor {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := status.Donor{Name: d.name, Address: d.address, State: string(d.state), Transport: d.transport, Free: d.free}
-	if r.Name == "" {
-		r.Name = d.address
+	r := status.Donor{
+		Name: cmp.Or(d.name, d.address), Address: d.address, State: string(d.state), Transport: d.transport,
+		Free: d.free, Total: d.total,
 	}
 	if d.err != nil {
 		r.Error = d.err.Error()

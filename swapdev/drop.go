@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"farswap/slabmap"
+	"farswap/status"
 )
 
 // giveUp ends a move that gets no further though both donors are there: the backing
@@ -44,8 +45,8 @@ func (m *mover) dropped(slab int, from uint16, cause error) {
 	m.mu.Lock()
 	m.counts.dropped++
 	m.mu.Unlock()
-	m.engine.cfg.Log.Info().Int("slab", slab).Str("from", m.engine.donors.get(from).address).AnErr("why", cause).
-		Msg("slab is dropped: it was not moved, the backing file serves it")
+	m.engine.journal.info(status.EventSlabDropped, "slab is dropped, not moved; the backing file serves it").
+		at(slab).of("from", m.engine.donors.get(from)).because(cause).tell()
 }
 
 // droppable reports whether the backing file has, or is about to have, every page

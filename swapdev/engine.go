@@ -12,6 +12,7 @@ import (
 	"farswap/control"
 	"farswap/internal/offheap"
 	"farswap/slabmap"
+	"farswap/status"
 	"farswap/ublk"
 	"farswap/verbs"
 )
@@ -26,6 +27,7 @@ type engine struct {
 	name      string
 	memory    []byte // of the map
 	donors    roster
+	journal   journal
 	failovers atomic.Uint64
 
 	mu     sync.Mutex // guards queues while they open
@@ -33,8 +35,12 @@ type engine struct {
 
 	moves *mover
 
+	counting sync.Mutex // guards census
+	census   *slabmap.Census
+
 	cluster                             cluster.Source // nil: none
 	mapping, moving, following, lending task           // the mapper; the mover; the cluster; the donors
+	telling                             task           // what queues have noted
 	over                                chan struct{}  // closed when the queues have ended
 }
 
@@ -51,6 +57,7 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 		}
 	}
 	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, over: make(chan struct{})}
+	e.journal.log = cfg.Log
 	e.shared = shared{
 		transports: transports, keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
 		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, events: newEvents(),
@@ -66,6 +73,7 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 	if e.pages, err = slabmap.New(cfg.geometry(), e.memory); err != nil {
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
+	e.census = e.pages.NewCensus()
 	e.moves = newMover(e)
 	for _, address := range cfg.Donors {
 		e.addDonor(address)
@@ -115,7 +123,7 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 	if usable {
 		for i, err := range errs {
 			if err != nil {
-				e.cfg.Log.Warn().Err(err).Str("donor", donors[i].address).Msg("donor cannot be used yet")
+				e.journal.warn(status.EventDonorUnusable, "donor cannot be used yet").of("donor", donors[i]).because(err).tell()
 			}
 		}
 		return sessions, nil
@@ -125,6 +133,7 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 
 // start begins the control work, once the queues are open.
 func (e *engine) start(sessions []*control.Session) {
+	e.telling.start(e.tellNotes)
 	e.lend(sessions)
 	if e.cluster != nil {
 		e.following.start(e.follow)
@@ -142,6 +151,7 @@ func (e *engine) close() error {
 	e.following.end()
 	e.unmapAll()
 	e.lending.end()
+	e.telling.end()
 	return errors.Join(closeTransports(e.transports), offheap.Unmap(e.memory))
 }
 
@@ -187,7 +197,8 @@ func (e *engine) unmap(ctx context.Context, slab int, donor uint16) {
 		return
 	}
 	if err := session.Unmap(ctx, uint32(slab)); err != nil {
-		e.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("donor keeps a slab until its lease has run out")
+		e.journal.warn(status.EventSlabKept, "donor keeps a slab until its lease has run out").
+			at(slab).of("donor", e.donors.get(donor)).because(err).tell()
 	}
 }
 
@@ -209,18 +220,6 @@ func (e *engine) ended() bool {
 		return true
 	default:
 		return false
-	}
-}
-
-func (e *engine) logNote(n note) {
-	log := e.cfg.Log.Warn()
-	switch {
-	case n.corrupt:
-		log.Int64("page", n.page).Stringer("copy", n.from).Msg("a page failed its checksum; another copy is used")
-	case n.errno != 0:
-		log.Err(n.errno).Bool("write", n.write).Msg("the backing file failed")
-	default:
-		log.Bool("write", n.write).Msg("the backing file gave a short answer: is its disk full?")
 	}
 }
 

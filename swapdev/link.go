@@ -1,8 +1,7 @@
 package swapdev
 
 import (
-	"github.com/HdrHistogram/hdrhistogram-go"
-
+	"farswap/internal/loghist"
 	"farswap/slabmap"
 	"farswap/verbs"
 )
@@ -17,13 +16,13 @@ type link struct {
 
 	first, last int32 // parts that wait to be posted
 	gone        chan<- struct{}
-	lost        chan<- error // tells the donor's goroutine once per connection
-	latency     *hdrhistogram.Histogram
+	lost        chan<- error      // tells the donor's goroutine once per connection
+	latency     loghist.Histogram // of parts that succeeded
 	wr          verbs.WR
 }
 
 func newLink(q *queue, donor uint16) *link {
-	return &link{q: q, donor: donor, first: nobody, last: nobody, latency: newHistogram()}
+	return &link{q: q, donor: donor, first: nobody, last: nobody}
 }
 
 // ready reports whether operations can be posted. A link that is not keeps
@@ -175,8 +174,15 @@ func (l *link) done(id int32, ok bool) {
 	q := l.q
 	p := q.parts[id]
 	q.freeThe(id)
+	took := q.loop.Now() - p.begun
+	q.requests[p.tag].times.remoteTook(took, l.donor)
 	if ok {
-		record(l.latency, q.loop.Now()-p.begun)
+		l.latency.Record(took)
+		of := ofRemoteRead
+		if p.kind == writeRemote {
+			of = ofRemoteWrite
+		}
+		q.latency[of].Record(took)
 	}
 	if p.kind == writeRemote {
 		q.remoteWritten(&p, ok)

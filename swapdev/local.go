@@ -22,6 +22,7 @@ func (q *queue) backingDone(id, res int32) {
 		}
 		q.events.backingFailed(p.kind, res)
 	}
+	q.backingTook(&p, ok)
 	switch p.kind {
 	case readBacking:
 		q.readDone(&p, slabmap.Backing, ok)
@@ -35,5 +36,23 @@ func (q *queue) backingDone(id, res int32) {
 		} else {
 			q.complete(int(p.tag), -int32(unix.EIO))
 		}
+	}
+}
+
+// backingTook takes down how long a part was. The request of a write that was answered
+// has not waited for it.
+func (q *queue) backingTook(p *part, ok bool) {
+	took, of := q.loop.Now()-p.begun, ofBackingWrite
+	switch p.kind {
+	case syncBacking:
+		return
+	case readBacking:
+		of = ofBackingRead
+	}
+	if ok {
+		q.latency[of].Record(took)
+	}
+	if t := &q.requests[p.tag].times; p.kind != writeAcked {
+		t.backing = max(t.backing, took)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"farswap/control"
+	"farswap/status"
 	"farswap/verbs"
 )
 
@@ -35,9 +36,6 @@ func (m *mapper) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case n := <-e.events.notes:
-			e.logNote(n)
-			continue
 		case <-e.events.kick:
 			if e.backing == nil {
 				threshold = 0 // a write waits: any slab that was touched is wanted
@@ -67,7 +65,7 @@ func (m *mapper) mapHot(ctx context.Context, threshold float64) {
 		m.full = true
 		if ctx.Err() == nil && !m.warned {
 			m.warned = true
-			m.engine.cfg.Log.Warn().Err(err).Int("slab", slab).Msg("a hot slab stays with the backing file")
+			m.engine.journal.warn(status.EventNoRoom, "a hot slab stays with the backing file").at(slab).because(err).tell()
 		}
 		return
 	}
@@ -114,9 +112,9 @@ func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor, as
 	}
 	took := func(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
 	opening := time.Since(mapped)
-	m.engine.cfg.Log.Info().Int("slab", slab).Str("donor", d.address).Str("transport", transport).
-		Stringer("took", took(asking+mapped.Sub(begun)+opening)).Stringer("asking", took(asking)).
-		Stringer("map", took(mapped.Sub(begun))).Stringer("open", took(opening)).Msg("slab is mapped")
+	m.engine.journal.info(status.EventSlabMapped, "slab is mapped").at(slab).of("donor", d).with("transport", transport).
+		with("took", took(asking+mapped.Sub(begun)+opening)).with("asking", took(asking)).
+		with("map", took(mapped.Sub(begun))).with("open", took(opening)).tell()
 	return nil
 }
 

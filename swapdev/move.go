@@ -8,6 +8,7 @@ import (
 
 	"farswap/control"
 	"farswap/slabmap"
+	"farswap/status"
 	"farswap/verbs"
 )
 
@@ -87,8 +88,8 @@ func (m *mover) finish(ctx context.Context, c *copier, o order, old, moved slabm
 	m.counts.pages += uint64(pages)
 	m.counts.last = took
 	m.mu.Unlock()
-	e.cfg.Log.Info().Int("slab", o.slab).Str("from", e.donors.get(old.Donor).address).Str("to", e.donors.get(moved.Donor).address).
-		Int("pages", pages).Stringer("took", took.Round(time.Microsecond)).Msg("slab is moved")
+	e.journal.info(status.EventSlabMoved, "slab is moved").at(o.slab).of("to", e.donors.get(moved.Donor)).
+		with("from", e.donors.get(old.Donor).address).with("pages", pages).with("took", took.Round(time.Microsecond)).tell()
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"farswap/status"
 )
 
 const (
@@ -117,7 +119,7 @@ func (m *mover) carryOut(ctx context.Context) {
 	c := newCopier(m.engine)
 	defer func() {
 		if err := c.close(); err != nil {
-			m.engine.cfg.Log.Error().Err(err).Msg("connections of a move do not end")
+			m.engine.journal.error(status.EventFault, "connections of a move do not end").because(err).tell()
 		}
 	}()
 	for ctx.Err() == nil {
@@ -135,8 +137,8 @@ func (m *mover) carryOut(ctx context.Context) {
 // again puts an order that could not be carried out in line again, after a pause.
 func (m *mover) again(ctx context.Context, o order, err error) {
 	if o.tries++; o.tries == 1 || o.tries == orderTries {
-		m.engine.cfg.Log.Warn().Err(err).Int("slab", o.slab).Str("donor", m.engine.donors.get(o.donor).address).
-			Int("tries", o.tries).Msg("a slab is not given back to its donor")
+		m.engine.journal.warn(status.EventSlabKept, "a slab is not given back to its donor").at(o.slab).
+			of("donor", m.engine.donors.get(o.donor)).because(err).with("tries", o.tries).tell()
 	}
 	if o.tries == orderTries {
 		return

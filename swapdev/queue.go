@@ -82,6 +82,7 @@ type queue struct {
 	completions [64]verbs.Completion
 	counts      Counts
 	latency     latencies
+	slowest     slowest
 }
 
 // backingSlot is the backing file's place in the registered files.
@@ -103,7 +104,6 @@ func openQueue(s *shared, f front, maxIO, spare, donors int) (*queue, error) {
 	// was detached has one.
 	q.makeParts(depth*(q.perTag+1) + spare)
 	q.acked.init(&s.progress[f.Index()], spare)
-	q.latency = newLatencies()
 	if err := q.makeTimers(); err != nil {
 		return nil, err
 	}
@@ -152,7 +152,16 @@ func (q *queue) drive(tag int) {
 func (q *queue) complete(tag int, res int32) {
 	r := &q.requests[tag]
 	q.counts.count(r, res)
-	q.latency.record(r.op, q.loop.Now()-r.begun)
+	now := q.loop.Now()
+	took := now - r.begun
+	switch r.op {
+	case ublk.OpRead:
+		q.latency[ofRead].Record(took)
+		q.slowest.answered(r, now, took)
+	case ublk.OpWrite:
+		q.latency[ofWrite].Record(took)
+		q.slowest.answered(r, now, took)
+	}
 	q.front.Complete(tag, res)
 }
 
@@ -214,7 +223,7 @@ func (q *queue) Close() error {
 // park has a tag tried again in a coming pass.
 func (q *queue) park(tag int) {
 	if r := &q.requests[tag]; !r.parked {
-		r.parked = true
+		r.parked, r.parkedAt = true, q.loop.Now()
 		q.parked = append(q.parked, tag)
 	}
 }
@@ -225,7 +234,9 @@ func (q *queue) retryParked() {
 		tag := q.parked[0]
 		copy(q.parked, q.parked[1:])
 		q.parked = q.parked[:len(q.parked)-1]
-		q.requests[tag].parked = false
+		r := &q.requests[tag]
+		r.parked = false
+		r.times.queued += q.loop.Now() - r.parkedAt
 		q.drive(tag)
 	}
 }

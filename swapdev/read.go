@@ -175,7 +175,7 @@ func (q *queue) readDone(p *part, from slabmap.Place, ok bool) {
 			s.avoid |= from
 			if ok {
 				q.counts.Corrupt++
-				q.events.corrupt(r.page+int64(i), from)
+				q.events.corrupt(r.page+int64(i), from, p.donor)
 			}
 		}
 	}

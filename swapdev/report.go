@@ -4,9 +4,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"farswap/internal/inuse"
+	"farswap/internal/loghist"
 	"farswap/slabmap"
 	"farswap/status"
 )
@@ -34,18 +33,15 @@ func (d *Device) Status() status.Device {
 
 // totals are the sums over the queues.
 type totals struct {
-	counts      Counts
-	read, write *hdrhistogram.Histogram
-	donors      []*hdrhistogram.Histogram
+	counts  Counts
+	latency latencies
+	donors  []loghist.Histogram
+	slow    []slowRequest
+	now     int64     // loop time, which all queues share
+	at      time.Time // when that was
 }
 
-func newTotals(donors int) *totals {
-	t := &totals{read: newHistogram(), write: newHistogram()}
-	for range donors {
-		t.donors = append(t.donors, newHistogram())
-	}
-	return t
-}
+func newTotals(donors int) *totals { return &totals{donors: make([]loghist.Histogram, donors)} }
 
 // total asks every queue for its figures, one after the other. What they are
 // copied to is made here, not on the queues' threads.
@@ -54,12 +50,14 @@ func (e *engine) total() *totals {
 	deadline := time.After(snapshotDeadline)
 	for _, q := range e.queues {
 		one, done := newTotals(len(sum.donors)), make(chan struct{})
+		one.slow = make([]slowRequest, 0, slowSlots*status.MaxSlowest)
 		if !q.loop.Post(func() { q.figures(one); close(done) }) {
 			continue
 		}
 		select {
 		case <-done:
 			sum.add(one)
+			sum.at = time.Now()
 		case <-deadline:
 			return sum
 		case <-e.over:
@@ -71,21 +69,21 @@ func (e *engine) total() *totals {
 
 // figures copies a queue's figures to an empty t, on the queue's thread.
 func (q *queue) figures(t *totals) {
-	t.counts = q.counts
-	t.read.Merge(q.latency.read)
-	t.write.Merge(q.latency.write)
+	t.counts, t.latency, t.now = q.counts, q.latency, q.loop.Now()
 	for i := range min(len(q.links), len(t.donors)) {
-		t.donors[i].Merge(q.links[i].latency)
+		t.donors[i] = q.links[i].latency
 	}
+	t.slow = q.slowest.since(t.now-int64(slowFor), t.slow)
 }
 
 func (t *totals) add(o *totals) {
 	t.counts.add(&o.counts)
-	t.read.Merge(o.read)
-	t.write.Merge(o.write)
+	t.latency.add(&o.latency)
 	for i := range t.donors {
-		t.donors[i].Merge(o.donors[i])
+		t.donors[i].Add(&o.donors[i])
 	}
+	t.slow = append(t.slow, o.slow...)
+	t.now = o.now
 }
 
 // report is the device for status, but for what the block device knows.
@@ -95,9 +93,10 @@ func (e *engine) report() status.Device {
 		Size: g.Size, SlabSize: g.SlabSize, Ack: string(e.cfg.Ack),
 		Transport: e.inUse(), TransportSetting: e.cfg.Transport,
 		IO:      t.counts.IO,
-		Latency: status.Latency{Read: quantiles(t.read), Write: quantiles(t.write)},
+		Latency: status.Latency{Read: quantiles(&t.latency[ofRead]), Write: quantiles(&t.latency[ofWrite])},
 		Backing: e.cfg.Backing, BackingOK: t.counts.BackingErrors == 0,
 		Queues: e.spec.Queues, Depth: e.spec.Depth, MaxIO: e.spec.MaxIO, Insecure: e.cfg.Insecure,
+		At: time.Now(), Events: e.journal.last(), Histograms: t.latency.report(), Slowest: e.reportSlowest(t.slow, t.now, t.at),
 	}
 	s.IO.Failovers = e.failovers.Load()
 	s.IO.Corrupt += e.moves.corrupt.Load()
@@ -110,7 +109,7 @@ func (e *engine) report() status.Device {
 	donors, holds := e.donors.all(), e.holds()
 	for i, d := range donors[:len(t.donors)] { // there may be more since
 		r := d.report()
-		r.Slabs, r.Latency = holds[i], quantiles(t.donors[i])
+		r.Slabs, r.Latency = holds[i], quantiles(&t.donors[i])
 		s.Donors = append(s.Donors, r)
 	}
 	e.reportSlabs(&s)
@@ -119,9 +118,17 @@ func (e *engine) report() status.Device {
 }
 
 func (e *engine) reportSlabs(s *status.Device) {
-	for i := range e.pages.Geometry().Slabs() {
-		slab, places := e.pages.Slab(i), e.pages.CountSlab(i)
-		r := status.Slab{Index: i, State: slab.State.String(), Activity: e.pages.Activity(i), RemotePages: places.Remote + places.Both}
+	e.counting.Lock()
+	defer e.counting.Unlock()
+	g := e.pages.Geometry()
+	s.Slabs = make([]status.Slab, 0, g.Slabs())
+	for i := range g.Slabs() {
+		slab, places := e.pages.Slab(i), e.census.Slab(i)
+		first, end := g.PageRange(i)
+		r := status.Slab{
+			Index: i, State: slab.State.String(), Activity: e.pages.Activity(i),
+			RemotePages: places.Remote + places.Both, Pages: end - first,
+		}
 		if holds(slab) && int(slab.Donor) < len(s.Donors) {
 			r.Donor = s.Donors[slab.Donor].Name
 		}

@@ -18,6 +18,9 @@ type request struct {
 	cursor int   // write: pages claimed; discard: pages forgotten
 	left   int   // parts in flight
 
+	times    times
+	parkedAt int64 // loop time, while parked
+
 	// Writes.
 	started    bool // the parts have been made
 	remoteLeft int  // parts on their way to donors

@@ -10,6 +10,7 @@ import (
 	"farswap/cluster"
 	"farswap/control"
 	"farswap/slabmap"
+	"farswap/status"
 )
 
 // firstDonors is how long a device that is to find its donors in a cluster waits for
@@ -140,7 +141,7 @@ func (e *engine) join(c cluster.Donor) {
 	d.mu.Lock()
 	d.name = c.Name
 	d.mu.Unlock()
-	e.cfg.Log.Info().Str("donor", c.Address).Str("name", c.Name).Str("source", c.Source).Msg("donor has appeared")
+	e.journal.info(status.EventDonorNew, "donor has appeared").of("donor", d).with("name", c.Name).with("source", c.Source).tell()
 	e.lending.start(func(ctx context.Context) { d.run(ctx, nil) })
 }
 

@@ -1,10 +1,7 @@
 package swapdev
 
 import (
-	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
-
+	"farswap/internal/loghist"
 	"farswap/status"
 	"farswap/ublk"
 )
@@ -56,36 +53,41 @@ func (c *Counts) add(o *Counts) {
 	c.BackingErrors += o.BackingErrors
 }
 
-// latencies are the times from a request's coming to its answer.
-type latencies struct{ read, write *hdrhistogram.Histogram }
-
-func newLatencies() latencies { return latencies{newHistogram(), newHistogram()} }
-
-func (l latencies) record(op ublk.Op, ns int64) {
-	switch op {
-	case ublk.OpRead:
-		record(l.read, ns)
-	case ublk.OpWrite:
-		record(l.write, ns)
-	}
-}
-
-// Bounds of a latency histogram, in nanoseconds; two significant digits.
+// What a queue measures the latencies of.
 const (
-	leastLatency = int64(time.Microsecond)
-	mostLatency  = int64(time.Minute)
+	ofRead = iota // requests, from their coming to their answer
+	ofWrite
+	ofRemoteRead // parts that succeeded
+	ofRemoteWrite
+	ofBackingRead
+	ofBackingWrite
+	sources
 )
 
-func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(leastLatency, mostLatency, 2) }
-
-func record(h *hdrhistogram.Histogram, ns int64) {
-	// Within the bounds it cannot fail.
-	_ = h.RecordValue(min(max(ns, leastLatency), mostLatency))
+// sourceNames are the sources in status.
+var sourceNames = [sources]string{
+	status.SourceRead, status.SourceWrite, status.SourceRemoteRead,
+	status.SourceRemoteWrite, status.SourceBackingRead, status.SourceBackingWrite,
 }
 
-func quantiles(h *hdrhistogram.Histogram) status.Quantiles {
-	if h.TotalCount() == 0 {
-		return status.Quantiles{}
+// latencies are durations by source.
+type latencies [sources]loghist.Histogram
+
+func (l *latencies) add(o *latencies) {
+	for i := range l {
+		l[i].Add(&o[i])
 	}
-	return status.Quantiles{P50: h.ValueAtQuantile(50), P99: h.ValueAtQuantile(99), P999: h.ValueAtQuantile(99.9)}
+}
+
+// report is the latencies for status.
+func (l *latencies) report() []status.Histogram {
+	all := make([]status.Histogram, 0, sources)
+	for i := range l {
+		all = append(all, status.Histogram{Source: sourceNames[i], Latency: l[i]})
+	}
+	return all
+}
+
+func quantiles(h *loghist.Histogram) status.Quantiles {
+	return status.Quantiles{P50: h.Quantile(0.5), P99: h.Quantile(0.99), P999: h.Quantile(0.999)}
 }

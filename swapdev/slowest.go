@@ -1,0 +1,133 @@
+package swapdev
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"farswap/status"
+	"farswap/ublk"
+)
+
+// slowFor is how long a slow request is remembered.
+const slowFor = time.Minute
+
+const (
+	slowSlot  = slowFor / 10
+	slowSlots = 11 // the present one is not full of time yet
+)
+
+// slowRequest is a request that took long, in nanoseconds.
+type slowRequest struct {
+	at    int64 // loop time of its answer
+	total int64
+	times times
+	page  int64
+	pages int32
+	write bool
+}
+
+// times are what a request has waited for.
+type times struct {
+	queued, remote, backing int64
+	donor                   uint16 // of remote
+}
+
+// remoteTook takes a part at a donor down.
+func (t *times) remoteTook(ns int64, donor uint16) {
+	if ns > t.remote {
+		t.remote, t.donor = ns, donor
+	}
+}
+
+// blame is who took the most of total: see status.SlowPage.
+func (t *times) blame(total int64) string {
+	server := max(t.queued, total-t.remote-t.backing)
+	switch {
+	case t.remote >= t.backing && t.remote >= server && t.remote > 0:
+		return status.BlameDonor
+	case t.backing >= server && t.backing > 0:
+		return status.BlameBacking
+	}
+	return status.BlameServer
+}
+
+// slowest keeps the slowest requests of one queue for a minute: of each tenth of it
+// the slowest, so that those of the whole are among them. It belongs to the queue's
+// thread. Nearly every request costs it two comparisons.
+type slowest struct {
+	slots [slowSlots]slowList
+	now   int   // the slot of the present
+	until int64 // its end, in loop time
+}
+
+// slowList is the slowest requests of a slot, in no order.
+type slowList struct {
+	n        int
+	quickest int // of the list when it is full
+	requests [status.MaxSlowest]slowRequest
+}
+
+// answered takes down a request that took total nanoseconds and is answered now.
+func (s *slowest) answered(r *request, now, total int64) {
+	if now >= s.until {
+		s.now = (s.now + 1) % slowSlots
+		s.until = now + int64(slowSlot)
+		s.slots[s.now].n = 0
+	}
+	l := &s.slots[s.now]
+	at := l.n
+	switch {
+	case l.n < len(l.requests):
+		l.n++
+	case total <= l.requests[l.quickest].total:
+		return
+	default:
+		at = l.quickest
+	}
+	l.requests[at] = slowRequest{
+		at: now, total: total, times: r.times, page: r.page, pages: int32(r.pages), write: r.op == ublk.OpWrite,
+	}
+	if l.n < len(l.requests) {
+		return
+	}
+	l.quickest = 0
+	for i := range l.requests {
+		if l.requests[i].total < l.requests[l.quickest].total {
+			l.quickest = i
+		}
+	}
+}
+
+// since appends what was answered at a loop time or later to list.
+func (s *slowest) since(at int64, list []slowRequest) []slowRequest {
+	for i := range s.slots {
+		for _, r := range s.slots[i].requests[:s.slots[i].n] {
+			if r.at >= at {
+				list = append(list, r)
+			}
+		}
+	}
+	return list
+}
+
+// reportSlowest is the slowest requests of all queues. The loop time now is the time
+// of day clock.
+func (e *engine) reportSlowest(list []slowRequest, now int64, clock time.Time) []status.SlowPage {
+	slices.SortFunc(list, func(a, b slowRequest) int { return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(b.at, a.at)) })
+	var pages []status.SlowPage
+	for _, r := range list[:min(len(list), status.MaxSlowest)] {
+		p := status.SlowPage{
+			At: clock.Add(-time.Duration(now - r.at)), Op: status.SourceRead, Page: r.page, Pages: int(r.pages), Slab: e.pages.SlabOf(r.page),
+			Total: r.total, Queued: r.times.queued, Remote: r.times.remote, Backing: r.times.backing, Blame: r.times.blame(r.total),
+		}
+		if r.write {
+			p.Op = status.SourceWrite
+		}
+		if r.times.remote > 0 {
+			p.Donor = e.donors.get(r.times.donor).title()
+		}
+		pages = append(pages, p)
+	}
+	return pages
+}
