@@ -32,14 +32,22 @@ const maxAnswer = 64 << 20
 // errors are ErrNoServer, ErrNoAnswer, ErrBadAnswer, or os.ErrPermission.
 func Fetch(ctx context.Context, path string) (Device, error) {
 	var d Device
-	err := fetch(ctx, path, &d)
+	err := fetch(ctx, path, "/status", &d)
+	return d, err
+}
+
+// FetchSummary is Fetch without the slabs, for those who ask often: of a large device
+// they are nearly all of the answer, and of its cost.
+func FetchSummary(ctx context.Context, path string) (Device, error) {
+	var d Device
+	err := fetch(ctx, path, "/status?slabs=0", &d)
 	return d, err
 }
 
 // FetchDonor is Fetch for a donor's socket.
 func FetchDonor(ctx context.Context, path string) (DonorDaemon, error) {
 	var d DonorDaemon
-	err := fetch(ctx, path, &d)
+	err := fetch(ctx, path, "/status", &d)
 	return d, err
 }
 
@@ -69,8 +77,8 @@ func Resize(ctx context.Context, path string, to DonorResize) error {
 	return err
 }
 
-func fetch(ctx context.Context, path string, into any) error {
-	body, err := exchange(ctx, path, http.MethodGet, "/status", nil, http.StatusOK)
+func fetch(ctx context.Context, path, url string, into any) error {
+	body, err := exchange(ctx, path, http.MethodGet, url, nil, http.StatusOK)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@
 // for a donor:
 //
 //	lock   held by the server for as long as it lives; its process id inside
-//	sock   HTTP over a unix socket, mode 0600: GET /status, POST /stop
+//	sock   HTTP over a unix socket, mode 0600: GET /status, POST /stop; of a device
+//	       GET /status?slabs=0 leaves the slabs out
 //
 // A folder whose lock nobody holds belongs to a server that died; its other
 // files are what a new server needs to take over.

@@ -73,7 +73,7 @@ func Serve(path string, src Source) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("protect socket: %w", err), listener.Close(), os.Remove(path))
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerStatus(w, src) })
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { answerStatus(w, r, src) })
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Stop(r.Context())) })
 	if src.Drain != nil {
 		mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Drain(r.Context())) })
@@ -116,8 +116,14 @@ func (s *Server) Close() error {
 	return err
 }
 
-func answerStatus(w http.ResponseWriter, src Source) {
-	body, err := json.Marshal(src.Status())
+// answerStatus leaves a device's slabs out for ?slabs=0.
+func answerStatus(w http.ResponseWriter, r *http.Request, src Source) {
+	answer := src.Status()
+	if d, ok := answer.(Device); ok && r.FormValue("slabs") == "0" {
+		d.Slabs = nil
+		answer = d
+	}
+	body, err := json.Marshal(answer)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

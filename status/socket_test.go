@@ -55,6 +55,10 @@ func TestFetch(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
+	want.Slabs = []Slab{}
+	if got, err := FetchSummary(t.Context(), path); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("without slabs: got %+v, %v\nwant %+v", got, err, want)
+	}
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("socket has mode %v, %v; want 0600", info.Mode(), err)

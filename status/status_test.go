@@ -35,7 +35,7 @@ func TestContract(t *testing.T) {
 		"slabs.pages", "slabs.latency_ns.p99", "donors.total_bytes", "donors.p99_ns", "donors.baseline_ns", "donors.slow",
 		"at", "placement", "probes.state", "probes.hooks", "probes.memory_bytes", "probes.major_faults",
 		"histograms.source", "histograms.latency", "cgroups.id", "cgroups.name", "cgroups.latency",
-		"slowest.at", "slowest.op", "slowest.page", "slowest.slab", "slowest.total_ns", "slowest.queued_ns",
+		"slowest.at", "slowest.op", "slowest.page", "slowest.pages", "slowest.slab", "slowest.total_ns", "slowest.queued_ns",
 		"slowest.remote_ns", "slowest.backing_ns", "slowest.blame",
 		"events.seq", "events.at", "events.level", "events.kind", "events.slab", "events.text",
 		"decisions.seq", "decisions.at", "decisions.slab", "decisions.rule", "decisions.why", "decisions.took_ns",

@@ -214,7 +214,7 @@ func (d *plainDevice) status() status.Device {
 	}
 	return status.Device{
 		ID: d.dev.ID(), Path: d.Path(), State: state, Size: d.size, Transport: "none", Ack: "none",
-		PID: os.Getpid(), Started: d.started, Target: d.name, Swap: isSwap(d.Path()),
+		At: time.Now(), PID: os.Getpid(), Started: d.started, Target: d.name, Swap: isSwap(d.Path()),
 		Backing: d.backing, BackingOK: d.loop != nil,
 		Queues: int(info.Queues), Depth: int(info.Depth), MaxIO: int(info.MaxIO), Ublk: info.Flags.Names(),
 	}

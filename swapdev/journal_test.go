@@ -1,0 +1,148 @@
+package swapdev
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"farswap/slabmap"
+	"farswap/status"
+	"farswap/ublk"
+)
+
+func TestJournal(t *testing.T) {
+	var log logged
+	j := &journal{log: log.logger()}
+	if len(j.last()) != 0 {
+		t.Error("events before the first")
+	}
+	d := &donor{address: "mem1:9400", name: "mem1"}
+	j.warn(status.EventSlabKept, "a slab is not given back").at(3).of("donor", d).because(errors.New("no room")).
+		with("tries", 2).with("took", 1500*time.Millisecond).tell()
+	j.info(status.EventTransport, "all is well").because(nil).tell()
+	got := j.last()
+	want := []status.Event{
+		{Seq: 1, Level: status.LevelWarn, Kind: status.EventSlabKept, Slab: 3, Donor: "mem1", Text: "a slab is not given back: no room (tries 2, took 1.5s)"},
+		{Seq: 2, Level: status.LevelInfo, Kind: status.EventTransport, Slab: status.NoSlab, Text: "all is well"},
+	}
+	for i := range got {
+		if time.Since(got[i].At) > time.Minute {
+			t.Errorf("at %v", got[i].At)
+		}
+		got[i].At = time.Time{}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	lines := log.lines("")
+	for i, want := range []string{
+		`{"level":"warn","slab":3,"donor":"mem1:9400","tries":2,"took":"1.5s","error":"no room","message":"a slab is not given back"}`,
+		`{"level":"info","message":"all is well"}`,
+	} {
+		if i >= len(lines) || strings.TrimSpace(lines[i]) != want {
+			t.Errorf("log %q\nlacks %s", lines, want)
+		}
+	}
+}
+
+func TestJournalKeepsTheLast(t *testing.T) {
+	j := &journal{}
+	for i := range status.MaxEvents + 10 {
+		j.info(status.EventSlabMapped, "slab is mapped").at(i).tell()
+	}
+	events := j.last()
+	if len(events) != status.MaxEvents {
+		t.Fatalf("%d events", len(events))
+	}
+	for i, e := range events {
+		if e.Seq != uint64(i+11) || e.Slab != i+10 {
+			t.Fatalf("event %d is %+v", i, e)
+		}
+	}
+}
+
+// TestLogAndEventsAgree has a device go through trouble: what it logged is what its
+// events say, one for one.
+func TestLogAndEventsAgree(t *testing.T) {
+	var log logged
+	r := newRig(t, rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Log = log.logger() }})
+	r.heat(0, 1, 2, 3)
+	lost, first := r.engine.donors.get(0), r.donors[0]
+	first.kill()
+	r.until("the loss is told", func() bool { return r.kinds()[status.EventDonorLost] > 0 })
+	r.heat(0, 1, 2, 3)
+	r.engine.events.corrupt(0, slabmap.Remote, lost.id)
+	r.until("the corrupt page is told", func() bool { return r.kinds()[status.EventCorrupt] > 0 })
+	first.start()
+	r.until("the donor is back", func() bool { return r.kinds()[status.EventDonorUp] == 3 })
+
+	events := r.engine.journal.last()
+	for i, e := range events {
+		if e.Seq != uint64(i+1) || e.At.IsZero() || i > 0 && e.At.Before(events[i-1].At) {
+			t.Errorf("event %d: %+v", i, e)
+		}
+		if (e.Kind == status.EventDonorLost || e.Kind == status.EventCorrupt) && (e.Donor != first.cfg.Name || e.Level != status.LevelWarn) {
+			t.Errorf("%+v, of donor %s", e, first.cfg.Name)
+		}
+	}
+	if k := r.kinds(); k[status.EventSlabMapped] < 4 {
+		t.Errorf("kinds %v", k)
+	}
+	lines := log.lines("")
+	if len(lines) != len(events) {
+		t.Fatalf("%d lines of %d events:\n%s", len(lines), len(events), strings.Join(lines, ""))
+	}
+	for i, line := range lines { // two goroutines may tell at the same time: count both ways
+		var l struct{ Level, Message string }
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		lines[i] = l.Level + " " + l.Message
+	}
+	for _, e := range events {
+		found := false
+		for i, line := range lines {
+			level, message, _ := strings.Cut(line, " ")
+			if level == e.Level && strings.HasPrefix(e.Text, message) {
+				lines[i], found = "taken", true
+				break
+			}
+		}
+		if !found {
+			t.Errorf("event %+v is not in the log", e)
+		}
+	}
+}
+
+// kinds counts the events of a rig by their kind.
+func (r *rig) kinds() map[string]int {
+	n := map[string]int{}
+	for _, e := range r.engine.report().Events {
+		n[e.Kind]++
+	}
+	return n
+}
+
+// TestBackingFailuresAreTold has a disk that refuses all writes: not each is told.
+func TestBackingFailuresAreTold(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, frozen: true})
+	r.until("the slab is mapped", func() bool { return r.queue(0).do(ublk.OpWrite, 0, content(0, 1, 1), testPage) == testPage })
+	for i := range int64(100) {
+		r.write(0, i, 1, 1)
+	}
+	r.until("it is told", func() bool { return r.kinds()[status.EventBackingFailed] > 0 })
+	if d, k := r.engine.report(), r.kinds(); d.BackingOK || k[status.EventBackingFailed] > 25 {
+		t.Errorf("backing ok %v, %v", d.BackingOK, k)
+	}
+	e := r.engine.report().Events
+	i := len(e) - 1
+	for e[i].Kind != status.EventBackingFailed {
+		i--
+	}
+	if !strings.HasPrefix(e[i].Text, "the backing file failed: bad file descriptor (write true") {
+		t.Errorf("%q", e[i].Text)
+	}
+}
