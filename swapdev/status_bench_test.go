@@ -1,6 +1,7 @@
 package swapdev
 
 import (
+	"runtime"
 	"testing"
 
 	"farswap/slabmap"
@@ -27,7 +28,8 @@ func BenchmarkStatus(b *testing.B) {
 			e.pages.Discard(first)
 		}
 	}
-	e.report() // the first counts all pages
+	procs := runtime.GOMAXPROCS(0) // with those that the loops have added
+	e.report()                     // the first counts all pages
 	for _, bb := range []struct {
 		name  string
 		slabs int
@@ -38,6 +40,7 @@ func BenchmarkStatus(b *testing.B) {
 		{"summary", 0, func() (status.Device, error) { return status.FetchSummary(b.Context(), path) }},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
+			runtime.GOMAXPROCS(procs) // package testing sets another number
 			for b.Loop() {
 				change()
 				if d, err := bb.ask(); err != nil || len(d.Slabs) != bb.slabs {

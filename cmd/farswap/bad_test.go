@@ -23,7 +23,7 @@ var badInputs = []badCase{
 	bad("no command", 2, "", "a command is missing|see `farswap --help`"),
 	bad("unknown command", 2, "swap", `unknown command "swap"`),
 	bad("unknown option", 2, "--fast", "unknown flag: --fast"),
-	bad("no subcommand", 2, "ublk", "want one of add, del, list, status, stop"),
+	bad("no subcommand", 2, "ublk", "want one of add, del, events, list, status, stop"),
 	bad("unknown subcommand", 2, "ublk start", `unknown command "start"|farswap ublk --help`),
 	bad("log level", 2, "--log-level loud version", `--log-level "loud"`),
 	bad("argument", 2, "version 1", `unexpected argument "1"`),

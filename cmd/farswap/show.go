@@ -26,12 +26,7 @@ func (a *app) ublkStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [DEVICE]",
 		Short: "Show a device: its donors, slabs, pages, I/O and latencies",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return a.oneArg("DEVICE")(cmd, args)
-		},
+		Args:  a.perhapsDevice,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := chosenDevice(args, root)
 			if err != nil {
@@ -55,6 +50,14 @@ func (a *app) ublkStatus() *cobra.Command {
 	return cmd
 }
 
+// perhapsDevice allows one argument.
+func (a *app) perhapsDevice(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return a.oneArg("DEVICE")(cmd, args)
+}
+
 func chosenDevice(args []string, root string) (int, error) {
 	if len(args) == 0 {
 		return onlyDevice(root)
@@ -63,7 +66,8 @@ func chosenDevice(args []string, root string) (int, error) {
 }
 
 // writeStatus shows a device at a glance: one line for each subject, then its
-// donors, then its slabs, neighbours alike on one line.
+// donors, where the time goes, what has happened, then its slabs, neighbours alike on
+// one line.
 func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s\t%s\n", d.Path, strings.Join(headline(d, now), ", "))
@@ -95,6 +99,9 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 		return err
 	}
 	if err := writeDonors(w, d.Donors); err != nil {
+		return err
+	}
+	if err := errors.Join(writeLatencies(w, d), writeSlowest(w, d), writeLastEvents(w, d)); err != nil {
 		return err
 	}
 	return writeSlabs(w, d.Slabs)
