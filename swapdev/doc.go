@@ -23,7 +23,7 @@
 // writes, for flushes.
 //
 // One goroutine per donor keeps its session and connections; one maps hot
-// slabs; one follows the cluster, if there is one, and adds donors that appear.
+// slabs; one tells what the queues have noted; one follows the cluster, if there is one, and adds donors that appear.
 // The mover, on a thread of its own with a ring and connections of its own, gives
 // slabs back to donors that want them. They may allocate and wait; every wait has
 // a deadline.
@@ -59,4 +59,19 @@
 // epoch moves, which voids all remote copies at once; reads go to the backing
 // file, and slabs still hot are mapped to another donor. A donor that answers
 // again is used again, with nothing of its old content.
+//
+// # What it says of itself
+//
+// Each queue counts what it does and how long it takes, by source, and keeps the
+// slowest requests of the last minute with their parts; all of it in place, on its
+// thread. Status has a copy made between two passes. A request's time is what it was
+// parked for, its longest part at a donor, its longest part in the backing file, and
+// a rest that the server itself is to blame for: see status.SlowPage. The clock is
+// read once per pass, so nothing is known to be shorter than that, and a request that
+// a pass begins and ends took no time.
+//
+// What happens is told through the journal, which writes the log's line and keeps the
+// event for status from the same words. A queue's thread only leaves a note, which is
+// lost when there are too many; of one kind at most one a second is told, with the
+// number of those that were not.
 package swapdev
