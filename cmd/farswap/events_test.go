@@ -152,7 +152,9 @@ func TestStatusShowsWhereTimeGoes(t *testing.T) {
 	d.Histograms = []status.Histogram{{Source: status.SourceRemoteRead, Latency: fast}, {Source: status.SourceBackingRead, Latency: none}}
 	d.Slowest = []status.SlowPage{
 		{Op: "read", Page: 77, Total: 2_000_000, Remote: 1_900_000, Donor: "mem1", Blame: status.BlameDonor},
-		{Op: "write", Page: 78, Total: 1_000_000, Queued: 900_000, Blame: status.BlameServer}, {}, {},
+		{Op: "write", Page: 78, Total: 1_000_000, Queued: 900_000, Blame: status.BlameServer},
+		{},
+		{},
 	}
 	d.Events = eventsFrom(1, 9)
 	var out bytes.Buffer

@@ -112,7 +112,7 @@ func ours(ctx context.Context, f status.Folder, inKernel bool) *listed {
 	d.PID = f.PID
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	s, err := status.Fetch(ctx, status.Socket(f.Dir))
+	s, err := status.FetchSummary(ctx, status.Socket(f.Dir))
 	switch {
 	case errors.Is(err, status.ErrNoServer): // it holds the lock for longer than it has a socket
 		d.State, d.Error = stateUnknown, "its server starts or stops"
