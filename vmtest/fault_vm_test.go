@@ -4,8 +4,11 @@ package vmtest
 
 import (
 	"context"
+	"encoding/json"
 	"syscall"
 	"time"
+
+	"farswap/status"
 )
 
 // Donors that go away, in every way: no page is wrong, no request fails. Where
@@ -89,10 +92,37 @@ func allDonorsKilled(w *World) {
 			w.lost(d, donor)
 		}
 	})
-	if s := d.CheckIO(); !s.Degraded {
+	s := d.CheckIO()
+	if !s.Degraded {
 		w.Error("status does not say that the device is degraded")
 	}
+	w.toldOfLoss(d, donors)
+	if len(s.Slowest) == 0 {
+		w.Error("status names no request as slow")
+	}
 	d.Stop()
+}
+
+// toldOfLoss checks that the events of a device have the loss of each donor, as the
+// command shows them.
+func (w *World) toldOfLoss(d *Device, donors []*Donor) {
+	w.Helper()
+	var events []status.Event
+	if err := json.Unmarshal([]byte(w.Must("farswap", "ublk", "events", "--json", d.ID())), &events); err != nil {
+		w.Fatalf("%v", err)
+	}
+	lost := map[string]bool{}
+	for i, e := range events {
+		if e.Seq != events[0].Seq+uint64(i) {
+			w.Errorf("event %d has the number %d, the first %d", i, e.Seq, events[0].Seq)
+		}
+		lost[e.Donor] = lost[e.Donor] || e.Kind == status.EventDonorLost
+	}
+	for _, donor := range donors {
+		if !lost[donor.Name] {
+			w.Errorf("no event says that %s was lost: %+v", donor.Name, events)
+		}
+	}
 }
 
 // donorFrozen stops a donor without ending it: its connections stay open and
