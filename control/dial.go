@@ -60,7 +60,7 @@ func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
 	if !cfg.Insecure {
 		conn = tls.Client(conn, cfg.Identity.ClientConfig(host))
 	}
-	s, err := open(ctx, conn, addr, hello, t, cfg.Handler)
+	s, err := open(ctx, conn, addr, hello, t, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("donor %w", err)
 	}
@@ -68,7 +68,7 @@ func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
 }
 
 // open shakes hands as a device on a fresh connection, and owns it.
-func open(ctx context.Context, conn net.Conn, addr string, hello *Hello, t Timing, h Handler) (*Session, error) {
+func open(ctx context.Context, conn net.Conn, addr string, hello *Hello, t Timing, cfg DialConfig) (*Session, error) {
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
@@ -81,9 +81,9 @@ func open(ctx context.Context, conn net.Conn, addr string, hello *Hello, t Timin
 		if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) {
 			return nil, fmt.Errorf("%s: %w", addr, ctxErr)
 		}
-		return nil, explain(err, addr)
+		return nil, explain(err, addr, cfg.Identity)
 	}
-	s.start(r, h)
+	s.start(r, cfg.Handler)
 	if err := s.fetchHeld(ctx); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -177,7 +177,7 @@ func onlyLoopback(_, address string, _ syscall.RawConn) error {
 func connectError(addr string, err error) error {
 	switch {
 	case errors.Is(err, ErrInsecureAddress):
-		return explain(errors.Unwrap(err), addr)
+		return explain(errors.Unwrap(err), addr, nil)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%s: %w: nobody listens there: start farswap donor, or correct the address", addr, syscall.ECONNREFUSED)
 	case errors.Is(err, context.Canceled):

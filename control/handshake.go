@@ -11,11 +11,13 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // explain turns what a connection attempt failed with into one line that says
-// what to do. who is the peer as the user knows it.
-func explain(err error, who string) error {
+// what to do. who is the peer as the user knows it, own this side's identity, nil
+// if it has none.
+func explain(err error, who string, own *Identity) error {
 	var (
 		unknown  x509.UnknownAuthorityError
 		invalid  x509.CertificateInvalidError
@@ -29,17 +31,19 @@ func explain(err error, who string) error {
 	switch {
 	case ownError:
 		return fmt.Errorf("%s: %w", who, err)
-	case errors.As(err, &unknown):
-		return fmt.Errorf("%s: %w: another CA signed the peer's certificate: give both machines identities of one CA (farswap cert issue)", who, ErrUntrusted)
+	case errors.As(err, &unknown) && unknown.Cert != nil:
+		return fmt.Errorf("%s: %w: %s is signed by CA %q, another than this side's: give both machines identities of one CA (farswap cert issue)",
+			who, ErrUntrusted, ofPeer(unknown.Cert), issuer(unknown.Cert))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Errorf("%s: %w: the peer's certificate (%s to %s): renew it there (farswap cert issue), or set the clocks", who, ErrExpired,
-			invalid.Cert.NotBefore.Format("2006-01-02"), invalid.Cert.NotAfter.Format("2006-01-02"))
+		return fmt.Errorf("%s: %w: %s: %s: renew it there (farswap cert issue), or set the clocks", who, ErrExpired,
+			ofPeer(invalid.Cert), outside(invalid.Cert, time.Now()))
 	case errors.As(err, &host):
-		return fmt.Errorf("%s: %w: the peer's certificate is not for this host: issue one that is (farswap cert issue --host %s)", who, ErrUntrusted, host.Host)
+		return fmt.Errorf("%s: %w: %s is for %s, and not for %s: issue one that is (farswap cert issue --host %s)", who, ErrUntrusted,
+			ofPeer(host.Certificate), hostsOf(host.Certificate), host.Host, host.Host)
 	case errors.As(err, &notTLS):
 		return fmt.Errorf("%s: %w: the peer does not speak TLS: it runs with --insecure, or is no farswap", who, ErrProtocol)
 	case errors.As(err, &op) && op.Op == "remote error":
-		return fmt.Errorf("%s: %w", who, explainAlert(op.Err.Error()))
+		return fmt.Errorf("%s: %w", who, explainAlert(op.Err.Error(), own))
 	case strings.HasSuffix(err.Error(), "client didn't provide a certificate"):
 		return fmt.Errorf("%s: %w: the peer shows no certificate: give it one (farswap cert issue)", who, ErrUntrusted)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
@@ -49,20 +53,6 @@ func explain(err error, who string) error {
 		return fmt.Errorf("%s: %w: the peer closed the connection before the session was open: see its log", who, ErrPeerLost)
 	}
 	return fmt.Errorf("%s: %w", who, err)
-}
-
-// explainAlert says why the peer refused this side's certificate. crypto/tls
-// gives a remote alert as text only.
-func explainAlert(text string) error {
-	switch {
-	case strings.Contains(text, "unknown certificate authority"):
-		return fmt.Errorf("%w: the peer trusts another CA: give both machines identities of one CA (farswap cert issue)", ErrUntrusted)
-	case strings.Contains(text, "expired certificate"):
-		return fmt.Errorf("%w: the peer says so of this machine's certificate: renew it (farswap cert issue), or set the clocks", ErrExpired)
-	case strings.Contains(text, "certificate"):
-		return fmt.Errorf("%w: the peer refuses this machine's certificate (%s): its log says why: date, host name or CA", ErrUntrusted, text)
-	}
-	return fmt.Errorf("%w: %s", ErrProtocol, text)
 }
 
 // otherVersion says that the peers cannot talk.

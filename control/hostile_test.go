@@ -288,45 +288,100 @@ func TestListenRefuses(t *testing.T) {
 	}
 }
 
-// TestIdentitiesThatDoNotMatch has each side see why.
-func TestIdentitiesThatDoNotMatch(t *testing.T) {
-	checkFDs(t)
-	long := time.Now().Add(-identityLife - 24*time.Hour)
-	ca, other := filepath.Join(t.TempDir(), "ca"), newCA(t)
-	if err := initCAAt(ca, "test-ca", long); err != nil {
+// identityAt makes an identity as it would have been made at another time.
+func identityAt(t *testing.T, ca, name string, at time.Time) *Identity {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), name)
+	if err := issueAt(ca, dir, name, []string{"127.0.0.1"}, at); err != nil {
 		t.Fatal(err)
 	}
-	donorID := identity(t, ca, "donor-1", "127.0.0.1")
-	expired := filepath.Join(t.TempDir(), "expired")
-	if err := issueAt(ca, expired, "old", []string{"127.0.0.1"}, long); err != nil {
-		t.Fatal(err)
-	}
-	old, err := loadIdentityAt(expired, long)
+	id, err := loadIdentityAt(dir, at)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return id
+}
+
+// TestIdentitiesThatDoNotMatch has each side see why. A donor cannot know why its
+// certificate was refused: it names all that matters of it.
+func TestIdentitiesThatDoNotMatch(t *testing.T) {
+	checkFDs(t)
+	past, future := time.Now().Add(-identityLife-24*time.Hour), time.Now().Add(24*time.Hour+clockSkew)
+	ca, other := filepath.Join(t.TempDir(), "ca"), newCA(t)
+	if err := initCAAt(ca, "old-ca", past); err != nil {
+		t.Fatal(err)
+	}
+	device, donor := identity(t, ca, "device-1"), identity(t, ca, "donor-1", "127.0.0.1")
+	stranger := identity(t, other, "stranger", "127.0.0.1")
+	trusting := *stranger // the donor's CA, so that it is the donor that finds out
+	trusting.roots = device.roots
+	ended, early := identityAt(t, ca, "ended", past), identityAt(t, ca, "early", future)
+	ends, begins := "ended "+utc(past.Add(identityLife)), "valid from "+utc(future.Add(-clockSkew))
+	type side struct {
+		id   *Identity // nil: insecure
+		want error
+		says []string
+	}
 	for _, c := range []struct {
 		name          string
-		donor, device *Identity // nil: insecure
-		want, donors  error
+		donor, device side
 	}{
-		{"device of another CA", donorID, identity(t, other, "device-1"), ErrUntrusted, ErrUntrusted},
-		{"device expired", donorID, old, ErrExpired, ErrExpired},
-		{"donor expired", old, identity(t, ca, "device-1"), ErrExpired, ErrUntrusted},
-		{"donor for another host", identity(t, ca, "donor-2", "10.0.0.9"), identity(t, ca, "device-1"), ErrUntrusted, ErrUntrusted},
-		{"insecure device", donorID, nil, ErrProtocol, ErrProtocol},
-		{"insecure donor", nil, identity(t, ca, "device-1"), ErrProtocol, ErrProtocol},
+		{
+			"device of another CA",
+			side{donor, ErrUntrusted, []string{`"stranger"`, `signed by CA "test-ca"`, "farswap cert issue"}},
+			side{&trusting, ErrUntrusted, []string{`another CA than "test-ca"`, `"stranger"`, "farswap cert issue"}},
+		},
+		{
+			"donor of another CA",
+			side{stranger, ErrUntrusted, []string{`"stranger"`, `another CA than "test-ca"`, "its error says which"}},
+			side{device, ErrUntrusted, []string{`"stranger"`, `signed by CA "test-ca"`, "farswap cert issue"}},
+		},
+		{
+			"device's has ended",
+			side{donor, ErrExpired, []string{`"ended"`, ends, "renew it there"}},
+			side{ended, ErrExpired, []string{`"ended"`, ends, "renew it"}},
+		},
+		{
+			"donor's has ended",
+			side{ended, ErrExpired, []string{`"ended"`, ends, "renew it"}},
+			side{device, ErrExpired, []string{`"ended"`, ends, "renew it there"}},
+		},
+		{
+			"device's is not valid yet",
+			side{donor, ErrExpired, []string{`"early"`, begins, "set the clocks"}},
+			side{early, ErrExpired, []string{`"early"`, begins, "set the clocks"}},
+		},
+		{
+			"donor's is not valid yet",
+			side{early, ErrExpired, []string{`"early"`, begins, "set the clocks"}},
+			side{device, ErrExpired, []string{`"early"`, begins, "set the clocks"}},
+		},
+		{
+			"donor for another host",
+			side{identity(t, ca, "donor-2", "10.0.0.9"), ErrUntrusted, []string{`"donor-2"`, "another host than 10.0.0.9, donor-2"}},
+			side{device, ErrUntrusted, []string{`"donor-2" is for 10.0.0.9, donor-2, and not for 127.0.0.1`, "--host 127.0.0.1"}},
+		},
+		{"insecure device", side{donor, ErrProtocol, []string{"--insecure"}}, side{nil, ErrProtocol, []string{"peer speaks TLS"}}},
+		{"insecure donor", side{nil, ErrProtocol, []string{"peer speaks TLS"}}, side{device, ErrProtocol, []string{"--insecure"}}},
 	} {
-		st := serveOn(t, &donorStub{}, ListenConfig{Identity: c.donor, Insecure: c.donor == nil, Timing: quick})
+		st := serveOn(t, &donorStub{}, ListenConfig{Identity: c.donor.id, Insecure: c.donor.id == nil, Timing: quick})
 		cfg := dialConfig()
-		cfg.Identity, cfg.Insecure = c.device, c.device == nil
+		cfg.Identity, cfg.Insecure = c.device.id, c.device.id == nil
 		_, err := Dial(t.Context(), st.addr, cfg)
-		if !errors.Is(err, c.want) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: device: %v, want %v", c.name, err, c.want)
-		}
-		eventually(t, "the donor rejects "+c.name, func() bool { return len(st.rejections()) == 1 })
-		if err := st.rejections()[0]; !errors.Is(err, c.donors) || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: donor: %v, want %v", c.name, err, c.donors)
+		eventually(t, "the donor rejects: "+c.name, func() bool { return len(st.rejections()) == 1 })
+		for who, got := range map[string]struct {
+			side
+			err error
+		}{"device": {c.device, err}, "donor": {c.donor, st.rejections()[0]}} {
+			if !errors.Is(got.err, got.want) || strings.Contains(got.err.Error(), "\n") {
+				t.Errorf("%s: %s: %v, want %v", c.name, who, got.err, got.want)
+				continue
+			}
+			for _, part := range got.says {
+				if !strings.Contains(got.err.Error(), part) {
+					t.Errorf("%s: %s: %v does not say %q", c.name, who, got.err, part)
+				}
+			}
 		}
 		st.stop()
 	}

@@ -71,14 +71,15 @@ func loadIdentityAt(dir string, now time.Time) (*Identity, error) {
 }
 
 // ClientConfig is for a device that dials the given host: the donor has to show
-// a certificate of the same CA for that host.
+// a certificate of the same CA for that host. The device shows its own to a donor
+// of another CA, too, which can then say whose it was.
 func (id *Identity) ClientConfig(host string) *tls.Config {
 	return &tls.Config{
-		MinVersion:       tls.VersionTLS13,
-		Certificates:     []tls.Certificate{id.cert},
-		RootCAs:          id.roots,
-		ServerName:       host,
-		VerifyConnection: verifyName,
+		MinVersion:           tls.VersionTLS13,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &id.cert, nil },
+		RootCAs:              id.roots,
+		ServerName:           host,
+		VerifyConnection:     verifyName,
 	}
 }
 
@@ -152,11 +153,8 @@ func readKey(path string, cert *x509.Certificate, hint string) (crypto.Signer, e
 }
 
 func checkDates(cert *x509.Certificate, path string, now time.Time, hint string) error {
-	switch {
-	case now.After(cert.NotAfter):
-		return fmt.Errorf("%s: %w: it ended %s: renew it with %s", path, ErrExpired, cert.NotAfter.Format(time.DateTime), hint)
-	case now.Before(cert.NotBefore):
-		return fmt.Errorf("%s: %w: it begins %s: check this machine's clock", path, ErrExpired, cert.NotBefore.Format(time.DateTime))
+	if wrong := outside(cert, now); wrong != "" {
+		return fmt.Errorf("%s: %w: %s: renew it with %s, or set this machine's clock", path, ErrExpired, wrong, hint)
 	}
 	return nil
 }

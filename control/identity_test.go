@@ -148,25 +148,26 @@ func TestLoadRefuses(t *testing.T) {
 		spoil func(dir string)
 		at    time.Duration // from now
 		want  error
+		says  string
 	}{
-		{"no files", func(dir string) { _ = os.RemoveAll(dir) }, 0, ErrIdentity},
-		{"no key", func(dir string) { _ = os.Remove(filepath.Join(dir, keyFile)) }, 0, ErrIdentity},
-		{"no certificate", func(dir string) { _ = os.Remove(filepath.Join(dir, certFile)) }, 0, fs.ErrNotExist},
-		{"garbage", func(dir string) { write(dir, certFile, "hello") }, 0, ErrIdentity},
+		{"no files", func(dir string) { _ = os.RemoveAll(dir) }, 0, ErrIdentity, "farswap cert issue"},
+		{"no key", func(dir string) { _ = os.Remove(filepath.Join(dir, keyFile)) }, 0, ErrIdentity, keyFile},
+		{"no certificate", func(dir string) { _ = os.Remove(filepath.Join(dir, certFile)) }, 0, fs.ErrNotExist, certFile},
+		{"garbage", func(dir string) { write(dir, certFile, "hello") }, 0, ErrIdentity, "no PEM block"},
 		{"garbage in PEM", func(dir string) {
 			write(dir, certFile, "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n")
-		}, 0, ErrIdentity},
+		}, 0, ErrIdentity, certFile},
 		{"key of another", func(dir string) {
 			d := t.TempDir()
 			if err := Issue(ca, d, "x", nil); err != nil {
 				t.Fatal(err)
 			}
 			copyFrom(dir, d, keyFile)
-		}, 0, ErrIdentity},
-		{"key for all", func(dir string) { _ = os.Chmod(filepath.Join(dir, keyFile), 0o644) }, 0, ErrIdentity},
-		{"wrong CA", func(dir string) { copyFrom(dir, other, caCertFile) }, 0, ErrUntrusted},
-		{"expired", func(string) {}, identityLife + time.Hour, ErrExpired},
-		{"not yet valid", func(string) {}, -2 * clockSkew, ErrExpired},
+		}, 0, ErrIdentity, "does not belong"},
+		{"key for all", func(dir string) { _ = os.Chmod(filepath.Join(dir, keyFile), 0o644) }, 0, ErrIdentity, "chmod 600"},
+		{"wrong CA", func(dir string) { copyFrom(dir, other, caCertFile) }, 0, ErrUntrusted, "did not sign it"},
+		{"expired", func(string) {}, identityLife + time.Hour, ErrExpired, "it ended 20"},
+		{"not yet valid", func(string) {}, -2 * clockSkew, ErrExpired, "set this machine's clock"},
 	} {
 		dir := t.TempDir()
 		if err := Issue(ca, dir, "d", nil); err != nil {
@@ -176,8 +177,8 @@ func TestLoadRefuses(t *testing.T) {
 		_, err := loadIdentityAt(dir, time.Now().Add(c.at))
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
-		} else if strings.Contains(err.Error(), "\n") {
-			t.Errorf("%s: more than a line: %v", c.name, err)
+		} else if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v: want one line that says %q", c.name, err, c.says)
 		}
 	}
 }

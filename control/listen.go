@@ -155,7 +155,7 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn, svc Service) {
 	<-l.places
 	if err != nil {
 		lingerClose(conn)
-		l.rejected(remote, explain(err, "device "+remote))
+		l.rejected(remote, explain(err, "device "+remote, l.cfg.Identity))
 		return
 	}
 	s.wg.Wait()

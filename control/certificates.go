@@ -1,0 +1,65 @@
+package control
+
+import (
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// explainAlert says why the peer refused this side's certificate. crypto/tls
+// gives a remote alert as text only, and a device sends the same one whatever the
+// reason: so all that it can be is said.
+func explainAlert(text string, own *Identity) error {
+	if own == nil || !strings.Contains(text, "certificate") {
+		return fmt.Errorf("%w: %s", ErrProtocol, text)
+	}
+	cert := own.cert.Leaf
+	mine := fmt.Sprintf("this machine's certificate %q", own.Name)
+	dates := utc(cert.NotBefore) + " to " + utc(cert.NotAfter)
+	switch wrong := outside(cert, time.Now()); {
+	case strings.Contains(text, "unknown certificate authority"):
+		return fmt.Errorf("%w: the peer trusts another CA than %q, which signed %s: give both machines identities of one CA (farswap cert issue)",
+			ErrUntrusted, issuer(cert), mine)
+	case wrong != "":
+		return fmt.Errorf("%w: the peer refuses %s: %s: renew it (farswap cert issue), or set the clocks", ErrExpired, mine, wrong)
+	case strings.Contains(text, "expired certificate"):
+		return fmt.Errorf("%w: the peer says so of %s, which is valid from %s, and here it is %s: set the clocks", ErrExpired, mine, dates, utc(time.Now()))
+	}
+	return fmt.Errorf("%w: the peer refuses %s (%s): it trusts another CA than %q, its clock is outside of %s, or it dials another host than %s: its error says which",
+		ErrUntrusted, mine, text, issuer(cert), dates, hostsOf(cert))
+}
+
+// outside says how a certificate's dates do not fit a time; it is empty if they do.
+func outside(cert *x509.Certificate, now time.Time) string {
+	switch {
+	case now.After(cert.NotAfter):
+		return fmt.Sprintf("it ended %s, and here it is %s", utc(cert.NotAfter), utc(now))
+	case now.Before(cert.NotBefore):
+		return fmt.Sprintf("it is valid from %s on, and here it is %s", utc(cert.NotBefore), utc(now))
+	}
+	return ""
+}
+
+func utc(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
+
+// ofPeer names a certificate that the peer has shown. What is in it is not to be
+// trusted.
+func ofPeer(cert *x509.Certificate) string {
+	return fmt.Sprintf("the peer's certificate %q", oneLine(cert.Subject.CommonName))
+}
+
+func issuer(cert *x509.Certificate) string { return oneLine(cert.Issuer.CommonName) }
+
+// hostsOf lists whom a donor with this certificate can be dialled as.
+func hostsOf(cert *x509.Certificate) string {
+	var hosts []string
+	for _, ip := range cert.IPAddresses {
+		hosts = append(hosts, ip.String())
+	}
+	hosts = append(hosts, cert.DNSNames...)
+	if len(hosts) == 0 {
+		return "no host"
+	}
+	return oneLine(strings.Join(hosts, ", "))
+}
