@@ -37,8 +37,12 @@ func (s *Session) Map(ctx context.Context, slab uint32, bytes uint64, claim bool
 }
 
 // Unmap gives a mapped or held slab back. ErrUnknownSlab when there is none.
-func (s *Session) Unmap(ctx context.Context, slab uint32) error {
-	_, err := ask[*Done](ctx, s, &Unmap{Slab: slab})
+func (s *Session) Unmap(ctx context.Context, slab uint32) error { return s.UnmapKey(ctx, slab, 0) }
+
+// UnmapKey is Unmap of what a Map has granted under a key: ErrUnknownSlab also when
+// the slab was mapped anew since. A call that timed out may be repeated only so.
+func (s *Session) UnmapKey(ctx context.Context, slab uint32, key uint64) error {
+	_, err := ask[*Done](ctx, s, &Unmap{Slab: slab, Key: key})
 	return err
 }
 

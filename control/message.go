@@ -151,9 +151,12 @@ type MRInfo struct {
 	Bytes uint64 `cbor:"3,keyasint"`
 }
 
-// Unmap gives a mapped or held slab back; its content is gone.
+// Unmap gives a mapped or held slab back; its content is gone. With a Key, only
+// what was granted under it: the slab may have been mapped anew since. A donor of an
+// earlier release skips the field.
 type Unmap struct {
 	Slab uint32 `cbor:"1,keyasint"`
+	Key  uint64 `cbor:"2,keyasint,omitempty"`
 }
 
 // Done says that the slab can no longer be reached.

@@ -25,6 +25,9 @@ func TestLendAndTakeBack(t *testing.T) {
 	r.wantPage(qp, key, 4096, 0)
 	r.wantPage(qp, key, 8192, 0xab)
 
+	if err := s.UnmapKey(t.Context(), 7, 1); !errors.Is(err, control.ErrUnknownSlab) {
+		t.Errorf("unmap by another key: %v", err)
+	}
 	if err := s.Unmap(t.Context(), 7); err != nil {
 		t.Fatal(err)
 	}

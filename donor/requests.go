@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"farswap/control"
+	"farswap/verbs"
 )
 
 // requests answers what one session asks.
@@ -112,8 +113,11 @@ func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 	dev.op.Lock()
 	defer dev.op.Unlock()
 	sl := dev.slabs[req.Slab]
-	if sl == nil {
+	switch {
+	case sl == nil:
 		return nil, fmt.Errorf("slab %d: %w", req.Slab, control.ErrUnknownSlab)
+	case req.Key != 0 && verbs.Key(req.Key) != sl.key:
+		return nil, fmt.Errorf("slab %d: %w under this key", req.Slab, control.ErrUnknownSlab)
 	}
 	if sl.key != 0 {
 		if err := sl.server.deregister(r.session.id, sl.key); err != nil {

@@ -1,7 +1,6 @@
 package swapdev
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -15,13 +14,12 @@ func (m *mover) giveUp(o order, old, moved slabmap.Slab, cause error) error {
 	if m.engine.ended() {
 		return cause
 	}
+	key := m.engine.keys.get(o.slab, moved.Epoch)
 	if err := m.drop(o, moved.Epoch, cause); err != nil {
 		return err
 	}
 	if session, ok := m.engine.donors.get(moved.Donor).up(); ok {
-		ctx, cancel := context.WithTimeout(context.Background(), mapDeadline)
-		defer cancel()
-		_ = session.Unmap(ctx, uint32(o.slab)) // else its lease ends
+		m.handBack(session, o.slab, moved.Donor, key)
 	}
 	m.quiesce(o.slab, old.Epoch, moved.Epoch)
 	return nil

@@ -3,6 +3,8 @@ package swapdev
 import (
 	"context"
 	"time"
+
+	"farswap/verbs"
 )
 
 // underWay is the order that is being carried out. Mover.mu guards it, but for the
@@ -17,6 +19,20 @@ type underWay struct {
 func (u *underWay) hurry() {
 	u.urgent, u.given = true, time.Now()
 	close(u.hurried)
+}
+
+// means has the order under way be about what the donor lends of the slab now, if it
+// has not been about something before. It returns the key of what it is about, and
+// whether that is still there as the map has it.
+func (m *mover) means(o order) (key verbs.Key, there bool) {
+	now := m.engine.keyAt(o.slab, o.donor)
+	if o.key == 0 {
+		m.mu.Lock()
+		m.now.key = now
+		m.mu.Unlock()
+		o.key = now
+	}
+	return o.key, o.key == now && now != 0
 }
 
 // finished ends the order that is under way, and returns it as urgent as it has become.

@@ -23,3 +23,17 @@ func (k *keyring) get(slab int, epoch uint64) verbs.Key {
 func (k *keyring) set(slab int, epoch uint64, key verbs.Key) {
 	(*k)[slab][epoch&1].Store(uint64(key))
 }
+
+// keyAt is the key under which a donor lends the memory of a slab, also while the
+// slab moves away from it; 0 if nothing of the slab is there.
+func (e *engine) keyAt(slab int, donor uint16) verbs.Key {
+	s := e.pages.Slab(slab)
+	old, moves := e.pages.OldDonor(slab)
+	switch {
+	case moves && old == donor:
+		return e.keys.get(slab, s.Epoch-1)
+	case holds(s) && s.Donor == donor:
+		return e.keys.get(slab, s.Epoch)
+	}
+	return 0
+}

@@ -27,6 +27,8 @@ type lender struct {
 	servers  []*namedServer
 	last     atomic.Uint64 // session
 
+	before func(*control.Unmap) // called before each; nil: nothing
+
 	mu       sync.Mutex
 	sessions map[*control.Session]*borrower
 	maps     []string // the transport of each Map
@@ -155,7 +157,13 @@ func (b *borrower) Handle(_ context.Context, req control.Message) (control.Messa
 	case *control.Map:
 		return b.mapSlab(req)
 	case *control.Unmap:
-		slab := b.slabs[req.Slab]
+		if b.lender.before != nil {
+			b.lender.before(req)
+		}
+		slab, ok := b.slabs[req.Slab]
+		if !ok || req.Key != 0 && req.Key != uint64(slab.key) {
+			return nil, control.ErrUnknownSlab
+		}
 		delete(b.slabs, req.Slab)
 		return &control.Done{Slab: req.Slab}, errors.Join(slab.server.Deregister(b.id, slab.key), offheap.Unmap(slab.mem))
 	}

@@ -15,7 +15,9 @@ import (
 // errHurried is why a slab is dropped that could have been moved.
 var errHurried = errors.New("its donor is short of memory, and to move it takes too long")
 
-// giveBack ends a slab's stay at the donor that wants it back, and tells it so.
+// giveBack ends a slab's stay at the donor that wants it back, and tells it so. An
+// order that is tried again, because the donor did not answer in time, is about what
+// the donor lent then: the slab may have been mapped there anew.
 func (m *mover) giveBack(ctx context.Context, c *copier, o order) error {
 	e := m.engine
 	for e.pages.Slab(o.slab).State == slabmap.Mapping { // there, perhaps
@@ -29,16 +31,38 @@ func (m *mover) giveBack(ctx context.Context, c *copier, o order) error {
 	if !ok {
 		return nil // lost with all its slabs
 	}
-	if err := m.vacate(ctx, c, o); err != nil {
-		return err
+	key, there := m.means(o)
+	if key == 0 {
+		return nil // it was given back before
 	}
+	if there {
+		if err := m.vacate(ctx, c, o); err != nil {
+			return err
+		}
+	}
+	return unmapKey(ctx, session, o.slab, key)
+}
+
+// unmapKey gives back what a donor lends of a slab under a key.
+func unmapKey(ctx context.Context, s *control.Session, slab int, key verbs.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
 	defer cancel()
-	err := session.Unmap(ctx, uint32(o.slab))
-	if errors.Is(err, control.ErrUnknownSlab) || session.Err() != nil {
+	err := s.UnmapKey(ctx, uint32(slab), uint64(key))
+	if errors.Is(err, control.ErrUnknownSlab) || s.Err() != nil {
 		return nil // it has it, or is lost
 	}
 	return err
+}
+
+// handBack is unmapKey of what was lent for a move that does not come to its end. If
+// the donor does not answer, an order has it tried again.
+func (m *mover) handBack(s *control.Session, slab int, donor uint16, key verbs.Key) {
+	if unmapKey(context.Background(), s, slab, key) == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting = append(m.waiting, order{slab: slab, donor: donor, key: key, given: time.Now()})
 }
 
 // vacate has nothing of a slab be at the donor that wants it back, and no operation
@@ -124,7 +148,7 @@ func (m *mover) moveTo(ctx context.Context, slab int, s slabmap.Slab, d *donor) 
 		return err
 	})
 	if err != nil {
-		err = errors.Join(err, session.Unmap(ctx, uint32(slab)))
+		m.handBack(session, slab, d.id, verbs.Key(info.Key))
 	}
 	return epoch, err
 }

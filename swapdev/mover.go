@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"farswap/status"
+	"farswap/verbs"
 )
 
 const (
@@ -45,9 +46,16 @@ type mover struct {
 type order struct {
 	slab   int
 	donor  uint16
+	key    verbs.Key // of the memory that it is about; 0 until it is carried out
 	urgent bool
 	given  time.Time // when it became as urgent as it is
 	tries  int       // so far
+}
+
+// about reports whether an order is about what a donor lends under a key, and not
+// about what it lent before.
+func (o order) about(slab int, donor uint16, key verbs.Key) bool {
+	return o.slab == slab && o.donor == donor && (o.key == 0 || o.key == key)
 }
 
 // moveCounts are totals since the device was opened.
@@ -64,13 +72,14 @@ func (m *mover) order(donor uint16, slabs []uint32, urgent bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, slab := range slabs {
-		if o := m.now.order; m.now.doing && o.slab == int(slab) && o.donor == donor {
+		key := m.engine.keyAt(int(slab), donor)
+		if o := m.now.order; m.now.doing && o.about(int(slab), donor, key) {
 			if urgent && !o.urgent {
 				m.now.hurry()
 			}
 			continue
 		}
-		i := slices.IndexFunc(m.waiting, func(o order) bool { return o.slab == int(slab) && o.donor == donor })
+		i := slices.IndexFunc(m.waiting, func(o order) bool { return o.about(int(slab), donor, key) })
 		if i < 0 {
 			m.waiting = append(m.waiting, order{slab: int(slab), donor: donor, urgent: urgent, given: time.Now()})
 		} else if urgent && !m.waiting[i].urgent {
