@@ -9,34 +9,49 @@ import (
 	"time"
 )
 
-const (
-	clusterDonors  = 12
-	clusterDevices = 4
-	gossipPort     = ":9403"
-)
+const gossipPort = ":9403"
+
+// cluster has machines reach one another, and returns the options with which
+// donors and devices take part in a new cluster.
+func (w *World) cluster() (join []string) {
+	w.Helper()
+	if w.Transport == TCP { // over RDMA all machines are this one
+		w.Must("sysctl", "-q", "net.ipv4.ip_forward=1")
+		w.Defer(func() { w.Must("sysctl", "-q", "net.ipv4.ip_forward=0") })
+	}
+	key := filepath.Join(w.Dir, "gossip.key")
+	w.Must("farswap", "cluster", "key", key)
+	return []string{"--gossip-key", key, "--join", donorHost(1) + gossipPort, "--join", donorHost(2) + gossipPort}
+}
+
+// member starts a donor that takes part in the cluster, on machine n.
+func (w *World) member(n int, memory string, join []string, options ...string) *Donor {
+	w.Helper()
+	w.machine(n)
+	if w.Transport == TCP {
+		w.Must("ip", "-n", donorName(n), "route", "add", "default", "via", ownHost(n))
+	}
+	options = append(append(options, "--gossip-listen", donorHost(n)+gossipPort), join...)
+	return w.DonorHere(n, memory, options...)
+}
 
 // clusterLives has donors and devices find each other by gossip alone: donors come
 // late, one leaves in good order, one dies and comes back, and a third of them are
-// cut off for a while. No device is told anything, and no page is wrong.
+// cut off for a while. No device is told anything, and no page is wrong. Over RDMA
+// the cluster is a small one: what differs is how pages travel.
 func clusterLives(w *World) {
-	w.Must("sysctl", "-q", "net.ipv4.ip_forward=1")
-	w.Defer(func() { w.Must("sysctl", "-q", "net.ipv4.ip_forward=0") })
-	key := filepath.Join(w.Dir, "gossip.key")
-	w.Must("farswap", "cluster", "key", key)
-	join := []string{"--gossip-key", key, "--join", donorHost(1) + gossipPort, "--join", donorHost(2) + gossipPort}
-
-	var donors []*Donor
-	start := func(n int) {
-		w.machine(n)
-		w.Must("ip", "-n", donorName(n), "route", "add", "default", "via", ownHost(n))
-		options := append([]string{"--gossip-listen", donorHost(n) + gossipPort, "--headroom", "16M"}, join...)
-		donors = append(donors, w.DonorHere(n, "24M", options...))
+	total, users := 12, 4
+	if w.Transport == RDMA {
+		total, users = 5, 2
 	}
-	for n := 1; n <= clusterDonors-2; n++ {
+	join := w.cluster()
+	var donors []*Donor
+	start := func(n int) { donors = append(donors, w.member(n, "24M", join, "--headroom", "16M")) }
+	for n := 1; n <= total-2; n++ {
 		start(n)
 	}
 	var devices []*Device
-	for range clusterDevices {
+	for range users {
 		options := []string{
 			"--size", "40M", "--slab", "4M", "--hot", "1", "--queues", "1", "--transport", w.Transport,
 			"--backing", filepath.Join(w.Dir, "backing-"+string(rune('a'+len(devices)))), "--cert", w.Identity("device"),
@@ -75,30 +90,31 @@ func clusterLives(w *World) {
 		})
 	}
 
-	known(clusterDonors - 2)
+	known(total - 2)
 	w.Phase("two donors join")
-	start(clusterDonors - 1)
-	start(clusterDonors)
-	known(clusterDonors)
+	start(total - 1)
+	start(total)
+	known(total)
 
 	w.Phase("one leaves, one dies")
 	w.Start(nil, "farswap", "donor", "drain", donors[1].Name).Succeed(time.Minute)
 	donors[2].Kill()
-	known(clusterDonors - 2)
+	known(total - 2)
 	donors[2].Restart()
-	known(clusterDonors - 1)
+	known(total - 1)
 
-	w.Phase("a third of them are cut off")
-	for _, donor := range donors[4:8] {
+	cut := donors[3 : 3+total/3]
+	w.Phase("%d of them are cut off", len(cut))
+	for _, donor := range cut {
 		donor.CutLink()
 	}
-	known(clusterDonors - 5)
-	w.Log(w.Must("farswap", "cluster", "members", "--gossip-key", key, "--join", donorHost(1)+gossipPort))
+	known(total - 1 - len(cut))
+	w.Log(w.Must(append([]string{"farswap", "cluster", "members"}, join...)...))
 	w.Phase("and are back")
-	for _, donor := range donors[4:8] {
+	for _, donor := range cut {
 		donor.RestoreLink()
 	}
-	known(clusterDonors - 1)
+	known(total - 1)
 
 	cancel()
 	playing.Wait()

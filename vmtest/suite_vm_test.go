@@ -42,7 +42,8 @@ var scenarios = []Scenario{
 	{60, "donor-drained", 3 * time.Minute, both, donorDrained},
 	{61, "drained-without-room", 2 * time.Minute, onlyTCP, drainedWithoutRoom},
 	{62, "headroom-kept", 3 * time.Minute, onlyTCP, headroomKept},
-	{63, "cluster", 6 * time.Minute, onlyTCP, clusterLives},
+	{63, "cluster", 6 * time.Minute, both, clusterLives},
+	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
 
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
 	{41, "signals", 2 * time.Minute, both, signals},
