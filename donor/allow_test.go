@@ -70,7 +70,14 @@ func TestOnlyAllowedNames(t *testing.T) {
 
 // TestQuota bounds all devices of one name together.
 func TestQuota(t *testing.T) {
-	d, as := lendTo(t, &logged{}, Allowance{Name: "web", Most: 3 * slabSize}, Allowance{Name: "db"})
+	log := &logged{}
+	d, as := lendTo(t, log, Allowance{Name: "web", Most: 3 * slabSize}, Allowance{Name: "db"})
+	wantLogged := func(times int) {
+		t.Helper()
+		if n := log.count("a quota (--allow) is used up"); n != times {
+			t.Errorf("that the quota is used up is logged %d times, want %d", n, times)
+		}
+	}
 	one, err1 := as("web")
 	two, err2 := as("web")
 	other, err3 := as("db")
@@ -83,15 +90,37 @@ func TestQuota(t *testing.T) {
 		t.Errorf("free for them %d and %d slabs, for the other %d", a, b, c)
 	}
 	mapSlab(t, two, 1, false)
-	if err := wantNoMemory(t, one, 1); !strings.Contains(err.Error(), "quota") || !strings.Contains(err.Error(), `"web"`) {
-		t.Errorf("it does not say why: %v", err)
+	wantLogged(0) // to have it all is no more than is allowed
+	for range 3 {
+		if err := wantNoMemory(t, one, 1); !strings.Contains(err.Error(), "quota") || !strings.Contains(err.Error(), `"web"`) {
+			t.Errorf("it does not say why: %v", err)
+		}
+		if a, b := free(t, one), free(t, other); a != 0 || b != 5 {
+			t.Errorf("free for it %d slabs, for the other %d", a, b)
+		}
 	}
+	wantLogged(1)
 	// What is under lease counts, and can be claimed.
 	mapSlab(t, other, 0, false)
 	if err := two.Unmap(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	mapSlab(t, one, 1, false)
+	if free(t, two) != 0 {
+		t.Error("there is room above the quota")
+	}
+	wantLogged(1) // there was room, but nobody was told
+	if err := one.Unmap(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if free(t, one) != 1 {
+		t.Error("there is no room below the quota")
+	}
+	mapSlab(t, one, 1, false)
+	if free(t, one) != 0 {
+		t.Error("there is room above the quota")
+	}
+	wantLogged(2)
 	got := d.Status().Identities
 	if len(got) != 2 || got[0].Name != "db" || got[0].Mapped != slabSize || got[1].Mapped != 3*slabSize || got[1].Most != 3*slabSize {
 		t.Errorf("%+v", got)

@@ -22,12 +22,13 @@ type ledger struct {
 	mu        sync.Mutex       // guards the fields below; pool.mu is taken under it
 	draining  bool             // nothing is lent any more
 	held      map[string]int64 // bytes by identity, of maps under way too
+	refused   map[string]bool  // identities that were refused for their quota, since they last were below it
 	sum       int64            // of held
 	returning int64            // bytes of held: asked back, and not back yet
 }
 
 func newLedger(g *evict.Governor, p *pool, list []Allowance) *ledger {
-	l := &ledger{governor: g, pool: p, held: make(map[string]int64)}
+	l := &ledger{governor: g, pool: p, held: make(map[string]int64), refused: make(map[string]bool)}
 	if len(list) > 0 {
 		l.allowed = make(map[string]Allowance)
 	}
@@ -70,6 +71,21 @@ func (l *ledger) reserve(identity string, size int64) error {
 	l.held[identity] += size
 	l.sum += size
 	return nil
+}
+
+// overQuota is what an identity holds, its quota, and whether it is news that these
+// leave no room for size bytes more: it has not been so since there last was room.
+func (l *ledger) overQuota(identity string, size int64) (held, most int64, news bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held, most = l.held[identity], l.allowed[identity].Most
+	if most == 0 || held+size <= most {
+		delete(l.refused, identity)
+		return held, most, false
+	}
+	news = !l.refused[identity]
+	l.refused[identity] = true
+	return held, most, news
 }
 
 // release gives back what reserve took. asked says that it had been asked back.

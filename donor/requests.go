@@ -20,6 +20,7 @@ type requests struct {
 func (r *requests) Handle(ctx context.Context, req control.Message) (control.Message, error) {
 	switch req := req.(type) {
 	case *control.QueryMem:
+		r.sayQuota()
 		return r.donor.freeMem(r.device.identity), nil
 	case *control.Map:
 		return r.mapSlab(ctx, req)
@@ -27,6 +28,16 @@ func (r *requests) Handle(ctx context.Context, req control.Message) (control.Mes
 		return r.unmapSlab(req)
 	}
 	return nil, control.ErrUnsupported
+}
+
+// sayQuota logs once that the devices of an identity ask for more than they may have,
+// and not again until they have had less.
+func (r *requests) sayQuota() {
+	d, dev := r.donor, r.device
+	if held, most, news := d.ledger.overQuota(dev.identity, int64(dev.slabSize)); news {
+		d.log.Warn().Str("identity", dev.identity).Str("device", dev.name).Int64("bytes", held).Int64("quota", most).
+			Msg("a quota (--allow) is used up: further slabs go to other donors or stay on disk")
+	}
 }
 
 // freeMem is the donor's memory as the devices of one identity may use it.
@@ -66,6 +77,7 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	if sl == nil {
 		mem, err := d.take(ctx, dev)
 		if err != nil {
+			r.sayQuota()
 			return nil, fmt.Errorf("slab %d: %w", req.Slab, err)
 		}
 		sl = &slab{mem: mem}

@@ -108,7 +108,7 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 	usable := false
 	for i, d := range donors {
 		if errs[i] == nil && d.report().Free < e.cfg.SlabSize {
-			errs[i] = fmt.Errorf("donor %s has %d bytes to lend, a slab takes %d: give it more --memory, or the device a smaller --slab: %w",
+			errs[i] = fmt.Errorf("donor %s has %d bytes to lend to this device, a slab takes %d: give it more --memory or a larger quota (--allow), or the device a smaller --slab: %w",
 				d.address, d.report().Free, e.cfg.SlabSize, ErrNoDonor)
 		}
 		if errs[i] == nil {

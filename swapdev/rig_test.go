@@ -161,10 +161,15 @@ type testDonor struct {
 }
 
 func startDonor(t testing.TB, memory int64) *testDonor {
+	return startDonorAs(t, memory, func(*daemon.Config) {})
+}
+
+func startDonorAs(t testing.TB, memory int64, change func(*daemon.Config)) *testDonor {
 	d := &testDonor{t: t, cfg: daemon.Config{
 		DataListen: "127.0.0.1:0", Memory: memory, Ahead: -1, Lease: time.Minute,
 		Insecure: true, Unlocked: true, Log: zerolog.Nop(),
 	}}
+	change(&d.cfg)
 	d.start()
 	return d
 }
@@ -207,6 +212,7 @@ func (d *testDonor) kill() {
 type rigOptions struct {
 	donors  int
 	memory  int64 // of each donor
+	lend    func(donor int, cfg *daemon.Config)
 	queues  int
 	spare   int
 	wrap    func(verbs.Device) verbs.Device
@@ -229,8 +235,11 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Backing: filepath.Join(t.TempDir(), "backing"), Insecure: true, HotThreshold: 0.001,
 		OpTimeout: 500 * time.Millisecond, Patience: 20 * time.Second, Log: zerolog.Nop(),
 	}
-	for range o.donors {
-		d := startDonor(t, o.memory)
+	if o.lend == nil {
+		o.lend = func(int, *daemon.Config) {}
+	}
+	for i := range o.donors {
+		d := startDonorAs(t, o.memory, func(c *daemon.Config) { o.lend(i, c) })
 		r.donors = append(r.donors, d)
 		r.cfg.Donors = append(r.cfg.Donors, d.cfg.Listen)
 	}
