@@ -111,7 +111,7 @@ const (
 	EventDonorNew      = "donor-new"      // found in the cluster
 	EventDonorUp       = "donor-up"       // connected
 	EventDonorLost     = "donor-lost"     // its slabs are served by the backing file
-	EventDonorUnusable = "donor-unusable" // cannot be used, when the device was made
+	EventDonorUnusable = "donor-unusable" // cannot be used yet, or any more, and why
 	EventTransport     = "transport"      // one can be used now, or cannot, or a faster one failed
 	EventSlabMapped    = "slab-mapped"
 	EventSlabMoved     = "slab-moved"     // to another donor, while in use

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"farswap/control"
 	"farswap/slabmap"
@@ -31,6 +33,7 @@ type donor struct {
 	address string
 	lost    chan error // a queue's connection has failed
 	passed  string     // why faster transports were passed over, as last logged; the goroutine's own
+	said    string     // why it cannot be used, as last logged without figures; likewise
 
 	mu        sync.Mutex // guards what follows; never held across I/O
 	state     donorState
@@ -61,13 +64,16 @@ func (d *donor) dial(ctx context.Context) (*control.Session, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.mu.Lock()
+	d.name = s.Welcome().Name
+	d.mu.Unlock()
 	mem, err := s.QueryMem(ctx)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.name, d.free, d.total = s.Welcome().Name, int64(mem.Free), int64(mem.Total)
+	d.free, d.total = int64(mem.Free), int64(mem.Total)
 	return s, nil
 }
 
@@ -125,17 +131,25 @@ func (d *donor) run(ctx context.Context, session *control.Session) {
 func (d *donor) serve(ctx context.Context, session *control.Session) (held time.Duration) {
 	var err error
 	if session == nil {
-		if err = d.elsewhere(); err != nil {
-			d.set(donorDown, nil, err)
-			return 0
+		if err = d.elsewhere(); err == nil {
+			session, err = d.dial(ctx)
 		}
-		if session, err = d.dial(ctx); err != nil {
-			d.set(donorDown, nil, err)
+		if err == nil {
+			err = d.claim(session)
+		}
+		if err != nil {
+			if session != nil {
+				_ = session.Close() // never fails
+			}
+			if ctx.Err() == nil {
+				d.unusable(err)
+			}
 			return 0
 		}
 	}
 	journal := &d.engine.journal
 	if err = d.connect(ctx, session); err == nil {
+		d.said = ""
 		journal.info(status.EventDonorUp, "donor is connected").of("donor", d).
 			with("name", session.Welcome().Name).with("transport", d.over()).tell()
 		connected := time.Now()
@@ -148,6 +162,22 @@ func (d *donor) serve(ctx context.Context, session *control.Session) (held time.
 			of("donor", d).because(err).with("slabs", slabs).tell()
 	}
 	return held
+}
+
+// unusable has the donor be down, for a reason that is logged when it changes: but
+// not when only a figure in it does, such as the time.
+func (d *donor) unusable(err error) {
+	d.set(donorDown, nil, err)
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, err.Error())
+	if text != d.said {
+		d.said = text
+		d.engine.journal.warn(status.EventDonorUnusable, "donor cannot be used yet").of("donor", d).because(err).tell()
+	}
 }
 
 // watch waits for the end of the session or of a connection.

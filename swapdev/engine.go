@@ -30,6 +30,7 @@ type engine struct {
 	journal   journal
 	failovers atomic.Uint64
 
+	naming sync.Mutex // held while a donor claims its name; taken before donor.mu
 	mu     sync.Mutex // guards queues while they open
 	queues []*queue
 
@@ -114,6 +115,12 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 		if errs[i] == nil {
 			errs[i] = e.offers(d.address, sessions[i])
 		}
+		if errs[i] == nil {
+			errs[i] = sessions[i].Err() // the donor is listed twice, and the later session has ended this one
+		}
+		if errs[i] == nil {
+			errs[i] = d.claim(sessions[i])
+		}
 		usable = usable || errs[i] == nil
 		if errs[i] != nil && sessions[i] != nil {
 			_ = sessions[i].Close()
@@ -123,7 +130,7 @@ func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
 	if usable {
 		for i, err := range errs {
 			if err != nil {
-				e.journal.warn(status.EventDonorUnusable, "donor cannot be used yet").of("donor", donors[i]).because(err).tell()
+				donors[i].unusable(err)
 			}
 		}
 		return sessions, nil

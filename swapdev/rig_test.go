@@ -181,7 +181,10 @@ func (d *testDonor) start() {
 		// Not one of the ports that connections take: a donor comes back at its own.
 		if d.address == "" {
 			port := 20000 + rand.IntN(10000)
-			d.cfg.Listen, d.cfg.Name = fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("donor-%d", port)
+			d.cfg.Listen = fmt.Sprintf("127.0.0.1:%d", port)
+			if d.cfg.Name == "" {
+				d.cfg.Name = fmt.Sprintf("donor-%d", port)
+			}
 		}
 		if d.donor, err = daemon.Open(d.cfg); err == nil {
 			break

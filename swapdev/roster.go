@@ -114,15 +114,29 @@ func (e *engine) unknown(c cluster.Donor) bool {
 		!slices.ContainsFunc(e.donors.all(), func(d *donor) bool { return d.address == c.Address })
 }
 
+// claim has the donor, with a session, be the one that is used under its name, unless
+// another is. Of two donors with one name, the second is not used: nobody could tell
+// them apart.
+func (d *donor) claim(s *control.Session) error {
+	d.engine.naming.Lock()
+	defer d.engine.naming.Unlock()
+	if err := d.elsewhere(); err != nil {
+		return err
+	}
+	d.set(donorConnecting, s, nil)
+	return nil
+}
+
 // elsewhere is an error if the donor, by its name, is connected at another address:
-// a second session would end the first, with all its slabs.
+// a second session with the same one would end the first, with all its slabs.
 func (d *donor) elsewhere() error {
 	d.mu.Lock()
 	name := d.name
 	d.mu.Unlock()
 	for _, other := range d.engine.donors.all() {
 		if r := other.report(); other != d && name != "" && r.Name == name && r.State != string(donorDown) {
-			return fmt.Errorf("donor %s is used at %s: %w", name, other.address, ErrNoDonor)
+			return fmt.Errorf("donor %s: one named %s is used at %s: list each donor under one address, and give each a --name of its own: %w",
+				d.address, name, other.address, ErrNoDonor)
 		}
 	}
 	return nil

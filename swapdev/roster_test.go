@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"farswap/cluster"
+	daemon "farswap/donor"
 )
 
 // listed is a cluster whose members the test sets.
@@ -93,6 +94,60 @@ func TestOneDonorByTwoAddresses(t *testing.T) {
 	})
 	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].State != string(donorUp) || s.Donors[0].Slabs != 1 {
 		t.Errorf("%+v, %d failovers", s.Donors, s.IO.Failovers)
+	}
+}
+
+// TestTwoDonorsOfOneName lists two donors that have one name: one is used, the device
+// says what is to be done, and the other takes over when the first has gone.
+func TestTwoDonorsOfOneName(t *testing.T) {
+	log := &logged{}
+	r := newRig(t, rigOptions{
+		donors: 2, queues: 1, lend: func(_ int, c *daemon.Config) { c.Name = "twin" },
+		prepare: func(c *Config) { c.Log = log.logger() },
+	})
+	up := func(used, refused int) func() bool {
+		return func() bool {
+			s := r.engine.report()
+			return s.Donors[used].State == string(donorUp) && s.Donors[refused].State == string(donorDown) &&
+				strings.Contains(s.Donors[refused].Error, "one named twin is used at "+r.donors[used].address)
+		}
+	}
+	r.until("the first is used", up(0, 1))
+	r.heat(0)
+	r.until("the log says why the second is not", func() bool {
+		return len(log.lines(`"level":"warn"`, `"donor":"`+r.donors[1].address+`"`, "used at "+r.donors[0].address, "--name")) == 1
+	})
+	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].Slabs != 1 {
+		t.Errorf("%+v, %d failovers", s.Donors, s.IO.Failovers)
+	}
+	r.donors[0].kill()
+	r.until("the second takes over", func() bool { return r.engine.report().Donors[1].State == string(donorUp) })
+	r.donors[0].start()
+	r.until("the first is refused", up(1, 0))
+	if n := len(log.lines("cannot be used yet", `"donor":"`+r.donors[1].address+`"`)); n != 1 {
+		t.Errorf("the log says %d times why the second is not used", n)
+	}
+}
+
+// TestOneDonorListedTwice lists a donor by its address and by its name, from the start.
+func TestOneDonorListedTwice(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, queues: 1, prepare: func(c *Config) {
+		_, port, _ := net.SplitHostPort(c.Donors[0])
+		c.Donors = append(c.Donors, "localhost:"+port)
+	}})
+	settled := func() bool {
+		d := r.engine.report().Donors
+		if d[0].State != string(donorUp) {
+			d[0], d[1] = d[1], d[0]
+		}
+		return d[0].State == string(donorUp) && d[1].State == string(donorDown) && strings.Contains(d[1].Error, "is used at")
+	}
+	r.until("one is used, the other refused", settled)
+	r.heat(0)
+	for end := time.Now().Add(3 * retryFirst); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if s := r.engine.report(); !settled() || s.IO.Failovers != 0 {
+			t.Fatalf("%+v, %d failovers", s.Donors, s.IO.Failovers)
+		}
 	}
 }
 
