@@ -157,12 +157,18 @@ func (g *Gossip) Address() string {
 	return joinAddress(g.advertise.String(), uint16(g.transport.GetAutoBindPort()))
 }
 
+// Announced is an address as SetLocal announces it: with the host that other
+// members reach this one under, if it has none. Errors wrap ErrAnnouncement.
+func (g *Gossip) Announced(address string) (string, error) {
+	return withHost(address, g.advertise.String())
+}
+
 // SetLocal announces this member as a donor, or what has changed about it. It
 // does not wait: what changed much is announced at once, though at most once a
 // second, the rest with the next regular announcement. Call it as often as there
 // is news. Errors wrap ErrAnnouncement, or are ErrClosed.
 func (g *Gossip) SetLocal(a Announcement) error {
-	address, err := withHost(a.Address, g.advertise.String())
+	address, err := g.Announced(a.Address)
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,17 @@ func loadIdentityAt(dir string, now time.Time) (*Identity, error) {
 	}, nil
 }
 
+// Covers says whether devices that dial this machine as host accept its
+// certificate: ErrUntrusted if not.
+func (id *Identity) Covers(host string) error {
+	cert := id.cert.Leaf
+	if cert.VerifyHostname(host) == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: certificate %q is for %s, and not for %s: issue one that is (farswap cert issue --host %s)",
+		ErrUntrusted, id.Name, hostsOf(cert), oneLine(host), oneLine(host))
+}
+
 // ClientConfig is for a device that dials the given host: the donor has to show
 // a certificate of the same CA for that host. The device shows its own to a donor
 // of another CA, too, which can then say whose it was.

@@ -48,8 +48,13 @@ func TestIssueAndLoad(t *testing.T) {
 		t.Errorf("identity %q until %v", id.Name, id.NotAfter)
 	}
 	for _, h := range []string{"donor-1", "10.0.0.7", "::1", "rack.example.org"} {
-		if err := id.cert.Leaf.VerifyHostname(h); err != nil {
+		if err := id.Covers(h); err != nil {
 			t.Error(err)
+		}
+	}
+	for _, h := range []string{"donor-2", "10.0.0.8", "example.org", "::2"} {
+		if err := id.Covers(h); !errors.Is(err, ErrUntrusted) || !strings.Contains(err.Error(), "--host "+h) || !strings.Contains(err.Error(), "rack.example.org") {
+			t.Errorf("%s: %v", h, err)
 		}
 	}
 	for _, path := range []string{

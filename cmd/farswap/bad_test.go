@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"farswap/cluster"
 	"farswap/control"
 )
 
@@ -17,6 +18,7 @@ const (
 	addNull   = "ublk add" + noConfig + " --target null --size 64M"
 	runDonor  = "donor" + noConfig + " --memory 8M --insecure --listen 127.0.0.1:0 --name d"
 	certDonor = "donor" + noConfig + " --memory 8M --cert good --listen 127.0.0.1:0 --name d"
+	gossips   = " --gossip-listen 127.0.0.1:0 --gossip-key gossip"
 )
 
 var badInputs = []badCase{
@@ -115,7 +117,7 @@ var badInputs = []badCase{
 
 	bad("donor memory missing", 2, "donor"+noConfig, "--memory is missing"),
 	bad("donor memory small", 2, runDonor+" --memory 1M", "at least one slab"),
-	bad("donor memory large", 2, runDonor+" --memory 4P", "this machine has"),
+	bad("donor memory large", 2, runDonor+" --memory 4P", "this machine has|lend less"),
 	bad("donor address", 2, runDonor+" --listen 9400", `"9400"`),
 	bad("donor port", 2, runDonor+" --listen 127.0.0.1:99999", "99999"),
 	bad("donor data address", 2, runDonor+" --data-listen here", `"here"`),
@@ -142,6 +144,13 @@ var badInputs = []badCase{
 	bad("donor allow option", 2, certDonor+" --allow a,keep=1G", `"keep=1G"|reserve=SIZE`),
 	bad("donor reserve above bound", 2, certDonor+" --allow a=4M,reserve=8M", "8388608 bytes are reserved, but it may have 4194304"),
 	bad("donor reserves above memory", 2, certDonor+" --allow a,reserve=4M --allow b,reserve=8M", `"b"|only 4194304 are left to reserve`),
+	bad("donor announces without gossip", 2, certDonor+" --announce good", "--announce means nothing without --gossip-key"),
+	bad("donor announces a port", 2, certDonor+gossips+" --announce good:94o0", `"good:94o0"|1 to 65535`),
+	bad("donor announces no host", 2, certDonor+gossips+" --announce :9400", "the host is missing"),
+	bad("donor announces all hosts", 2, certDonor+gossips+" --announce 0.0.0.0", "the host is missing"),
+	bad("donor announces no name", 2, certDonor+gossips+" --announce a/b", `"a/b"|neither a host name nor an IP address`),
+	bad("donor announces another", 2, certDonor+gossips+" --announce mem9.lan:9400", `"good" is for 127.0.0.1, good, and not for mem9.lan|farswap cert issue --host mem9.lan`),
+	bad("donor announces without TLS", 2, runDonor+gossips+" --announce mem9", `"mem9"|loopback addresses only`),
 	bad("drain no donor", 1, "donor drain --state-root state", "no donor runs here"),
 	bad("drain one that is not", 1, "donor drain d --state-root state", "donor d|no server answers"),
 	bad("drain two", 2, "donor drain a b", `unexpected argument "b"`),
@@ -193,6 +202,7 @@ func prepareBadInput(t *testing.T, dir string) {
 		control.Issue(path("ca"), path("open"), "open", nil),
 		control.Issue(path("ca"), path("mixed"), "mixed", nil),
 		control.Issue(path("ca"), path("good"), "good", []string{"127.0.0.1"}),
+		cluster.WriteKey(path("gossip")),
 		os.Mkdir(path("new"), 0o700),
 	} {
 		if err != nil {

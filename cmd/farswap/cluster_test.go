@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"farswap/cluster"
 )
@@ -160,5 +162,76 @@ func TestClusterOptions(t *testing.T) {
 	o.flags(f)
 	if got := f.Lookup("gossip-listen").DefValue; got != donorGossip {
 		t.Errorf("a donor listens on %s", got)
+	}
+}
+
+func TestAnnouncedAs(t *testing.T) {
+	for given, want := range map[string]string{
+		"": "0.0.0.0:9400", "mem1": "mem1:9400", "mem1.lan:9500": "mem1.lan:9500", "10.0.0.7": "10.0.0.7:9400",
+		"fe80::1": "[fe80::1]:9400", "[fe80::1]": "[fe80::1]:9400", "[fe80::1]:9500": "[fe80::1]:9500",
+	} {
+		if got, err := announcedAs(given, "0.0.0.0:9400"); err != nil || got != want {
+			t.Errorf("%q: %q, %v", given, got, err)
+		}
+	}
+	for _, given := range []string{":9400", "mem1:", "mem1:0", "mem1:http", "mem 1", "::", "0.0.0.0:1", "a:b:c"} {
+		if got, err := announcedAs(given, "0.0.0.0:9400"); !errors.Is(err, cluster.ErrConfig) {
+			t.Errorf("%q: %q, %v", given, got, err)
+		}
+	}
+}
+
+// TestDonorAnnouncesItsName has a donor announce what its certificate names, and what
+// it does not.
+func TestDonorAnnouncesItsName(t *testing.T) {
+	dir, member := newCluster(t)
+	for _, args := range []string{"cert init ca", "cert issue --ca ca --name mem1 --host 127.0.0.1 id", "cert issue --ca ca --name mem1 nameless"} {
+		if got := execute(t, dir, strings.Fields(args)...); got.code != 0 {
+			t.Fatalf("%s: got %+v", args, got)
+		}
+	}
+	gossip := []string{"--gossip-listen", "127.0.0.1:0", "--gossip-key", "key", "--join", member.Address()}
+	for _, tt := range []struct {
+		cert string
+		host string // announced; "": what gossip finds
+		want string
+		warn int
+	}{
+		{"id", "mem1", "mem1:", 0},
+		{"id", "mem1:9987", "mem1:9987", 0},
+		{"id", "", "127.0.0.1:", 0},
+		{"nameless", "", "127.0.0.1:", 1},
+	} {
+		args := append([]string{"--cert", tt.cert}, gossip...)
+		if tt.host != "" {
+			args = append(args, "--announce", tt.host)
+		}
+		cmd, log := startDonor(t, dir, args...)
+		announced := func() string {
+			if d := member.Donors(); len(d) == 1 {
+				return d[0].Address
+			}
+			return ""
+		}
+		for end := time.Now().Add(commandTimeout); !strings.HasPrefix(announced(), tt.want); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%+v: %q is announced", tt, announced())
+			}
+		}
+		if err := cmd.Process.Signal(unix.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%+v: %v: %s", tt, err, log)
+		}
+		if n := strings.Count(log.String(), "will refuse it"); n != tt.warn || n > 0 && !strings.Contains(log.String(), "--host 127.0.0.1") {
+			t.Errorf("%+v: %d warnings: %s", tt, n, log)
+		}
+		for len(member.Donors()) > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		if err := os.Remove(filepath.Join(dir, "notify")); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type donorOptions struct {
 	cert      string
 	insecure  bool
 	cluster   clusterOptions
+	announced string // HOST or HOST:PORT
 	root      string
 }
 
@@ -76,6 +77,7 @@ lent, reserve=SIZE is kept for them alone.`,
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for loopback addresses only")
 	o.cluster.flags(f)
+	f.StringVar(&o.announced, "announce", "", "`HOST[:PORT]` that gossip tells devices to dial, a name or address in the certificate; the address that members see and the control port if not given")
 	rootFlag(cmd, &o.root)
 	withConfig(cmd, defaultDonorConfig)
 	cmd.AddCommand(a.donorStatus(), a.donorDrain(), a.donorResize())
@@ -105,6 +107,9 @@ func (o *donorOptions) config(log zerolog.Logger) (donor.Config, error) {
 	}
 	id, err := identity(o.cert, o.insecure, addresses)
 	if err != nil {
+		return donor.Config{}, err
+	}
+	if err := o.checkAnnounce(id); err != nil {
 		return donor.Config{}, err
 	}
 	config := donor.Config{
@@ -146,7 +151,7 @@ func (o *donorOptions) serve(config donor.Config, log zerolog.Logger) (err error
 	}
 	defer func() { err = errors.Join(err, socket.Close()) }()
 
-	leave, err := o.announce(end.early, d, log)
+	leave, err := o.announce(end.early, d, config.Identity, log)
 	if err != nil {
 		return err
 	}
