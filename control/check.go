@@ -53,7 +53,7 @@ func (*Pong) check() error     { return nil }
 func (*QueryMem) check() error { return nil }
 
 func (m *FreeMem) check() error {
-	if m.Free > m.Total || m.Mapped > m.Total || m.Used > m.Total {
+	if m.Free > m.Total || m.Mapped > m.Total || m.Used > m.Total || m.Spare > m.Machine {
 		return fmt.Errorf("%w: free memory %+v exceeds its total", ErrInvalid, *m)
 	}
 	return nil

@@ -24,6 +24,7 @@ func samples() []Message {
 		&Pong{},
 		&QueryMem{},
 		&FreeMem{Free: 1, Total: 1 << 40, Used: 4, Mapped: 3},
+		&FreeMem{Free: 1, Total: 2, Used: 1, Mapped: 1, Spare: 5, Machine: 6},
 		&Map{Slab: 5, Bytes: MinSlab, Claim: true, Transport: "rdma"},
 		&MRInfo{Slab: 5, Key: 1<<64 - 1, Bytes: MaxSlab},
 		&Unmap{Slab: 5},
@@ -165,6 +166,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"failure without a code", kindFailure, enc(map[int]any{2: "x"}), ErrInvalid},
 		{"failure with a novel", kindFailure, enc(map[int]any{1: 1, 2: string(make([]byte, maxText+1))}), ErrInvalid},
 		{"free above total", kindFreeMem, enc(map[int]any{1: 2, 2: 1}), ErrInvalid},
+		{"spare above machine", kindFreeMem, enc(map[int]any{1: 1, 2: 1, 5: 2, 6: 1}), ErrInvalid},
 		{"activity NaN", kindActivity, []byte{0xa1, 1, 0x81, 0xf9, 0x7e, 0}, ErrInvalid},
 		{"activity below 0", kindActivity, enc(map[int]any{1: []float64{-1}}), ErrInvalid},
 	} {

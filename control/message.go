@@ -124,12 +124,18 @@ type QueryMem struct{}
 
 // FreeMem is a donor's memory in bytes. Total is what it lends at most, Mapped
 // what devices hold, Used what is taken from its machine (mapped, and prepared
-// to be), Free what can still be mapped: Total − Mapped.
+// to be), Free what the device that asks can still map. Spare is what the donor's
+// machine could lend of its memory, Machine, without the limits of the donor: donors
+// that lend unlike amounts are compared by these. A donor of an earlier release leaves
+// both at 0.
 type FreeMem struct {
 	Free   uint64 `cbor:"1,keyasint"`
 	Total  uint64 `cbor:"2,keyasint"`
 	Used   uint64 `cbor:"3,keyasint"`
 	Mapped uint64 `cbor:"4,keyasint"`
+
+	Spare   uint64 `cbor:"5,keyasint,omitempty"`
+	Machine uint64 `cbor:"6,keyasint,omitempty"`
 }
 
 // Map asks for the memory of one slab, zeroed; or, with Claim, for a held slab

@@ -3,6 +3,7 @@ package donor
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 
@@ -134,6 +135,16 @@ func (l *ledger) free(identity string) int64 {
 		free = min(free, most-l.held[identity])
 	}
 	return max(free, 0)
+}
+
+// spare is how many bytes could be lent now for all that the machine has, whatever the
+// donor's limit.
+func (l *ledger) spare() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, lent := l.figures()
+	lent.Limit = math.MaxInt64
+	return l.governor.Room(lent)
 }
 
 // room is how many bytes could be lent now, to whomever.

@@ -44,11 +44,16 @@ func (r *requests) sayQuota() {
 func (d *Donor) freeMem(identity string) *control.FreeMem {
 	f := d.pool.figures()
 	total := uint64(max(f.limit, f.taken)) // the limit may have been lowered below what is lent
+	d.mu.Lock()
+	machine := uint64(d.machine.total)
+	d.mu.Unlock()
 	return &control.FreeMem{
 		Total:  total,
 		Free:   min(uint64(d.ledger.free(identity)), total),
 		Used:   uint64(f.taken),
 		Mapped: uint64(f.mapped),
+
+		Spare: min(uint64(d.ledger.spare()), machine), Machine: machine,
 	}
 }
 

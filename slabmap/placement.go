@@ -6,7 +6,7 @@ import "math/rand/v2"
 type Candidate struct {
 	Donor       uint16
 	Holds       int   // slabs of this device that it holds
-	Free, Total int64 // its memory in bytes, as it answered
+	Free, Total int64 // bytes that its machine can spare, of how many, as it answered; less than a slab if it lends none
 }
 
 // Placement chooses the donor of a slab. Asking donors for their memory is

@@ -84,7 +84,8 @@ func (c *chooser) choose(ctx context.Context, pair []uint16, cands []slabmap.Can
 	return 0, cmp.Or(errors.Join(errs...), error(ErrNoDonor))
 }
 
-// ask completes a candidate with the donor's memory.
+// ask completes a candidate with the memory of the donor's machine: how full that is
+// decides, not how much of what the donor may lend is lent.
 func (c *chooser) ask(ctx context.Context, cand slabmap.Candidate) (slabmap.Candidate, error) {
 	d := c.engine.donors.get(cand.Donor)
 	s, ok := d.up()
@@ -101,6 +102,9 @@ func (c *chooser) ask(ctx context.Context, cand slabmap.Candidate) (slabmap.Cand
 	d.has(cand.Free, cand.Total)
 	if cand.Free < c.engine.cfg.SlabSize {
 		return cand, fmt.Errorf("donor %s has %d bytes left, a slab takes %d: %w", d.address, cand.Free, c.engine.cfg.SlabSize, ErrNoDonor)
+	}
+	if mem.Machine > 0 {
+		cand.Free, cand.Total = int64(max(mem.Spare, mem.Free)), int64(max(mem.Machine, mem.Free))
 	}
 	return cand, nil
 }
