@@ -3,6 +3,7 @@ package donor
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strconv"
@@ -55,8 +56,8 @@ func TestLentMemoryIsLocked(t *testing.T) {
 	}
 }
 
-// TestLockLimit opens a donor as a process with a small RLIMIT_MEMLOCK and
-// without CAP_IPC_LOCK would. The capability is dropped from one thread, which
+// TestLockLimit opens and resizes donors as a process with a small RLIMIT_MEMLOCK
+// and without CAP_IPC_LOCK would. The capability is dropped from one thread, which
 // ends with its goroutine.
 func TestLockLimit(t *testing.T) {
 	checkFDs(t)
@@ -73,30 +74,47 @@ func TestLockLimit(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	result := make(chan error)
+	opened, resized := make(chan error, 1), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked
-		hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var caps [2]unix.CapUserData
-		if err := unix.Capget(&hdr, &caps[0]); err != nil {
-			result <- err
-			return
-		}
-		caps[0].Effective &^= 1 << unix.CAP_IPC_LOCK
-		if err := unix.Capset(&hdr, &caps[0]); err != nil {
-			result <- err
+		if err := dropLockCapability(); err != nil {
+			opened <- err
+			resized <- err
 			return
 		}
 		d, err := Open(testConfig()) // 32 MiB
 		if err == nil {
 			err = d.Close()
 		}
-		result <- err
+		opened <- err
+		cfg := testConfig()
+		cfg.Memory = slabSize
+		if d, err = Open(cfg); err != nil {
+			resized <- err
+			return
+		}
+		err = d.Resize(8*slabSize, HeadRoom{})
+		if total := d.Status().Memory.Total; total != slabSize {
+			err = fmt.Errorf("a refused resize has the donor lend %d bytes: %w", total, err)
+		}
+		resized <- errors.Join(err, d.Close())
 	}()
-	err := <-result
-	if !errors.Is(err, offheap.ErrLocked) || !strings.Contains(err.Error(), "RLIMIT_MEMLOCK") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("open beyond the limit: %v", err)
+	for what, err := range map[string]error{"open": <-opened, "resize": <-resized} {
+		if !errors.Is(err, offheap.ErrLocked) || !strings.HasPrefix(err.Error(), "lend ") || !strings.Contains(err.Error(), "RLIMIT_MEMLOCK") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s beyond the limit: %v", what, err)
+		}
 	}
+}
+
+// dropLockCapability takes CAP_IPC_LOCK from the thread.
+func dropLockCapability() error {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &caps[0]); err != nil {
+		return err
+	}
+	caps[0].Effective &^= 1 << unix.CAP_IPC_LOCK
+	return unix.Capset(&hdr, &caps[0])
 }
 
 // TestMayLock works with and without CAP_IPC_LOCK: what may be locked is what

@@ -32,7 +32,10 @@
 // memory is registered before it is known for whom. What keeps sessions apart is
 // the key: the adapter's own remote key, which others can guess, and the address
 // of the region, of which 32 bits are random. A wrong guess is a remote access
-// error, which ends the connection; a session may connect 1,024 times.
+// error, which ends the connection; a session may connect 1,024 times. That bounds
+// luck, not patience: a device with a certificate can open one session after the
+// other. The donor logs each of those, but not the guesses, which its adapter refuses.
+// Who has been told a key is not asked who he is.
 //
 // A key is never used twice. [Server.Deregister] invalidates it at the adapter
 // before it returns, and memory that is lent again gets another one.
