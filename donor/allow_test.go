@@ -44,7 +44,18 @@ func TestOnlyAllowedNames(t *testing.T) {
 	if _, err := as("db"); !errors.Is(err, control.ErrRefused) || !strings.Contains(err.Error(), `"db"`) {
 		t.Errorf("a name that is not allowed: %v", err)
 	}
-	eventually(t, "it is logged", func() bool { return log.count(`session refused`) == 1 && log.count(`\"db\"`) == 1 })
+	eventually(t, "it is logged", func() bool {
+		return log.count(`"level":"warn"`) == 1 && log.count(`session refused`) == 1 && log.count(`\"db\"`) == 1
+	})
+	if _, err := as("db"); !errors.Is(err, control.ErrRefused) {
+		t.Errorf("again: %v", err)
+	}
+	if _, err := as("dev"); !errors.Is(err, control.ErrRefused) {
+		t.Errorf("another: %v", err)
+	}
+	eventually(t, "what is new is a warning, what is not is logged for who looks closely", func() bool {
+		return log.count(`"level":"warn"`) == 2 && log.count(`session refused`) == 3
+	})
 	s, err := as("web")
 	if err != nil {
 		t.Fatal(err)

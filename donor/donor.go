@@ -29,6 +29,7 @@ type Donor struct {
 
 	transports *transports
 	sessions   atomic.Uint64 // numbers given to sessions so far
+	refusals   refusals
 
 	stop    context.CancelFunc // ends ctx
 	ctx     context.Context
@@ -88,7 +89,11 @@ func open(cfg Config, net network) (*Donor, error) {
 	if d.listener, err = control.Listen(cfg.Listen, control.ListenConfig{
 		Identity: cfg.Identity, Insecure: cfg.Insecure, Timing: cfg.Timing,
 		Rejected: func(remote string, err error) {
-			d.log.Warn().Str("remote", remote).Err(err).Msg("session refused")
+			event := d.log.Debug()
+			if d.refusals.news(remote, err, time.Now()) {
+				event = d.log.Warn()
+			}
+			event.Str("remote", remote).Err(err).Msg("session refused")
 		},
 	}); err != nil {
 		d.stop()
