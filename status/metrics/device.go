@@ -1,0 +1,168 @@
+package metrics
+
+import (
+	"cmp"
+	"strconv"
+
+	"farswap/internal/loghist"
+	"farswap/status"
+)
+
+// stateUnknown is that of a device whose server lives and does not answer.
+const stateUnknown = "unknown"
+
+var (
+	deviceStates = []string{status.StateStarting, status.StateLive, status.StateStopping, status.StateDead, stateUnknown}
+	probeStates  = []string{status.ProbesOn, status.ProbesOff, status.ProbesFailed}
+)
+
+var (
+	deviceUp    = deviceGauge("up", "Whether the device's server answers (1) or not (0).")
+	deviceState = deviceGauge("state", "State of the device: 1 for the one it is in. dead: the server is gone; unknown: it lives and does not answer.", "state")
+	deviceInfo  = deviceGauge("info", "What the device is made of; the value is 1.",
+		"path", "target", "ack", "transport", "transport_setting", "placement", "backing")
+	deviceStart    = deviceGauge("start_time_seconds", "When the server was started, since the Unix epoch.")
+	deviceSize     = deviceGauge("size_bytes", "Size of the device.")
+	deviceSlabSize = deviceGauge("slab_size_bytes", "Size of one slab.")
+	deviceQueues   = deviceGauge("queues", "Hardware queues of the device.")
+	deviceDepth    = deviceGauge("queue_depth", "Requests that can be in flight in each queue.")
+	deviceMaxIO    = deviceGauge("max_request_bytes", "Largest request of the kernel.")
+	deviceSwap     = deviceGauge("swap_active", "Whether the kernel swaps to the device (1) or not (0).")
+	deviceDegraded = deviceGauge("degraded", "Whether the device serves with less safety than was asked for (1); `farswap ublk status` says why.")
+	deviceBacking  = deviceGauge("backing_ok", "Whether the backing file works (1) or has failed (0); absent without one.")
+	deviceInsecure = deviceGauge("insecure", "Whether control sessions run without TLS (1) or not (0).")
+	deviceLocked   = deviceGauge("locked_bytes", "Memory that the server has locked in RAM for the device.")
+	devicePerPage  = deviceGauge("page_state_bytes", "Of the server's memory, what it knows of all pages.")
+
+	devicePages     = deviceGauge("pages", "Pages by where their valid copies are. none: never written or discarded; lost: no copy is left, reads give errors.", "place")
+	deviceRequests  = deviceCounter("requests_total", "Requests of the kernel.", "op")
+	deviceBytes     = deviceCounter("request_bytes_total", "Bytes in requests of the kernel.", "op")
+	deviceErrors    = deviceCounter("request_errors_total", "Requests of the kernel that ended with an I/O error.")
+	devicePageIO    = deviceCounter("page_ios_total", "Pages read or written, by place: remote, a donor's memory; backing, the backing file; zero, never written and made up as zeros.", "place", "op")
+	deviceCorrupt   = deviceCounter("corrupt_pages_total", "Pages that failed their checksum and were served from another copy.")
+	deviceFailovers = deviceCounter("slab_failovers_total", "Slabs taken off a donor that failed.")
+	deviceMoved     = deviceCounter("slabs_moved_total", "Slabs moved to another donor while in use.")
+	deviceDropped   = deviceCounter("slabs_dropped_total", "Slabs that a donor wanted back and no other had room for: the backing file serves them.")
+	deviceMovePages = deviceCounter("moved_pages_total", "Pages copied from donor to donor by moves.")
+	deviceLastMove  = deviceGauge("last_move_duration_seconds", "What the last move of a slab took; 0 before the first.")
+	deviceEvents    = deviceCounter("events_total", "Events that an operator may want to know of; `farswap ublk status --json` has the last ones.")
+	deviceDecisions = deviceCounter("placement_decisions_total", "Moves that the placement policy has ordered.")
+	deviceSlowest   = deviceGauge("slowest_request_seconds", "The slowest request of the last minute, by what it waited for most: server, donor, backing.", "op", "blame")
+
+	deviceLatency = deviceHistogram("latency_seconds", "How long it takes, by source. fault, swapin, block_read, block_write: measured in the kernel; read, write: "+
+		"requests in the server; remote_…: one operation at a donor; backing_…: one of the backing file.", "source")
+	deviceCgroups = deviceHistogram("cgroup_fault_seconds", "Page faults that met a swapped page, by control group: those with the most faults, the rest as (other).", "cgroup")
+
+	deviceProbes      = deviceGauge("probes_state", "State of the probes in the kernel: 1 for the one they are in.", "state")
+	deviceProbeMemory = deviceGauge("probes_memory_bytes", "Memory of the probes' maps in the kernel.")
+	deviceFaults      = deviceCounter("major_faults_total", "Page faults that had to read from the device, by the probes.")
+	deviceReadAhead   = deviceCounter("readahead_pages_total", "Pages that swap readahead asked for, by the probes.")
+	deviceUnused      = deviceCounter("readahead_unused_pages_total", "Pages of readahead that went away unused, by the probes; 0 if it cannot be told.")
+)
+
+// device adds all that one status says.
+func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
+	s.put(deviceInfo, 1, d.Path, d.Target, d.Ack, d.Transport, d.TransportSetting, d.Placement, d.Backing)
+	s.put(deviceStart, unixTime(d.Started))
+	s.put(deviceSize, float64(d.Size))
+	s.put(deviceSlabSize, float64(d.SlabSize))
+	s.put(deviceQueues, float64(d.Queues))
+	s.put(deviceDepth, float64(d.Depth))
+	s.put(deviceMaxIO, float64(d.MaxIO))
+	s.truth(deviceSwap, d.Swap)
+	s.truth(deviceDegraded, d.Degraded)
+	s.truth(deviceInsecure, d.Insecure)
+	if d.Backing != "" && d.Backing != noBacking {
+		s.truth(deviceBacking, d.BackingOK)
+	}
+	s.put(deviceLocked, float64(d.Memory.Locked))
+	s.put(devicePerPage, float64(d.Memory.PerPageTotal))
+	s.pages(&d.Pages)
+	s.io(&d.IO)
+	s.moves(d)
+	s.latencies(d, cgroups)
+	s.probes(&d.Probes)
+	s.donors(d)
+	if slabs {
+		s.eachSlab(d)
+	}
+}
+
+// noBacking is a device's Backing when it has none.
+const noBacking = "none"
+
+func (s *sink) pages(p *status.Pages) {
+	s.put(devicePages, float64(p.Remote), "remote")
+	s.put(devicePages, float64(p.Backing), "backing")
+	s.put(devicePages, float64(p.Both), "both")
+	s.put(devicePages, float64(p.None), "none")
+	s.put(devicePages, float64(p.Lost), "lost")
+}
+
+func (s *sink) io(io *status.IO) {
+	s.put(deviceRequests, float64(io.Reads), "read")
+	s.put(deviceRequests, float64(io.Writes), "write")
+	s.put(deviceRequests, float64(io.Discards), "discard")
+	s.put(deviceRequests, float64(io.Flushes), "flush")
+	s.put(deviceBytes, float64(io.BytesRead), "read")
+	s.put(deviceBytes, float64(io.BytesWritten), "write")
+	s.put(deviceErrors, float64(io.Errors))
+	s.put(devicePageIO, float64(io.RemoteReads), "remote", "read")
+	s.put(devicePageIO, float64(io.RemoteWrites), "remote", "write")
+	s.put(devicePageIO, float64(io.BackingReads), "backing", "read")
+	s.put(devicePageIO, float64(io.BackingWrites), "backing", "write")
+	s.put(devicePageIO, float64(io.ZeroReads), "zero", "read")
+	s.put(deviceCorrupt, float64(io.Corrupt))
+	s.put(deviceFailovers, float64(io.Failovers))
+}
+
+func (s *sink) moves(d *status.Device) {
+	s.put(deviceMoved, float64(d.Moves.Slabs))
+	s.put(deviceDropped, float64(d.Moves.Dropped))
+	s.put(deviceMovePages, float64(d.Moves.Pages))
+	s.put(deviceLastMove, seconds(d.Moves.Last))
+	// Status has the last ones only, but they are numbered without gaps.
+	var events, decisions uint64
+	for _, e := range d.Events {
+		events = max(events, e.Seq)
+	}
+	for _, e := range d.Decisions {
+		decisions = max(decisions, e.Seq)
+	}
+	s.put(deviceEvents, float64(events))
+	s.put(deviceDecisions, float64(decisions))
+}
+
+func (s *sink) latencies(d *status.Device, cgroups []cgroupSeries) {
+	sources := map[string]*loghist.Histogram{}
+	for i := range d.Histograms {
+		h := &d.Histograms[i]
+		if sources[h.Source] == nil { // a name twice would spoil the scrape
+			sources[h.Source] = &h.Latency
+			s.latency(deviceLatency, &h.Latency, h.Source)
+		}
+	}
+	for i := range cgroups {
+		s.latency(deviceCgroups, &cgroups[i].latency, cgroups[i].name)
+	}
+	type kind struct{ op, blame string }
+	slowest := map[kind]int64{}
+	for _, p := range d.Slowest {
+		k := kind{p.Op, p.Blame}
+		slowest[k] = max(slowest[k], p.Total)
+	}
+	for k, ns := range slowest {
+		s.put(deviceSlowest, seconds(ns), k.op, k.blame)
+	}
+}
+
+func (s *sink) probes(p *status.Probes) {
+	s.oneOf(deviceProbes, probeStates, cmp.Or(p.State, status.ProbesOff))
+	s.put(deviceProbeMemory, float64(p.Memory))
+	s.put(deviceFaults, float64(p.MajorFaults))
+	s.put(deviceReadAhead, float64(p.ReadAhead))
+	s.put(deviceUnused, float64(p.ReadUnused))
+}
+
+// deviceName is the label of a device: the kernel's name of its block device.
+func deviceName(id int) string { return "ublkb" + strconv.Itoa(id) }
