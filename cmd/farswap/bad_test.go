@@ -115,6 +115,16 @@ var badInputs = []badCase{
 	bad("status of a donor that is not", 1, "donor status d --state-root state", "donor d|no server answers"),
 	bad("status of no donor", 1, "donor status --state-root state", "no donor runs here"),
 
+	bad("metrics address", 2, "metrics"+noConfig+" --listen 9481", `"9481"|HOST:PORT`),
+	bad("metrics for others", 2, "metrics"+noConfig+" --listen :9481", ":9481|--cert FOLDER|--plain"),
+	bad("metrics for others by name", 2, "metrics"+noConfig+" --listen db1:9481", "db1:9481|--plain"),
+	bad("metrics plain and not", 2, "metrics"+noConfig+" --plain --cert good", "exclude each other"),
+	bad("metrics without identity", 1, "metrics"+noConfig+" --listen :0 --cert nowhere", "nowhere|farswap cert issue"),
+	bad("metrics once, served", 2, "metrics"+noConfig+" --once --listen :9481", "--listen means nothing with --once"),
+	bad("metrics of too few", 2, "metrics"+noConfig+" --cgroups=-1", "--cgroups -1"),
+	bad("metrics without state", 1, "metrics --config /dev/null --once --state-root key.toml", "key.toml|not a directory"),
+	bad("metrics argument", 2, "metrics 1", `unexpected argument "1"`),
+
 	bad("donor memory missing", 2, "donor"+noConfig, "--memory is missing"),
 	bad("donor memory small", 2, runDonor+" --memory 1M", "at least one slab"),
 	bad("donor memory large", 2, runDonor+" --memory 4P", "this machine has|lend less"),
@@ -242,4 +252,6 @@ func TestPortTaken(t *testing.T) {
 	defer l.Close()
 	args := strings.Replace(runDonor, "127.0.0.1:0", l.Addr().String(), 1)
 	bad("port taken", 1, args, l.Addr().String()+"|another donor may run here").run(t, t.TempDir())
+	args = "metrics" + noConfig + " --listen " + l.Addr().String()
+	bad("port of metrics taken", 1, args, l.Addr().String()+"|choose another --listen").run(t, t.TempDir())
 }
