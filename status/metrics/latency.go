@@ -19,8 +19,8 @@ const (
 )
 
 // classicPowers are the bounds of the classic buckets as powers of two of nanoseconds:
-// from 8 µs to 17 ms each, where quantiles are looked at, and up to 4.3 s every other.
-var classicPowers = []int{13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 28, 30, 32}
+// from 8 µs to 67 ms each, where quantiles are looked at, and up to 4.3 s every other.
+var classicPowers = []int{13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 30, 32}
 
 // nativeIndex is the native bucket of each bucket of loghist but the first.
 var nativeIndex = func() (index [loghist.Buckets]int) {
