@@ -44,6 +44,7 @@ var scenarios = []Scenario{
 	{62, "headroom-kept", 3 * time.Minute, onlyTCP, headroomKept},
 	{63, "cluster", 6 * time.Minute, both, clusterLives},
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
+	{70, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
 
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
 	{41, "signals", 2 * time.Minute, both, signals},
