@@ -43,8 +43,8 @@
 // Not more for more slabs: they are summed by state and donor. [Options.Slabs] gives each
 // its own, for a machine where that is wanted. Donors of a device and identities
 // at a donor have series of their own up to [MaxNamed], the rest are summed as [Other].
-// So a device with 256 donors and 10,000 slabs has about 3,000 series at most, of which
-// 500 are histograms.
+// So a device with 256 donors and any number of slabs has about 2,700 series, of which 400
+// are histograms.
 //
 // # Control groups
 //
