@@ -105,7 +105,7 @@ var notMetrics = map[string]string{
 	"Latency": "quantiles since the start", "Donors.Latency": "quantiles since the start",
 	"Slabs.Latency.P50": "the p99 tells more", "Slabs.Latency.P999": "too few reads for it", "Slabs.Pages": "slab_size_bytes",
 	"Donors.Slabs": "summed over the slabs",
-	"Slowest.At":   "of the last minute", "Slowest.Page": "any page", "Slowest.Slab": "any slab", "Slowest.Donor": "see blame",
+	"Slowest.At":   "of the last minute", "Slowest.Page": "any page", "Slowest.Pages": "any number", "Slowest.Slab": "any slab", "Slowest.Donor": "see blame",
 	"Slowest.Queued": "see blame", "Slowest.Remote": "see blame", "Slowest.Backing": "see blame",
 	"Events": "but for Seq for people", "Decisions": "but for Seq for people",
 	"Cgroups.ID": "the name is the label",

@@ -101,9 +101,9 @@ func (s *synthetic) move() {
 	if len(d.Events) > 0 {
 		seq = d.Events[0].Seq + 1
 	}
-	d.Events = []status.Event{{Seq: seq, At: d.At, Level: "warn", Kind: "donor-lost", Slab: -1}}
+	d.Events = []status.Event{{Seq: seq, At: d.At, Level: status.LevelWarn, Kind: status.EventDonorLost, Slab: status.NoSlab}}
 	d.Decisions = []status.Decision{{Seq: seq, At: d.At, Rule: "faster"}}
-	d.Slowest = []status.SlowPage{{At: d.At, Op: "read", Total: int64(n() * 1_000_000), Blame: "donor"}}
+	d.Slowest = []status.SlowPage{{At: d.At, Op: "read", Total: int64(n() * 1_000_000), Blame: status.BlameDonor}}
 	s.donor.LastEviction = &status.DonorEviction{At: d.At, Choosing: int64(n()), Asking: int64(n()), Returning: int64(n()), Freeing: int64(n())}
 	for i := range s.donor.Transports {
 		io := &s.donor.Transports[i].IO
