@@ -15,11 +15,14 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"farswap/status"
 )
 
 const (
@@ -67,12 +70,15 @@ func TestWithPrometheus(t *testing.T) {
 			}
 		}
 	})
-	t.Cleanup(func() { close(stop); moving.Wait() })
+	halt := sync.OnceFunc(func() { close(stop); moving.Wait() })
+	t.Cleanup(halt)
 	p := startPrometheus(t, exporter.Listener.Addr().String())
 	t.Run("scrapes", p.checkScrapes)
 	t.Run("dashboard", p.checkDashboard)
 	t.Run("variables", p.checkVariables)
 	t.Run("rules", p.checkRules)
+	halt()
+	t.Run("quantiles", func(t *testing.T) { p.checkQuantiles(t, s) })
 }
 
 // formats adds /classic, where nobody gets protobuf, and thus no native histogram.
@@ -348,6 +354,45 @@ func (p *live) checkRules(t *testing.T) {
 		r := rules[name]
 		if r.Health != "ok" || r.LastError != "" || slices.Contains(noticed, name) == (r.State == "inactive") {
 			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// checkQuantiles: Prometheus finds the quantiles that farswap itself does, off by the
+// width of a bucket at most. Nothing moves any more.
+func (p *live) checkQuantiles(t *testing.T, s *synthetic) {
+	p.t = t
+	i := slices.IndexFunc(s.device.Histograms, func(h status.Histogram) bool { return h.Source == status.SourceRead })
+	latency := &s.device.Histograms[i].Latency
+	one := func(format, job string, a ...any) (float64, error) {
+		selector := fmt.Sprintf(`{job=%q, source="read"}`, job)
+		values, err := p.query(strings.ReplaceAll(fmt.Sprintf(format, a...), "{}", selector))
+		if err != nil || len(values) != 1 {
+			return 0, fmt.Errorf("got %v, %w", values, err)
+		}
+		return strconv.ParseFloat(values[0], 64)
+	}
+	for _, c := range []struct {
+		job, count, quantile string
+		factor               float64 // width of a bucket, and that of loghist's
+	}{
+		{nativeJob, "histogram_count(farswap_device_latency_seconds{})", "histogram_quantile(%g, farswap_device_latency_seconds{})", 1.16},
+		{classicJob, "farswap_device_latency_seconds_count{}", "histogram_quantile(%g, farswap_device_latency_seconds_bucket{})", 2.1},
+	} {
+		p.until("through with "+c.job, func() error {
+			count, err := one(c.count, c.job)
+			if err == nil && count != float64(latency.Count()) {
+				err = fmt.Errorf("%g durations, want %d", count, latency.Count())
+			}
+			return err
+		})
+		for _, q := range []float64{0.01, 0.5, 0.99, 0.999} {
+			got, err := one(c.quantile, c.job, q)
+			want := seconds(latency.Quantile(q))
+			if err != nil || got > want*c.factor || got < want/c.factor {
+				t.Errorf("%s: quantile %g is %g s, %v; want about %g", c.job, q, got, err, want)
+			}
+			t.Logf("%s: quantile %g is %g s, %g by farswap's own histogram", c.job, q, got, want)
 		}
 	}
 }
