@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
 
-scripts := "do .ci/run vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/*"
+scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/*"
 
 # The recipes and what they do
 list:
@@ -40,14 +40,15 @@ build:
     @mkdir -p .cache/bin
     @CGO_ENABLED=1 go build -o .cache/bin/ ./cmd/...
 
-# gofumpt, vet, staticcheck, shellcheck
+# gofumpt, vet, staticcheck, shellcheck; whether what is generated is stale
 lint:
     @test -z "$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l | tee /dev/stderr)"
     go vet ./...
-    go vet -tags vm ./vmtest ./verbs/rdma
+    go vet -tags vm ./vmtest ./verbs/rdma ./bpf
     go tool staticcheck ./...
-    go tool staticcheck -tags vm ./vmtest ./verbs/rdma
+    go tool staticcheck -tags vm ./vmtest ./verbs/rdma ./bpf
     shellcheck {{ scripts }}
+    bpf/stale
 
 # Unit tests with the race detector
 unit *ARGS:

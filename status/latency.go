@@ -46,6 +46,7 @@ type Probes struct {
 	MajorFaults uint64 `json:"major_faults"` // on the device
 	ReadAhead   uint64 `json:"read_ahead"`   // pages that readahead asked for
 	ReadUnused  uint64 `json:"read_unused"`  // of those, pages that went away unused; 0 if it cannot be told
+	Lost        uint64 `json:"lost"`         // durations that are in no histogram
 }
 
 // States of [Probes].

@@ -33,7 +33,7 @@ func TestContract(t *testing.T) {
 		"donors.latency_ns.p50", "donors.latency_ns.p99", "donors.transport", "transport_setting",
 		"slabs.index", "slabs.state", "slabs.donor", "slabs.activity", "slabs.remote_pages",
 		"slabs.pages", "slabs.latency_ns.p99", "donors.total_bytes", "donors.p99_ns", "donors.baseline_ns", "donors.slow",
-		"at", "placement", "probes.state", "probes.hooks", "probes.memory_bytes", "probes.major_faults",
+		"at", "placement", "probes.state", "probes.hooks", "probes.memory_bytes", "probes.major_faults", "probes.lost",
 		"histograms.source", "histograms.latency", "cgroups.id", "cgroups.name", "cgroups.latency",
 		"slowest.at", "slowest.op", "slowest.page", "slowest.pages", "slowest.slab", "slowest.total_ns", "slowest.queued_ns",
 		"slowest.remote_ns", "slowest.backing_ns", "slowest.blame",

@@ -66,6 +66,8 @@ type Config struct {
 	Insecure bool              // sessions without TLS, to loopback addresses only
 	Name     string            // as donors show this device; "": the host's name
 
+	Probes Probes // "": ProbesAuto
+
 	HotThreshold float64       // page I/Os per second from which a slab is mapped; 0: DefaultHotThreshold
 	OpTimeout    time.Duration // 0: DefaultOpTimeout
 	Patience     time.Duration // 0: DefaultPatience
@@ -110,6 +112,8 @@ func (c Config) Validate() error {
 		return refuse("hot threshold %g: want 0 or more page I/Os per second", c.HotThreshold)
 	case c.OpTimeout < time.Millisecond || c.Patience < c.OpTimeout:
 		return refuse("timeouts %v and %v: want an operation's of at least 1ms, and a request's that is not shorter", c.OpTimeout, c.Patience)
+	case c.Probes != ProbesAuto && c.Probes != ProbesOn && c.Probes != ProbesOff:
+		return refuse("probes %q: want auto, on or off", c.Probes)
 	case c.Name != "" && !control.ValidName(c.Name):
 		return refuse("name %q: want 1 to 64 letters, digits, dots, dashes or underscores", c.Name)
 	case c.Identity == nil && !c.Insecure:
@@ -144,6 +148,7 @@ func (c Config) withDefaults() Config {
 		config := rdma.DefaultConfig()
 		c.RDMA = &config
 	}
+	orDefault(&c.Probes, ProbesAuto)
 	orDefault(&c.HotThreshold, DefaultHotThreshold)
 	orDefault(&c.OpTimeout, DefaultOpTimeout)
 	orDefault(&c.Patience, DefaultPatience)

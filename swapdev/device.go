@@ -106,6 +106,9 @@ func (d *Device) serve(cfg Config) error {
 	if err := d.ublk.Start(d.engine); err != nil {
 		return err
 	}
+	if err := d.openProbes(cfg); err != nil {
+		return err
+	}
 	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
 		Status: func() any { return d.Status() },
 		Stop:   d.requestStop,

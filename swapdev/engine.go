@@ -39,6 +39,8 @@ type engine struct {
 	counting sync.Mutex // guards census
 	census   *slabmap.Census
 
+	probes probes // in the kernel; constant once the device is open
+
 	cluster                             cluster.Source // nil: none
 	mapping, moving, following, lending task           // the mapper; the mover; the cluster; the donors
 	telling                             task           // what queues have noted
@@ -59,6 +61,7 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 	}
 	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, over: make(chan struct{})}
 	e.journal.log = cfg.Log
+	e.probes = noProbes{state: status.ProbesOff, reason: "not opened"}
 	e.shared = shared{
 		transports: transports, keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
 		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, events: newEvents(),
@@ -159,7 +162,7 @@ func (e *engine) close() error {
 	e.unmapAll()
 	e.lending.end()
 	e.telling.end()
-	return errors.Join(closeTransports(e.transports), offheap.Unmap(e.memory))
+	return errors.Join(e.probes.Close(), closeTransports(e.transports), offheap.Unmap(e.memory))
 }
 
 // task is a group of goroutines that end together.

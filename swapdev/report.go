@@ -113,6 +113,7 @@ func (e *engine) report() status.Device {
 		s.Donors = append(s.Donors, r)
 	}
 	e.reportSlabs(&s)
+	e.reportProbes(&s)
 	e.reportHealth(&s)
 	return s
 }

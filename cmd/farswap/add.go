@@ -48,6 +48,7 @@ type addOptions struct {
 	opTimeout     time.Duration
 	patience      time.Duration
 	name          string
+	probes        string
 	swapon        bool
 	priority      int
 	root          string
@@ -103,6 +104,7 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
 	f.DurationVar(&o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, "longest wait for a donor to get something done; then it has failed")
 	f.DurationVar(&o.patience, "patience", swapdev.DefaultPatience, "longest wait of one request, over all its attempts")
+	f.StringVar(&o.probes, "probes", string(swapdev.ProbesAuto), "measure latency in the kernel: on, off, or auto if the kernel and the privileges allow it")
 	f.StringVar(&o.name, "name", "", "what donors show this device as; the host's name if not given")
 	f.BoolVar(&o.swapon, "swapon", false, "make it swap: mkswap, then swapon with discard")
 	f.IntVar(&o.priority, "priority", -1, "priority of the swap, 0 to 32767; -1 leaves it to the kernel")

@@ -76,6 +76,7 @@ var badInputs = []badCase{
 	bad("hot", 2, addSwap+" --hot=-1", "hot"),
 	bad("operation timeout", 2, addSwap+" --op-timeout=-1s", "-1s"),
 	bad("patience", 2, addSwap+" --patience 1ms", "1ms"),
+	bad("probes", 2, addSwap+" --probes maybe", "maybe"),
 	bad("duration", 2, addSwap+" --patience soon", "--patience"),
 	bad("target", 2, addSwap+" --target floppy", `"floppy"|swap, null or loop`),
 	bad("donor of null", 2, addNull+" --donor localhost:1", "--donor means nothing with --target null"),

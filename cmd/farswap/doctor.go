@@ -27,6 +27,7 @@ const (
 const (
 	areaDevice = "device" // serving a device, over any transport
 	areaMemory = "memory"
+	areaProbes = "probes" // measuring latency in the kernel
 	areaRDMA   = "rdma"
 )
 
@@ -111,7 +112,7 @@ func (m *machine) examine() (examination, error) {
 	if devices == nil {
 		e.RDMA = []rdma.DeviceInfo{}
 	}
-	e.Checks = slices.Concat(m.deviceChecks(), m.memoryChecks(), m.rdmaChecks(devices))
+	e.Checks = slices.Concat(m.deviceChecks(), m.memoryChecks(), []check{m.checkProbes()}, m.rdmaChecks(devices))
 	if e.first(areaRDMA, checkMissing, checkWarn) == nil {
 		e.Transports = append(e.Transports, transportRDMA)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"farswap/bpf"
 	"farswap/ublk"
 	"farswap/uring"
 	"farswap/verbs"
@@ -38,6 +39,7 @@ func healthy(t *testing.T) sickbay {
 		ring:      func() error { return nil },
 		flusher:   func() error { return nil },
 		libraries: func() error { return nil },
+		probes:    func() ([]string, []bpf.Missing, error) { return []string{"do_swap_page", "block_rq_issue"}, nil, nil },
 		lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
 			if host == "mem1" {
 				host = "10.9.0.2"
@@ -227,8 +229,41 @@ func TestDoctorUnprivileged(t *testing.T) {
 			}
 		}
 	}
-	if warned != 6 || !e.Device || !strings.HasSuffix(e.summary(), "over rdma and tcp, by root.") {
+	if warned != 7 || !e.Device || !strings.HasSuffix(e.summary(), "over rdma and tcp, by root.") {
 		t.Errorf("%d warnings, device %v, %q", warned, e.Device, e.summary())
+	}
+}
+
+func TestDoctorProbes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(sickbay)
+		state verdict
+		found string
+	}{
+		"no BTF": {
+			func(s sickbay) {
+				s.probes = func() ([]string, []bpf.Missing, error) { return nil, nil, bpf.ErrUnsupported }
+			},
+			checkWarn, "cannot run the probes",
+		},
+		"a hook is missing": {
+			func(s sickbay) {
+				s.probes = func() ([]string, []bpf.Missing, error) {
+					return []string{"block_rq_issue"}, []bpf.Missing{{Source: bpf.Fault, Why: errors.New("no do_swap_page")}}, nil
+				}
+			},
+			checkWarn, "hooks block_rq_issue; no fault: no do_swap_page",
+		},
+		"the two rights": {func(s sickbay) { s.file("proc/self/status", "CapEff:\t000000c000000000") }, checkOK, "hooks do_swap_page"},
+		"one right":      {func(s sickbay) { s.file("proc/self/status", "CapEff:\t0000008000000000") }, checkWarn, "without CAP_BPF and CAP_PERFMON"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := healthy(t)
+			tc.spoil(s)
+			if c := s.checkProbes(); c.State != tc.state || !strings.Contains(c.Found, tc.found) {
+				t.Errorf("got %+v, want %s with %q", c, tc.state, tc.found)
+			}
+		})
 	}
 }
 

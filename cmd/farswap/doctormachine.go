@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"farswap/bpf"
 	"farswap/ublk"
 	"farswap/uring"
 	"farswap/verbs/rdma"
@@ -28,10 +29,11 @@ type machine struct {
 	uid     int
 	memlock uint64 // RLIMIT_MEMLOCK in bytes
 
-	ublk      func() (ublk.Flags, error) // opens the driver
-	ring      func() error               // makes a ring
-	flusher   func() error               // asks for the mark of an I/O flusher
-	libraries func() error               // loads those of RDMA
+	ublk      func() (ublk.Flags, error)              // opens the driver
+	ring      func() error                            // makes a ring
+	flusher   func() error                            // asks for the mark of an I/O flusher
+	libraries func() error                            // loads those of RDMA
+	probes    func() ([]string, []bpf.Missing, error) // looks for hooks
 	lookup    func(context.Context, string) ([]netip.Addr, error)
 	route     func(netip.AddrPort) (source, error)
 }
@@ -41,7 +43,7 @@ func thisMachine() *machine {
 	_ = unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) // cannot fail
 	return &machine{
 		root: "/", kernel: versionsHere().Kernel, uid: os.Geteuid(), memlock: limit.Cur,
-		ublk: openUblk, ring: openRing, libraries: rdma.Available, lookup: lookupHost, route: routeTo,
+		ublk: openUblk, ring: openRing, libraries: rdma.Available, probes: bpf.Survey, lookup: lookupHost, route: routeTo,
 		flusher: func() error { _, err := unix.PrctlRetInt(unix.PR_GET_IO_FLUSHER, 0, 0, 0, 0); return err },
 	}
 }

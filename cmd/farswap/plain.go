@@ -35,7 +35,7 @@ type plainDevice struct {
 
 // swapFlags are the flags of the swap target alone.
 var swapFlags = []string{
-	"slab", "donor", "join", "gossip-key", "gossip-listen", "transport", "spin", "rdma-device", "rdma-port", "rdma-gid", "rdma-mtu", "cert", "insecure", "accept-loss", "ack", "hot", "op-timeout", "patience", "name",
+	"slab", "donor", "join", "gossip-key", "gossip-listen", "transport", "spin", "rdma-device", "rdma-port", "rdma-gid", "rdma-mtu", "cert", "insecure", "accept-loss", "ack", "hot", "op-timeout", "patience", "probes", "name",
 }
 
 // checkPlain refuses flags that the target does not have and shapes that the

@@ -93,6 +93,9 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 		fmt.Fprintf(t, "given back\t%d slabs moved, the last in %s, %d dropped\n", m.Slabs, humanNanos(m.Last), m.Dropped)
 	}
 	fmt.Fprintf(t, "latency\tread %s\n\twrite %s\n", quantiles(d.Latency.Read), quantiles(d.Latency.Write))
+	if line := probesLine(d); line != "" {
+		fmt.Fprintf(t, "probes\t%s\n", line)
+	}
 	fmt.Fprintf(t, "memory\t%.2f bytes per page (%.3f%% of the device), %s locked\n", d.Memory.PerPage, d.Memory.PerPageShare,
 		humanBytes(d.Memory.Locked))
 	if err := t.Flush(); err != nil {

@@ -38,6 +38,7 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin,
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
+		Probes:    swapdev.Probes(o.probes),
 		StateRoot: o.root, Log: log,
 	}
 	if len(names) > 0 || o.cluster.given() {
