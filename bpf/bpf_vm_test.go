@@ -3,10 +3,13 @@
 package bpf
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +19,69 @@ import (
 
 	"farswap/internal/loghist"
 )
+
+// childEnv has the test binary open probes for a device, major:minor, say so, and wait for
+// the end of its standard input.
+const childEnv = "BPF_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if device := os.Getenv(childEnv); device != "" {
+		os.Exit(child(device))
+	}
+	// What is swapped shall be the memory that a test gives up, and nothing else.
+	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+func child(device string) int {
+	c := Config{Size: 64 << 20, SlabSize: 4 << 20, Queues: 1, Depth: 64}
+	if _, err := fmt.Sscanf(device, "%d:%d", &c.Major, &c.Minor); err != nil {
+		fmt.Println(err)
+		return 2
+	}
+	p, err := Open(c)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	_, err = p.Read()
+	fmt.Println("open", len(p.Info().Hooks), len(p.Info().Missing), err)
+	_, _ = os.Stdin.Read(make([]byte, 1))
+	return 0
+}
+
+// childLine starts a child behind a command and returns the line that it says.
+func childLine(t *testing.T, before ...string) (*exec.Cmd, string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	argv := append(before, self)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), childEnv+"=259:1000000")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stdin.Close(); _ = cmd.Wait() })
+	line := make([]byte, 4096)
+	n, err := stdout.Read(line)
+	if err != nil {
+		t.Fatalf("%s: %v", strings.Join(argv, " "), err)
+	}
+	return cmd, strings.TrimSpace(string(line[:n]))
+}
 
 // TestScale holds the buckets that the programs compute, compiled and run by this
 // kernel, against those of package loghist.
@@ -42,106 +108,382 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// null is a block device of the kernel that answers after a delay.
-type null struct {
-	t             *testing.T
-	path, folder  string
-	queues, depth int
-	size          int64
-}
-
-// newNull makes one that keeps what is written, or not.
-func newNull(t *testing.T, delay time.Duration, keeps bool) *null {
-	t.Helper()
-	n := &null{t: t, queues: 2, depth: 64, size: 256 << 20}
-	if out, err := exec.Command("modprobe", "null_blk", "nr_devices=0").CombinedOutput(); err != nil {
-		t.Fatalf("modprobe null_blk: %v: %s", err, out)
-	}
-	_ = unix.Mount("none", "/sys/kernel/config", "configfs", 0, "") // it may be there
-	n.folder = "/sys/kernel/config/nullb/test"
-	if err := os.Mkdir(n.folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		n.set("power", 0)
-		if err := os.Remove(n.folder); err != nil {
-			t.Error(err)
-		}
-	})
-	memory := 0
-	if keeps {
-		memory = 1
-	}
-	for name, value := range map[string]int{
-		"size": int(n.size >> 20), "blocksize": 4096, "irqmode": 2, "completion_nsec": int(delay),
-		"submit_queues": n.queues, "hw_queue_depth": n.depth, "memory_backed": memory,
+// TestRights opens probes with the two capabilities that it takes, and with one of them.
+func TestRights(t *testing.T) {
+	for capabilities, want := range map[string]string{
+		"+bpf,+perfmon": "open 5 0 <nil>",
+		"+bpf":          "give CAP_BPF and CAP_PERFMON",
+		"+perfmon":      "give CAP_BPF and CAP_PERFMON",
 	} {
-		n.set(name, value)
+		var drop []string
+		for _, set := range []string{"--bounding-set", "--inh-caps", "--ambient-caps"} {
+			drop = append(drop, set, "-all,"+capabilities)
+		}
+		argv := append([]string{"setpriv"}, drop...)
+		if _, line := childLine(t, argv...); !strings.Contains(line, want) {
+			t.Errorf("with %s: got %q, want %q", capabilities, line, want)
+		}
 	}
-	n.set("power", 1)
-	index, err := os.ReadFile(filepath.Join(n.folder, "index"))
+}
+
+// farswapPrograms are those in the kernel, of any process.
+func farswapPrograms(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for id := ebpf.ProgramID(0); ; {
+		next, err := ebpf.ProgramGetNextID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			return names
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		id = next
+		program, err := ebpf.NewProgramFromID(id)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // gone meanwhile
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := program.Info()
+		program.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(info.Name, "farswap_") {
+			names = append(names, info.Name)
+		}
+	}
+}
+
+// nothingLeft waits until no program is left. The kernel frees them after a grace period.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		left := farswapPrograms(t)
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("left behind: %v", left)
+		}
+	}
+}
+
+// TestNothingIsLeft looks for programs after Close, and after a process with probes was
+// killed.
+func TestNothingIsLeft(t *testing.T) {
+	nothingLeft(t)
+	p, err := Open(Config{Major: 259, Minor: 1 << 19, Size: 1 << 30, SlabSize: 64 << 20, Queues: 4, Depth: 128})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.path = "/dev/nullb" + strings.TrimSpace(string(index))
-	if _, err := os.Stat(n.path); err != nil {
-		n.path = "/dev/test" // newer kernels name it after the folder
+	if n := len(farswapPrograms(t)); n != 6 {
+		t.Errorf("%d programs are loaded, want 6", n)
 	}
-	return n
+	var st unix.Statfs_t
+	if err := unix.Statfs("/sys/fs/bpf", &st); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir("/sys/fs/bpf"); err != nil || len(entries) > 0 {
+		t.Errorf("pinned: %v, %v", entries, err)
+	}
+	if err := errors.Join(p.Close(), p.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.Read(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("read after close: %v", err)
+	}
+	nothingLeft(t)
+
+	cmd, line := childLine(t)
+	if !strings.HasPrefix(line, "open 5 0") {
+		t.Fatal(line)
+	}
+	if n := len(farswapPrograms(t)); n != 6 {
+		t.Errorf("the child has %d programs, want 6", n)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	nothingLeft(t)
 }
 
-func (n *null) set(name string, value int) {
-	n.t.Helper()
-	if err := os.WriteFile(filepath.Join(n.folder, name), []byte(fmt.Sprint(value)), 0); err != nil {
-		n.t.Fatal(err)
-	}
-}
+var delays = []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond}
 
-func (n *null) config() Config {
-	n.t.Helper()
-	var st unix.Stat_t
-	if err := unix.Stat(n.path, &st); err != nil {
-		n.t.Fatal(err)
-	}
-	return Config{Major: unix.Major(st.Rdev), Minor: unix.Minor(st.Rdev), Size: n.size, SlabSize: 8 << 20, Queues: n.queues, Depth: n.depth}
-}
+// testGroup is the control group of tests that swap.
+const testGroup = "bpf-test"
 
-func open(t *testing.T, c Config) *Probes {
+// within checks that nothing took less than the delay, and that what was not held up, by an
+// emulated timer or another process, took no more: it is in the delay's bucket or the next.
+func within(t *testing.T, name string, h *loghist.Histogram, delay time.Duration) {
 	t.Helper()
-	p, err := Open(c)
+	want := loghist.Index(uint64(delay))
+	for q, most := range map[float64]int{0: want + 1, 0.1: want + 1, 1: loghist.Buckets} {
+		got := h.Quantile(q)
+		if i := loghist.Index(uint64(got)); i < want || i > most {
+			t.Errorf("%s: quantile %g is %v, in bucket %d; the delay of %v is in %d", name, q, time.Duration(got), i, delay, want)
+		}
+	}
+	t.Logf("%s: %d with a delay of %v: p1 %v, p50 %v, p90 %v, p99 %v", name, h.Count(), delay, time.Duration(h.Quantile(0.01)),
+		time.Duration(h.Quantile(0.5)), time.Duration(h.Quantile(0.9)), time.Duration(h.Quantile(0.99)))
+}
+
+// TestRequests reads a device with a known delay.
+func TestRequests(t *testing.T) {
+	const reads = 1000
+	for _, delay := range delays {
+		for _, depth := range []int{1, 8} {
+			t.Run(fmt.Sprint(delay, " depth ", depth), func(t *testing.T) {
+				n := newNull(t, delay, false)
+				p := open(t, n.config())
+				trace := startTrace(t, n.config())
+				fio := n.read(reads, depth)
+				exact := trace.stop()
+				s := read(t, p)
+				h := s.Latency[BlockRead]
+				same(t, h, exact)
+				within(t, "block_read", h, delay)
+				t.Logf("fio: p50 %v, p99 %v", fio[50], fio[99])
+				if h.Count()+s.Lost < reads || h.Count() > reads {
+					t.Errorf("%d reads counted, %d lost, of %d", h.Count(), s.Lost, reads)
+				}
+				var slabs, one loghist.Histogram
+				for i := range p.config.slabs() {
+					one = loghist.Histogram{}
+					p.SlabReads(i, &one)
+					slabs.Add(&one)
+					p.SlabWrites(i, &one)
+				}
+				if slabs != *h {
+					t.Errorf("the slabs' %d reads are not the device's %d", slabs.Count(), h.Count())
+				}
+			})
+		}
+	}
+}
+
+// pages is memory of this process.
+func pages(t *testing.T, n int) []byte {
+	t.Helper()
+	memory, err := unix.Mmap(-1, 0, n*4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
+		if err := unix.Munmap(memory); err != nil {
 			t.Error(err)
 		}
 	})
-	return p
+	if err := errors.Join(unix.Munlock(memory), unix.Madvise(memory, unix.MADV_NOHUGEPAGE)); err != nil {
+		t.Fatal(err)
+	}
+	return memory
 }
 
-func TestDelay(t *testing.T) {
-	for _, delay := range []time.Duration{time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond} {
-		t.Run(delay.String(), func(t *testing.T) {
-			n := newNull(t, delay, false)
-			p := open(t, n.config())
-			t.Logf("%+v", p.Info())
-			out, err := exec.Command("fio", "--name=x", "--filename="+n.path, "--direct=1", "--rw=randread", "--bs=4k", "--ioengine=libaio", "--iodepth=8",
-				"--number_ios=500", "--percentile_list=1:50:99", "--output-format=terse", "--terse-version=3").CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v: %s", err, out)
-			}
-			f := strings.Split(string(out), ";")
-			t.Log(f[5:20])
-			s, err := p.Read()
+// swapOut writes memory and has it swapped out, from the control group of the test: as
+// long as nobody needs memory, what was written out stays in the swap cache.
+func swapOut(t *testing.T, group string, memory []byte) {
+	t.Helper()
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i], memory[i+1] = byte(i>>12), 1
+	}
+	for range 20 {
+		if err := unix.Madvise(memory, unix.MADV_PAGEOUT); err != nil {
+			t.Fatal(err)
+		}
+		// It fails when there is less to reclaim.
+		_ = os.WriteFile("/sys/fs/cgroup/"+group+"/memory.reclaim", []byte(strconv.Itoa(len(memory))), 0)
+		resident := make([]byte, len(memory)/4096)
+		if err := mincore(memory, resident); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(resident, []byte{1}) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("pages stay in memory")
+}
+
+// vmstat is a counter of /proc/vmstat.
+func vmstat(t *testing.T, name string) int {
+	t.Helper()
+	data, err := os.ReadFile("/proc/vmstat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			n, err := strconv.Atoi(strings.TrimSpace(value))
 			if err != nil {
 				t.Fatal(err)
 			}
-			h := s.Latency[BlockRead]
-			for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 1} {
-				t.Logf("q%g %v bucket %d, want %d", q, time.Duration(h.Quantile(q)), loghist.Index(uint64(h.Quantile(q))), loghist.Index(uint64(delay)))
+			return n
+		}
+	}
+	t.Fatalf("no %s in /proc/vmstat", name)
+	return 0
+}
+
+// TestFaults swaps to a device with a known delay, and reads pages in, one by one in
+// random order, then in clusters.
+func TestFaults(t *testing.T) {
+	const n = 512
+	inCgroup(t, testGroup)
+	for _, delay := range delays {
+		t.Run(delay.String(), func(t *testing.T) {
+			device := newNull(t, delay, true)
+			p := open(t, device.config())
+			device.swapOn()
+			memory := pages(t, n)
+			swapOut(t, testGroup, memory)
+			setCluster(t, 0)
+			before, pswpin := read(t, p), vmstat(t, "pswpin")
+			for _, i := range rand.Perm(n) {
+				if memory[i*4096] != byte(i) {
+					t.Fatalf("page %d is wrong", i)
+				}
 			}
-			t.Log(h.Count(), s.Lost)
+			after := read(t, p)
+			since := func(s Source) *loghist.Histogram {
+				h := after.Latency[s].Since(before.Latency[s])
+				return &h
+			}
+			for _, s := range []Source{Fault, SwapIn, BlockRead} {
+				within(t, string(s), since(s), delay)
+				if got := since(s).Count(); got != n {
+					t.Errorf("%s: %d counted, of %d; %d lost", s, got, n, after.Lost)
+				}
+			}
+			if got, kernel := after.MajorFaults-before.MajorFaults, vmstat(t, "pswpin")-pswpin; got != n || kernel != n {
+				t.Errorf("%d major faults counted, the kernel read %d pages, want %d", got, kernel, n)
+			}
+			if after.ReadAhead != before.ReadAhead {
+				t.Errorf("%d pages read ahead", after.ReadAhead-before.ReadAhead)
+			}
+			groupHas(t, after, "/"+testGroup, after.Latency[Fault])
+			if w := after.Latency[BlockWrite]; w.Count() == 0 {
+				t.Error("no write counted")
+			}
 		})
+	}
+}
+
+// TestReadAhead reads pages in by clusters, whose reads are merged.
+func TestReadAhead(t *testing.T) {
+	const n = 2048
+	inCgroup(t, testGroup)
+	device := newNull(t, time.Millisecond, true)
+	p := open(t, device.config())
+	device.swapOn()
+	memory := pages(t, n)
+	swapOut(t, testGroup, memory)
+	setCluster(t, 4)
+	before, pswpin := read(t, p), vmstat(t, "pswpin")
+	for i := range n {
+		if memory[i*4096] != byte(i) {
+			t.Fatalf("page %d is wrong", i)
+		}
+	}
+	time.Sleep(100 * time.Millisecond) // what was read ahead last
+	after := read(t, p)
+	in := after.Latency[SwapIn].Count() - before.Latency[SwapIn].Count()
+	requests := after.Latency[BlockRead].Count() - before.Latency[BlockRead].Count()
+	major, ahead := after.MajorFaults-before.MajorFaults, after.ReadAhead-before.ReadAhead
+	t.Logf("%d swap-ins in %d requests by %d major faults, %d read ahead, %d lost", in, requests, major, ahead, after.Lost)
+	if kernel := uint64(vmstat(t, "pswpin") - pswpin); in != kernel {
+		t.Errorf("%d swap-ins counted, the kernel says %d", in, kernel)
+	}
+	if requests == 0 || requests >= in {
+		t.Errorf("%d swap-ins in %d requests: nothing was merged", in, requests)
+	}
+	if ahead == 0 || major+ahead != in {
+		t.Errorf("%d major faults and %d pages read ahead, want %d in all", major, ahead, in)
+	}
+}
+
+func read(t *testing.T, p *Probes) Snapshot {
+	t.Helper()
+	s, err := p.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// groupHas checks that all faults are those of one control group.
+func groupHas(t *testing.T, s Snapshot, name string, all *loghist.Histogram) {
+	t.Helper()
+	var names []string
+	for _, g := range s.Cgroups {
+		names = append(names, g.Name)
+		if g.Name == name && g.Latency != *all {
+			t.Errorf("%s: %d faults, want %d", name, g.Latency.Count(), all.Count())
+		}
+	}
+	if len(names) != 1 || names[0] != name {
+		t.Errorf("control groups %v, want %s", names, name)
+	}
+}
+
+// TestOtherDevice: what happens on another device is not counted.
+func TestOtherDevice(t *testing.T) {
+	inCgroup(t, testGroup)
+	device := newNull(t, time.Millisecond, true)
+	config := device.config()
+	config.Minor++
+	p := open(t, config)
+	device.swapOn()
+	memory := pages(t, 64)
+	swapOut(t, testGroup, memory)
+	for i := range 64 {
+		if memory[i*4096] != byte(i) {
+			t.Fatalf("page %d is wrong", i)
+		}
+	}
+	s := read(t, p)
+	for source, h := range s.Latency {
+		if h.Count() != 0 {
+			t.Errorf("%s: %d counted", source, h.Count())
+		}
+	}
+	if len(s.Cgroups) != 0 || s.MajorFaults != 0 {
+		t.Errorf("%d control groups, %d major faults", len(s.Cgroups), s.MajorFaults)
+	}
+}
+
+// TestGroupsThatAreGone: more control groups fault than there are places.
+func TestGroupsThatAreGone(t *testing.T) {
+	const groups = 140
+	device := newNull(t, time.Microsecond, true)
+	p := open(t, device.config())
+	device.swapOn()
+	memory := pages(t, 2)
+	for i := range groups {
+		t.Run("group", func(t *testing.T) {
+			group := fmt.Sprintf("bpf-many-%d", i)
+			inCgroup(t, group)
+			swapOut(t, group, memory)
+			if memory[1] != 1 {
+				t.Fatal("the page is wrong")
+			}
+		})
+		if i%20 == 0 {
+			read(t, p)
+		}
+	}
+	s := read(t, p)
+	if len(s.Cgroups) > 128 {
+		t.Errorf("%d groups are listed", len(s.Cgroups))
+	}
+	var sum loghist.Histogram
+	for _, g := range s.Cgroups {
+		sum.Add(&g.Latency)
+	}
+	if sum != *s.Latency[Fault] || sum.Count() < groups {
+		t.Errorf("%d faults in groups, %d in all, want %d at least", sum.Count(), s.Latency[Fault].Count(), groups)
 	}
 }

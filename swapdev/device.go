@@ -106,9 +106,11 @@ func (d *Device) serve(cfg Config) error {
 	if err := d.ublk.Start(d.engine); err != nil {
 		return err
 	}
-	if err := d.openProbes(cfg); err != nil {
+	p, err := openProbes(cfg, func() (probes, error) { return attachProbes(d.Path(), d.engine) })
+	if err != nil {
 		return err
 	}
+	d.engine.probes = p
 	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
 		Status: func() any { return d.Status() },
 		Stop:   d.requestStop,

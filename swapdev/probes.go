@@ -43,35 +43,33 @@ func (noProbes) Read() (bpf.Snapshot, error)       { return bpf.Snapshot{}, nil 
 func (noProbes) SlabReads(int, *loghist.Histogram) {}
 func (noProbes) Close() error                      { return nil }
 
-// openProbes attaches probes to the started device, before anything is swapped to it.
-func (d *Device) openProbes(cfg Config) error {
+// openProbes attaches probes, if the setting wants them. What the kernel has not got is
+// said once.
+func openProbes(cfg Config, attach func() (probes, error)) (probes, error) {
 	if cfg.Probes == ProbesOff {
-		d.engine.probes = noProbes{status.ProbesOff, "--probes off"}
-		return nil
+		return noProbes{status.ProbesOff, "--probes off"}, nil
 	}
-	p, err := attachProbes(d.Path(), d.engine)
-	switch {
-	case err == nil:
-		d.engine.probes = p
-	case cfg.Probes == ProbesOn:
-		return fmt.Errorf("--probes on: %w", err)
-	default:
+	p, err := attach()
+	if err != nil && cfg.Probes == ProbesOn {
+		return nil, fmt.Errorf("--probes on: %w", err)
+	}
+	if err != nil {
+		cfg.Log.Warn().Err(err).Msg("no latency is measured in the kernel; --probes off says that this is meant")
 		state := status.ProbesFailed
 		if errors.Is(err, bpf.ErrUnsupported) || errors.Is(err, bpf.ErrPermission) {
 			state = status.ProbesOff
 		}
-		d.engine.probes = noProbes{state, err.Error()}
-		cfg.Log.Warn().Err(err).Msg("no latency is measured in the kernel; --probes off says that this is meant")
-		return nil
+		return noProbes{state, err.Error()}, nil
 	}
 	for _, m := range p.Info().Missing {
 		cfg.Log.Warn().Err(m.Why).Str("histogram", string(m.Source)).Msg("this kernel has no hook for a histogram")
 	}
 	cfg.Log.Info().Strs("hooks", p.Info().Hooks).Int64("bytes", p.Info().Memory).Msg("latency is measured in the kernel")
-	return nil
+	return p, nil
 }
 
-func attachProbes(path string, e *engine) (*bpf.Probes, error) {
+// attachProbes attaches probes to the started device, before anything is swapped to it.
+func attachProbes(path string, e *engine) (probes, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
 		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
