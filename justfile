@@ -58,6 +58,7 @@ unit *ARGS:
 vmsuite KERNEL *ARGS: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
     @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/rdma.test ./verbs/rdma
+    @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/bpf.test ./bpf
     @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
 
 # The C parts under AddressSanitizer, and cgo's pointers checked, on soft-RoCE in the virtual machine

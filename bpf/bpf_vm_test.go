@@ -348,6 +348,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			after := read(t, p)
+			t.Logf("%d major, %d read ahead, %d lost", after.MajorFaults-before.MajorFaults, after.ReadAhead-before.ReadAhead, after.Lost-before.Lost)
 			since := func(s Source) *loghist.Histogram {
 				h := after.Latency[s].Since(before.Latency[s])
 				return &h

@@ -46,6 +46,10 @@ var scenarios = []Scenario{
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
 	{70, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
 
+	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
+	{71, "probes-fio", 5 * time.Minute, onlyTCP, probesAgainstFio},
+	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
+
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
 	{41, "signals", 2 * time.Minute, both, signals},
 	{42, "server-killed", 2 * time.Minute, onlyTCP, serverKilled},
