@@ -23,6 +23,10 @@ compare-nbd *ARGS: build
 compare-rdma *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-rdma" "$@"
 
+# What the probes in the kernel cost: random page-in with and without them, in pairs, in the virtual machine
+compare-probes *ARGS: build
+    @"{{ justfile_directory() }}/benchmarks/demo/compare-probes" "$@"
+
 # Everything: lint, unit tests with the race detector, the suite on both kernels, a small machine
 test:
     @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
