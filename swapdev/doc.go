@@ -45,6 +45,13 @@
 // the queues registered with it, when the first donor is connected through it, so
 // an RDMA adapter may come and go while the device is in use.
 //
+// # Probes
+//
+// Package bpf measures in the kernel what pages cost applications. Probes are attached
+// when the device is there and before anything swaps to it; a kernel or a user that
+// does not allow it costs their figures in status and nothing else, unless they were
+// insisted on.
+//
 // # When a donor wants a slab back
 //
 // The slab moves to another donor while it is in use. Writes go there at once, a
