@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -342,6 +343,9 @@ func TestFaults(t *testing.T) {
 			swapOut(t, testGroup, memory)
 			setCluster(t, 0)
 			before, pswpin := read(t, p), vmstat(t, "pswpin")
+			// Go's signals interrupt faults; the same thread shall go on with them.
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
 			for _, i := range rand.Perm(n) {
 				if memory[i*4096] != byte(i) {
 					t.Fatalf("page %d is wrong", i)
@@ -384,6 +388,8 @@ func TestReadAhead(t *testing.T) {
 	swapOut(t, testGroup, memory)
 	setCluster(t, 4)
 	before, pswpin := read(t, p), vmstat(t, "pswpin")
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for i := range n {
 		if memory[i*4096] != byte(i) {
 			t.Fatalf("page %d is wrong", i)

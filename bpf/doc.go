@@ -52,7 +52,8 @@
 //
 // A program that is interrupted by itself on the same CPU is not run a second time, and
 // two faults of threads whose ids have the same last 13 bits meet in one place. Such
-// durations are not counted, and are added up in [Snapshot].Lost.
+// durations are not counted, and are added up in [Snapshot].Lost. A fault that a signal
+// interrupts is counted if its thread comes back to the page within a second.
 //
 // # Changing the programs
 //

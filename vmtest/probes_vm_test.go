@@ -179,6 +179,18 @@ func probesAgainstFio(w *World) {
 
 func alike(a, b time.Duration) bool { return math.Abs(float64(a-b)) <= 0.05*float64(b) }
 
+// resident is the memory of a process, in words.
+func (w *World) resident(pid int) string {
+	w.Helper()
+	for line := range strings.Lines(w.read("/proc/" + strconv.Itoa(pid) + "/status")) {
+		if size, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			return strings.TrimSpace(size)
+		}
+	}
+	w.Fatalf("process %d has no VmRSS", pid)
+	return ""
+}
+
 // probesLeaveNothing kills a server, and starts one where the kernel does not tell its
 // types.
 func probesLeaveNothing(w *World) {
@@ -190,6 +202,7 @@ func probesLeaveNothing(w *World) {
 	if n := len(w.probePrograms()); n != 6 {
 		w.Errorf("%d programs are loaded, want 6", n)
 	}
+	with := w.resident(d.PID())
 	d.Kill()
 	w.noProbeLeft()
 	w.Must("farswap", "ublk", "del", "--force", d.ID())
@@ -218,5 +231,6 @@ func probesLeaveNothing(w *World) {
 	if n := len(w.probePrograms()); n != 0 || d.Status().Probes.State != status.ProbesOff {
 		w.Errorf("%d programs with --probes off", n)
 	}
+	w.Logf("resident: with probes %s, without %s", with, w.resident(d.PID()))
 	d.Stop()
 }
