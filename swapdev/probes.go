@@ -106,11 +106,13 @@ func (e *engine) reportProbes(s *status.Device) {
 		return
 	}
 	s.Probes.MajorFaults, s.Probes.ReadAhead, s.Probes.Lost = snapshot.MajorFaults, snapshot.ReadAhead, snapshot.Lost
+	var measured []status.Histogram
 	for _, source := range bpf.Sources {
 		if h, ok := snapshot.Latency[source]; ok {
-			s.Histograms = append(s.Histograms, status.Histogram{Source: string(source), Latency: *h})
+			measured = append(measured, status.Histogram{Source: string(source), Latency: *h})
 		}
 	}
+	s.Histograms = append(measured, s.Histograms...) // from the application down
 	reportCgroups(s, snapshot.Cgroups)
 	for i := range s.Slabs {
 		var reads loghist.Histogram
