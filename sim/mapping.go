@@ -40,7 +40,7 @@ func (c *cluster) slab(r ref) *slab { return &c.containers[r.container].device.s
 // find asks donors as a device does, until one has room: nobody if none has.
 func (c *cluster) find(d *device) int {
 	cands := d.donors
-	for ask := c.placement.Pair(c.rng, cands); len(ask) > 0; ask = c.placement.Pair(c.rng, cands) {
+	for ask, _ := c.placement.Pair(c.rng, cands); len(ask) > 0; ask, _ = c.placement.Pair(c.rng, cands) {
 		c.answers = c.answers[:0]
 		for _, donor := range ask {
 			one, m := cands[known(cands, int(donor))], &c.machines[donor]
@@ -49,7 +49,7 @@ func (c *cluster) find(d *device) int {
 		}
 		c.result.Queries += int64(len(ask))
 		c.result.Events += int64(len(ask))
-		if donor, ok := c.placement.Best(c.answers); ok {
+		if donor, _, ok := c.placement.Best(c.answers); ok {
 			return int(donor)
 		}
 		c.scratch = append(c.scratch[:0], cands...)

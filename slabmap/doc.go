@@ -58,6 +58,15 @@
 // back. Tag 0 is never an epoch's; before tags begin again at 1, BeginMap
 // marks the slab's old tags void.
 //
+// # Placement
+//
+// [PowerOfTwo] is the paper's: of two donors at random the emptier one. [ByLatency]
+// weighs memory and latency. What it knows of latency is a [Judge]'s, which is told of
+// the reads of every period, says which donors are slow, and names the slabs that are
+// to leave them. Moving them is the caller's, who tells the judge what came of it
+// (Moved, Refused), so that no slab moves to and fro. The judge asks for test reads of
+// slow donors (Tests): one that lost its slabs has no reads to show that it is well.
+//
 // # Memory
 //
 // The state lives in memory given to New, off the Go heap: 8 bytes for each
@@ -68,5 +77,5 @@
 //
 // All methods of Map may be called from any goroutine, except Tick and
 // HotSlabs, which belong to one goroutine. Per-request methods neither
-// allocate nor block.
+// allocate nor block. A Judge belongs to one goroutine, or to who has its lock.
 package slabmap

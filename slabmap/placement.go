@@ -7,24 +7,42 @@ type Candidate struct {
 	Donor       uint16
 	Holds       int   // slabs of this device that it holds
 	Free, Total int64 // bytes that its machine can spare, of how many, as it answered; less than a slab if it lends none
+
+	// What Judge.Weigh fills in; zero means that nothing is known against it.
+	P99  int64 // of reads of its memory, in nanoseconds
+	Slow bool  // it is to get no slab while another donor has room
 }
+
+// Rule is what a choice went by. The words stay: status, logs and tools have them.
+type Rule string
+
+// Rules.
+const (
+	Emptier    Rule = "emptier"     // it had the larger share of its memory free
+	Faster     Rule = "faster"      // the other had more memory free, or had none to choose from but slow ones
+	SlowDonor  Rule = "slow-donor"  // the slab's donor is slow
+	GivenBack  Rule = "given-back"  // the slab's donor wanted its memory back
+	NewMachine Rule = "new-machine" // it was the only one without a slab of the device
+	OnlyOne    Rule = "only-one"    // there was no other
+)
 
 // Placement chooses the donor of a slab. Asking donors for their memory is
 // I/O, so the choice has two halves with the asking in between:
 //
-//	for ask := p.Pair(rng, cands); len(ask) > 0; ask = p.Pair(rng, cands) {
+//	for ask, _ := p.Pair(rng, cands); len(ask) > 0; ask, _ = p.Pair(rng, cands) {
 //		// ask them; keep their answers, take them out of cands
-//		if donor, ok := p.Best(answers); ok {
+//		if donor, _, ok := p.Best(answers); ok {
 //			// map the slab there
 //		}
 //	}
 type Placement interface {
 	// Pair names the donors to ask next, in order of preference; none if
-	// cands is empty. Free and Total of cands need not be known yet.
-	Pair(rng *rand.Rand, cands []Candidate) []uint16
+	// cands is empty. Free and Total of cands need not be known yet. alone is the
+	// rule of the choice if it names one donor only.
+	Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone Rule)
 	// Best chooses among those that answered, in order of preference. Not ok
 	// means that none of them can take the slab.
-	Best(answers []Candidate) (donor uint16, ok bool)
+	Best(answers []Candidate) (donor uint16, rule Rule, ok bool)
 }
 
 // PowerOfTwo is the paper's placement: two donors at random, the emptier one
@@ -44,7 +62,7 @@ var _ Placement = PowerOfTwo{}
 // Pair returns Choices donors at random from the group that holds no slab of
 // this device, or from the other group if the first is empty; fewer if the group
 // has fewer.
-func (p PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) []uint16 {
+func (p PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone Rule) {
 	group := make([]uint16, 0, len(cands))
 	for _, c := range cands {
 		if c.Holds == 0 || p.AnyDonor {
@@ -56,6 +74,10 @@ func (p PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) []uint16 {
 			group = append(group, c.Donor)
 		}
 	}
+	alone = OnlyOne
+	if len(group) < len(cands) {
+		alone = NewMachine
+	}
 	n := p.Choices
 	if n <= 0 {
 		n = 2
@@ -65,20 +87,89 @@ func (p PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) []uint16 {
 		j := i + rng.IntN(len(group)-i)
 		group[i], group[j] = group[j], group[i]
 	}
-	return group[:n]
+	return group[:n], alone
 }
 
 // Best returns the answer with the smallest share of its memory in use among
 // those with room for a slab; the earlier of two alike.
-func (p PowerOfTwo) Best(answers []Candidate) (donor uint16, ok bool) {
-	var most float64 // share of memory free
+func (p PowerOfTwo) Best(answers []Candidate) (donor uint16, rule Rule, ok bool) {
+	donor, ok = p.best(answers, Candidate.free)
+	return donor, Emptier, ok
+}
+
+// best returns the answer with the highest score among those with room.
+func (p PowerOfTwo) best(answers []Candidate, score func(Candidate) float64) (donor uint16, ok bool) {
+	var most float64
 	for _, a := range answers {
-		if a.Free < p.SlabSize || a.Free <= 0 || a.Total < a.Free {
+		if !p.room(a) {
 			continue
 		}
-		if free := float64(a.Free) / float64(a.Total); free > most {
-			donor, ok, most = a.Donor, true, free
+		if s := score(a); s > most {
+			donor, ok, most = a.Donor, true, s
 		}
 	}
 	return donor, ok
+}
+
+func (p PowerOfTwo) room(c Candidate) bool {
+	return c.Free >= p.SlabSize && c.Free > 0 && c.Total >= c.Free
+}
+
+// free is the share of its memory that is free.
+func (c Candidate) free() float64 { return float64(c.Free) / float64(c.Total) }
+
+// ByLatency is PowerOfTwo that looks at latency, too. Slow donors are asked when no
+// other has room. Between two, a share of memory counts as much less as the donor's
+// p99 is above Margin times the other's: what differs by less is noise, and memory
+// alone decides.
+type ByLatency struct {
+	PowerOfTwo
+	Margin float64 // at least 1; default DefaultMargin
+}
+
+var _ Placement = ByLatency{}
+
+// Pair is PowerOfTwo's among the donors that are not slow, or among the slow ones if
+// there are no others.
+func (p ByLatency) Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone Rule) {
+	well := make([]Candidate, 0, len(cands))
+	for _, c := range cands {
+		if !c.Slow {
+			well = append(well, c)
+		}
+	}
+	if len(well) == 0 || len(well) == len(cands) {
+		return p.PowerOfTwo.Pair(rng, cands)
+	}
+	ask, alone = p.PowerOfTwo.Pair(rng, well)
+	if alone == OnlyOne {
+		alone = Faster
+	}
+	return ask, alone
+}
+
+// Best returns the answer with the largest share of its memory free, weighed by
+// latency, among those with room for a slab; the earlier of two alike. Latencies that
+// are not known weigh nothing.
+func (p ByLatency) Best(answers []Candidate) (donor uint16, rule Rule, ok bool) {
+	margin := p.Margin
+	if !(margin >= 1) {
+		margin = DefaultMargin
+	}
+	var least int64
+	for _, a := range answers {
+		if p.room(a) && a.P99 > 0 && (least == 0 || a.P99 < least) {
+			least = a.P99
+		}
+	}
+	donor, ok = p.best(answers, func(c Candidate) float64 {
+		if c.P99 <= 0 {
+			return c.free()
+		}
+		return c.free() / max(1, float64(c.P99)/(margin*float64(least)))
+	})
+	if emptiest, _, _ := p.PowerOfTwo.Best(answers); emptiest != donor {
+		return donor, Faster, ok
+	}
+	return donor, Emptier, ok
 }

@@ -49,7 +49,7 @@ func (c *chooser) find(ctx context.Context, cands []slabmap.Candidate, use func(
 	err := ErrNoDonor
 	var asking time.Duration // over all attempts
 	for len(cands) > 0 {
-		pair := c.place.Pair(c.rng, cands)
+		pair, _ := c.place.Pair(c.rng, cands)
 		begun := time.Now()
 		id, askErr := c.choose(ctx, pair, cands)
 		asking += time.Since(begun)
@@ -78,7 +78,7 @@ func (c *chooser) choose(ctx context.Context, pair []uint16, cands []slabmap.Can
 		asked.Go(func() { answers[i], errs[i] = c.ask(ctx, cand) })
 	}
 	asked.Wait()
-	if id, ok := c.place.Best(answers); ok {
+	if id, _, ok := c.place.Best(answers); ok {
 		return id, nil
 	}
 	return 0, cmp.Or(errors.Join(errs...), error(ErrNoDonor))
