@@ -51,6 +51,14 @@ func FetchDonor(ctx context.Context, path string) (DonorDaemon, error) {
 	return d, err
 }
 
+// FetchDecisions asks the device's server for the last decisions about a slab, oldest
+// first. The errors are ErrInvalid, with the server's reason, and those of [Fetch].
+func FetchDecisions(ctx context.Context, path string, slab int) ([]Decision, error) {
+	var d []Decision
+	err := fetch(ctx, path, fmt.Sprintf("/decisions/%d", slab), &d)
+	return d, err
+}
+
 // Stop asks the server on the socket at path to stop, and returns when it has
 // begun to. The errors are ErrRefused, with the server's reason, and those of
 // [Fetch].

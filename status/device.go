@@ -152,9 +152,10 @@ type Slab struct {
 	Latency Quantiles `json:"latency_ns"` // of its block reads since the start, by the probes; 0 without
 }
 
-// Moves counts the slabs that donors wanted back.
+// Moves counts the slabs that donors wanted back, or that left slow donors.
 type Moves struct {
 	Slabs   uint64 `json:"slabs"`   // moved to another donor while in use
+	Slow    uint64 `json:"slow"`    // of those, because their donor was slow
 	Dropped uint64 `json:"dropped"` // served by the backing file since, because no other donor had room
 	Pages   uint64 `json:"pages"`   // copied for that
 	Last    int64  `json:"last_ns"` // what the last move took

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,10 @@ type Source struct {
 	// that wraps ErrRefused means that the server goes on because stopping
 	// would lose data. The context ends with the request.
 	Stop func(context.Context) error
+
+	// Decisions are the last placements of a device's slab, oldest first; nil where
+	// nothing is placed. An error that wraps ErrInvalid means that there is no such slab.
+	Decisions func(slab int) ([]Decision, error)
 
 	// Drain starts a donor's drain and returns without waiting for its end; nil
 	// where there is nothing to drain. The donor ends when it is empty.
@@ -75,6 +80,9 @@ func Serve(path string, src Source) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { answerStatus(w, r, src) })
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Stop(r.Context())) })
+	if src.Decisions != nil {
+		mux.HandleFunc("GET /decisions/{slab}", func(w http.ResponseWriter, r *http.Request) { answerDecisions(w, r, src) })
+	}
 	if src.Drain != nil {
 		mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Drain(r.Context())) })
 	}
@@ -124,6 +132,27 @@ func answerStatus(w http.ResponseWriter, r *http.Request, src Source) {
 		answer = d
 	}
 	body, err := json.Marshal(answer)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // a reader that left needs no answer
+}
+
+// answerDecisions sends the decisions about a slab.
+func answerDecisions(w http.ResponseWriter, r *http.Request, src Source) {
+	slab, err := strconv.Atoi(r.PathValue("slab"))
+	if err != nil {
+		answerDone(w, fmt.Errorf("slab %q: %w: want a number", r.PathValue("slab"), ErrInvalid))
+		return
+	}
+	decisions, err := src.Decisions(slab)
+	if err != nil {
+		answerDone(w, err)
+		return
+	}
+	body, err := json.Marshal(list(decisions))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

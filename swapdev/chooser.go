@@ -22,14 +22,19 @@ type chooser struct {
 }
 
 func newChooser(e *engine) chooser {
-	return chooser{
-		engine: e,
-		place:  slabmap.PowerOfTwo{SlabSize: e.cfg.SlabSize},
-		rng:    rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-	}
+	return chooser{engine: e, place: e.cfg.placement(), rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 }
 
-// candidates are the donors that are up, with the slabs they hold, without those
+// placement is the policy that was asked for.
+func (c Config) placement() slabmap.Placement {
+	paper := slabmap.PowerOfTwo{SlabSize: c.SlabSize}
+	if c.Placement == PlacementPaper {
+		return paper
+	}
+	return slabmap.ByLatency{PowerOfTwo: paper, Margin: c.Judge.Margin}
+}
+
+// candidates are the donors that are up, with what is known of them, without those
 // given.
 func (c *chooser) candidates(without ...uint16) []slabmap.Candidate {
 	e := c.engine
@@ -37,28 +42,30 @@ func (c *chooser) candidates(without ...uint16) []slabmap.Candidate {
 	var cands []slabmap.Candidate
 	for _, d := range donors {
 		if _, ok := d.up(); ok && !slices.Contains(without, d.id) {
-			cands = append(cands, slabmap.Candidate{Donor: d.id, Holds: holds[d.id]})
+			cands = append(cands, e.steering.weigh(slabmap.Candidate{Donor: d.id, Holds: holds[d.id]}))
 		}
 	}
 	return cands
 }
 
 // find has use try one candidate after the other, in the order of the policy, until
-// one succeeds. use is also told how long choosing has taken so far.
-func (c *chooser) find(ctx context.Context, cands []slabmap.Candidate, use func(d *donor, asking time.Duration) error) error {
+// one succeeds.
+func (c *chooser) find(ctx context.Context, cands []slabmap.Candidate, use func(d *donor, by choice) error) error {
 	err := ErrNoDonor
 	var asking time.Duration // over all attempts
 	for len(cands) > 0 {
-		pair, _ := c.place.Pair(c.rng, cands)
+		pair, alone := c.place.Pair(c.rng, cands)
 		begun := time.Now()
-		id, askErr := c.choose(ctx, pair, cands)
+		id, by, askErr := c.choose(ctx, pair, alone, cands)
 		asking += time.Since(begun)
+		by.asking = asking
 		cands = slices.DeleteFunc(cands, func(c slabmap.Candidate) bool { return slices.Contains(pair, c.Donor) })
 		if askErr != nil {
 			err = askErr
 			continue
 		}
-		if err = use(c.engine.donors.get(id), asking); err == nil {
+		if err = use(c.engine.donors.get(id), by); err == nil {
+			c.engine.steering.placed(id)
 			return nil
 		}
 	}
@@ -66,10 +73,12 @@ func (c *chooser) find(ctx context.Context, cands []slabmap.Candidate, use func(
 }
 
 // choose asks a pair at the same time and returns the one to take the slab. One
-// alone need not be asked: it is the choice, and refuses if it has no room.
-func (c *chooser) choose(ctx context.Context, pair []uint16, cands []slabmap.Candidate) (uint16, error) {
+// alone, by the rule given, need not be asked: it is the choice, and refuses if it has
+// no room.
+func (c *chooser) choose(ctx context.Context, pair []uint16, alone slabmap.Rule, cands []slabmap.Candidate) (uint16, choice, error) {
+	steering := c.engine.steering
 	if len(pair) == 1 {
-		return pair[0], nil
+		return pair[0], choice{rule: alone, figures: []figure{steering.figureOf(pair[0])}}, nil
 	}
 	answers, errs := make([]slabmap.Candidate, len(pair)), make([]error, len(pair))
 	var asked sync.WaitGroup
@@ -78,10 +87,10 @@ func (c *chooser) choose(ctx context.Context, pair []uint16, cands []slabmap.Can
 		asked.Go(func() { answers[i], errs[i] = c.ask(ctx, cand) })
 	}
 	asked.Wait()
-	if id, _, ok := c.place.Best(answers); ok {
-		return id, nil
+	if id, rule, ok := c.place.Best(answers); ok {
+		return id, choice{rule: rule, figures: steering.figures(id, answers)}, nil
 	}
-	return 0, cmp.Or(errors.Join(errs...), error(ErrNoDonor))
+	return 0, choice{}, cmp.Or(errors.Join(errs...), error(ErrNoDonor))
 }
 
 // ask completes a candidate with the memory of the donor's machine: how full that is

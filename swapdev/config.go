@@ -25,6 +25,12 @@ const (
 	Strict      AckPolicy = "strict"       // when the donor and the backing file have it
 )
 
+// Placement policies.
+const (
+	PlacementPaper   = "paper"   // the emptier of two donors at random
+	PlacementLatency = "latency" // the same, but slow donors get no slabs and lose their hottest
+)
+
 // NoBacking as Config.Backing stands for no local copy.
 const NoBacking = "none"
 
@@ -34,6 +40,10 @@ const (
 	DefaultOpTimeout    = 2 * time.Second  // of a donor to get something done
 	DefaultPatience     = 30 * time.Second // of a request that waits for a page or a donor
 	DefaultSpin         = 100 * time.Microsecond
+	DefaultPlacement    = PlacementLatency
+	DefaultPeriod       = 5 * time.Second // in which latency is measured for the placement
+	leastPeriod         = 100 * time.Millisecond
+	mostPeriod          = time.Hour
 	maxSpin             = 10 * time.Millisecond
 	maxDonors           = 256
 	maxDiscard          = 64 << 20
@@ -72,6 +82,10 @@ type Config struct {
 	OpTimeout    time.Duration // 0: DefaultOpTimeout
 	Patience     time.Duration // 0: DefaultPatience
 
+	Placement string              // PlacementPaper or PlacementLatency; "": DefaultPlacement
+	Judge     slabmap.JudgeConfig // when a donor is slow; Hot is HotThreshold if it is 0
+	Period    time.Duration       // of the judge, 100 ms to 1 h; 0: DefaultPeriod
+
 	StateRoot string // "": status.DefaultRoot
 	Log       zerolog.Logger
 }
@@ -88,6 +102,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.spec().WithDefaults().Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := c.Judge.Validate(); err != nil {
+		return fmt.Errorf("placement: %w: %w", ErrConfig, err)
 	}
 	switch {
 	case c.MaxIO > verbs.MaxLength:
@@ -114,6 +131,10 @@ func (c Config) Validate() error {
 		return refuse("timeouts %v and %v: want an operation's of at least 1ms, and a request's that is not shorter", c.OpTimeout, c.Patience)
 	case c.Probes != ProbesAuto && c.Probes != ProbesOn && c.Probes != ProbesOff:
 		return refuse("probes %q: want auto, on or off", c.Probes)
+	case c.Placement != PlacementPaper && c.Placement != PlacementLatency:
+		return refuse("placement %q: want %s or %s", c.Placement, PlacementPaper, PlacementLatency)
+	case c.Period < leastPeriod || c.Period > mostPeriod:
+		return refuse("placement period of %v: want %v to %v", c.Period, leastPeriod, mostPeriod)
 	case c.Name != "" && !control.ValidName(c.Name):
 		return refuse("name %q: want 1 to 64 letters, digits, dots, dashes or underscores", c.Name)
 	case c.Identity == nil && !c.Insecure:
@@ -152,6 +173,9 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.HotThreshold, DefaultHotThreshold)
 	orDefault(&c.OpTimeout, DefaultOpTimeout)
 	orDefault(&c.Patience, DefaultPatience)
+	orDefault(&c.Placement, DefaultPlacement)
+	orDefault(&c.Period, DefaultPeriod)
+	orDefault(&c.Judge.Hot, c.HotThreshold)
 	return c
 }
 

@@ -114,6 +114,8 @@ func (d *Device) serve(cfg Config) error {
 	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
 		Status: func() any { return d.Status() },
 		Stop:   d.requestStop,
+
+		Decisions: d.engine.slabDecisions,
 	})
 	return err
 }

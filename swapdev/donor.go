@@ -41,7 +41,8 @@ type donor struct {
 	transport string // name, empty unless up
 	name      string
 	free      int64
-	total     int64 // what it lends at most; 0: not asked yet
+	total     int64  // what it lends at most; 0: not asked yet
+	before    string // the transport of the session before
 	err       error
 }
 
@@ -88,7 +89,9 @@ func (d *donor) answer(_ context.Context, req control.Message) (control.Message,
 		}
 		a := &control.Activity{PerSecond: make([]float64, len(req.Slabs))}
 		for i, slab := range req.Slabs {
-			a.PerSecond[i] = e.pages.Activity(int(slab))
+			if d.serves(int(slab)) {
+				a.PerSecond[i] = e.pages.Activity(int(slab))
+			}
 		}
 		return a, nil
 	case *control.Evict:
@@ -99,6 +102,14 @@ func (d *donor) answer(_ context.Context, req control.Message) (control.Message,
 		return &control.Evicting{}, nil
 	}
 	return nil, control.ErrUnsupported
+}
+
+// serves reports whether the donor has copies of slab that count. What it holds beside
+// those is for test reads.
+func (d *donor) serves(slab int) bool {
+	s := d.engine.pages.Slab(slab)
+	old, moving := d.engine.pages.OldDonor(slab)
+	return s.State == slabmap.Mapping || holds(s) && s.Donor == d.id || moving && old == d.id
 }
 
 // known refuses slabs that the device does not have.
@@ -261,8 +272,10 @@ func (d *donor) set(state donorState, s *control.Session, err error) {
 // setUp makes the donor usable over a transport.
 func (d *donor) setUp(s *control.Session, transport string) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.state, d.session, d.transport, d.err = donorUp, s, transport, nil
+	before := d.before
+	d.state, d.session, d.transport, d.before, d.err = donorUp, s, transport, transport, nil
+	d.mu.Unlock()
+	d.engine.steering.returned(d.id, before != transport)
 }
 
 // has takes up what the donor says that it can still lend, and at most, in bytes.

@@ -36,6 +36,7 @@ func (m *mover) drop(o order, epoch uint64, cause error) error {
 	}
 	m.engine.releaseSlabs([]failedSlab{{o.slab, failed}})
 	m.dropped(o.slab, o.donor, cause)
+	m.decide(o, noDonor, 0, cause)
 	return nil
 }
 

@@ -34,7 +34,9 @@ type engine struct {
 	mu     sync.Mutex // guards queues while they open
 	queues []*queue
 
-	moves *mover
+	moves    *mover
+	steering *steering
+	tests    *testMemory
 
 	counting sync.Mutex // guards census
 	census   *slabmap.Census
@@ -44,6 +46,7 @@ type engine struct {
 	cluster                             cluster.Source // nil: none
 	mapping, moving, following, lending task           // the mapper; the mover; the cluster; the donors
 	telling                             task           // what queues have noted
+	judging                             task           // of donors
 	over                                chan struct{}  // closed when the queues have ended
 }
 
@@ -78,6 +81,7 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
 	e.census = e.pages.NewCensus()
+	e.steering, e.tests = newSteering(e), newTestMemory()
 	e.moves = newMover(e)
 	for _, address := range cfg.Donors {
 		e.addDonor(address)
@@ -150,12 +154,14 @@ func (e *engine) start(sessions []*control.Session) {
 	}
 	e.mapping.start(newMapper(e).run)
 	e.moving.start(e.moves.run)
+	e.judging.start(e.steering.run)
 }
 
 // close ends the control work after the queues have ended, gives the donors
 // their memory back, and frees the rest.
 func (e *engine) close() error {
 	close(e.over)
+	e.judging.end()
 	e.mapping.end()
 	e.moving.end()
 	e.following.end()
@@ -198,6 +204,7 @@ func (e *engine) unmapAll() {
 			e.unmap(ctx, slab, s.Donor)
 		}
 	}
+	e.tests.releaseAll(ctx, func(uint16) bool { return true })
 }
 
 // unmap tells a donor that the device needs a slab of it no more.

@@ -25,7 +25,7 @@ func (k *keyring) set(slab int, epoch uint64, key verbs.Key) {
 }
 
 // keyAt is the key under which a donor lends the memory of a slab, also while the
-// slab moves away from it; 0 if nothing of the slab is there.
+// slab moves away from it, or when it is kept for test reads; 0 if nothing of the slab is there.
 func (e *engine) keyAt(slab int, donor uint16) verbs.Key {
 	s := e.pages.Slab(slab)
 	old, moves := e.pages.OldDonor(slab)
@@ -35,5 +35,5 @@ func (e *engine) keyAt(slab int, donor uint16) verbs.Key {
 	case holds(s) && s.Donor == donor:
 		return e.keys.get(slab, s.Epoch)
 	}
-	return 0
+	return e.tests.key(donor, slab)
 }

@@ -18,6 +18,7 @@ type link struct {
 	gone        chan<- struct{}
 	lost        chan<- error      // tells the donor's goroutine once per connection
 	latency     loghist.Histogram // of parts that succeeded
+	reads       loghist.Histogram // of reads alone: what the placement judges a donor by
 	wr          verbs.WR
 }
 
@@ -181,6 +182,8 @@ func (l *link) done(id int32, ok bool) {
 		of := ofRemoteRead
 		if p.kind == writeRemote {
 			of = ofRemoteWrite
+		} else {
+			l.reads.Record(took)
 		}
 		q.latency[of].Record(took)
 	}

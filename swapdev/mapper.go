@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"farswap/control"
+	"farswap/slabmap"
 	"farswap/status"
 	"farswap/verbs"
 )
@@ -65,6 +66,7 @@ func (m *mapper) mapHot(ctx context.Context, threshold float64) {
 		m.full = true
 		if ctx.Err() == nil && !m.warned {
 			m.warned = true
+			m.engine.steering.decide(decision{slab: slab, from: noDonor, to: noDonor, rule: slabmap.Emptier, refusal: err.Error()})
 			m.engine.journal.warn(status.EventNoRoom, "a hot slab stays with the backing file").at(slab).because(err).tell()
 		}
 		return
@@ -77,8 +79,8 @@ func (m *mapper) mapSlab(ctx context.Context, slab int) error {
 	if err != nil {
 		return err
 	}
-	err = m.find(ctx, m.candidates(), func(d *donor, asking time.Duration) error {
-		return m.mapTo(ctx, slab, epoch, d, asking)
+	err = m.find(ctx, m.candidates(), func(d *donor, by choice) error {
+		return m.mapTo(ctx, slab, epoch, d, by)
 	})
 	if err != nil {
 		return errors.Join(err, m.engine.pages.AbortMap(slab, epoch))
@@ -86,9 +88,9 @@ func (m *mapper) mapSlab(ctx context.Context, slab int) error {
 	return nil
 }
 
-// mapTo has the donor lend a slab of memory, and opens it to the queues. asking is
-// how long it took to choose the donor.
-func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor, asking time.Duration) error {
+// mapTo has the donor lend a slab of memory, and opens it to the queues. by is why the
+// donor was chosen.
+func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor, by choice) error {
 	s, ok := d.up()
 	if !ok {
 		return fmt.Errorf("donor %s: %w", d.address, ErrNoDonor)
@@ -97,6 +99,9 @@ func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor, as
 	transport := d.over()
 	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
 	defer cancel()
+	if err := m.engine.tests.release(ctx, d, slab); err != nil {
+		return err
+	}
 	begun := time.Now()
 	info, err := s.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false, transport)
 	if err != nil {
@@ -110,13 +115,17 @@ func (m *mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *donor, as
 	if err != nil {
 		return err
 	}
-	took := func(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
 	opening := time.Since(mapped)
+	took, asking := by.asking+mapped.Sub(begun)+opening, by.asking
+	m.engine.steering.decide(decision{slab: slab, from: noDonor, to: int(d.id), rule: by.rule, figures: by.figures, took: took})
 	m.engine.journal.info(status.EventSlabMapped, "slab is mapped").at(slab).of("donor", d).with("transport", transport).
-		with("took", took(asking+mapped.Sub(begun)+opening)).with("asking", took(asking)).
-		with("map", took(mapped.Sub(begun))).with("open", took(opening)).tell()
+		with("took", micros(took)).with("asking", micros(asking)).
+		with("map", micros(mapped.Sub(begun))).with("open", micros(opening)).tell()
 	return nil
 }
+
+// micros is d as it is logged.
+func micros(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
 
 // open makes a slab that the donor has lent under key usable, by transit, unless the
 // donor was lost meanwhile: both happen under its lock, so that disconnect finds

@@ -40,6 +40,7 @@ func (m *mover) giveBack(ctx context.Context, c *copier, o order) error {
 			return err
 		}
 	}
+	e.tests.forget(o.donor, key) // if it was lent for those
 	return unmapKey(ctx, session, o.slab, key)
 }
 
@@ -69,6 +70,7 @@ func (m *mover) handBack(s *control.Session, slab int, donor uint16, key verbs.K
 // be in flight there.
 func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
 	s := m.engine.pages.Slab(o.slab)
+	m.by = choice{}
 	if old, ok := m.engine.pages.OldDonor(o.slab); ok && old == o.donor { // a move that got stuck
 		return m.finish(ctx, c, o, slabmap.Slab{State: s.State, Donor: old, Epoch: s.Epoch - 1}, s)
 	}
@@ -78,7 +80,7 @@ func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
 	if m.overdue() && m.engine.droppable(o.slab) {
 		return m.drop(o, s.Epoch, errHurried)
 	}
-	moved, err := m.beginMove(ctx, o.slab, s)
+	moved, err := m.beginMove(ctx, o.slab, s, m.candidates(s.Donor))
 	switch {
 	case err == nil:
 		return m.finish(ctx, c, o, s, moved)
@@ -111,18 +113,24 @@ func (m *mover) finish(ctx context.Context, c *copier, o order, old, moved slabm
 	m.counts.moved++
 	m.counts.pages += uint64(pages)
 	m.counts.last = took
+	if o.slow {
+		m.counts.slow++
+	}
 	m.mu.Unlock()
+	e.steering.moved(o.slab)
+	m.decide(o, int(moved.Donor), took, nil)
 	e.journal.info(status.EventSlabMoved, "slab is moved").at(o.slab).of("to", e.donors.get(moved.Donor)).
 		with("from", e.donors.get(old.Donor).address).with("pages", pages).with("took", took.Round(time.Microsecond)).tell()
 	return nil
 }
 
-// beginMove finds the slab another donor, and sends writes there from now on. It
-// returns the slab as it is then.
-func (m *mover) beginMove(ctx context.Context, slab int, s slabmap.Slab) (moved slabmap.Slab, err error) {
-	err = m.find(ctx, m.candidates(s.Donor), func(d *donor, _ time.Duration) error {
+// beginMove finds the slab one of cands, and sends writes there from now on. It returns
+// the slab as it is then.
+func (m *mover) beginMove(ctx context.Context, slab int, s slabmap.Slab, cands []slabmap.Candidate) (moved slabmap.Slab, err error) {
+	err = m.find(ctx, cands, func(d *donor, by choice) error {
 		epoch, err := m.moveTo(ctx, slab, s, d)
 		moved = slabmap.Slab{State: slabmap.Migrating, Donor: d.id, Epoch: epoch}
+		m.by = by
 		return err
 	})
 	return moved, err
@@ -136,6 +144,9 @@ func (m *mover) moveTo(ctx context.Context, slab int, s slabmap.Slab, d *donor) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, mapDeadline)
 	defer cancel()
+	if err := m.engine.tests.release(ctx, d, slab); err != nil {
+		return 0, err
+	}
 	info, err := session.Map(ctx, uint32(slab), uint64(m.engine.cfg.SlabSize), false, d.over())
 	if err != nil {
 		if ctx.Err() != nil {

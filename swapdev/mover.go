@@ -29,24 +29,29 @@ const (
 )
 
 // mover gives slabs back to donors that want them: it moves each to another donor
-// while it is in use, and only if none has room lets the backing file serve it. It
-// has a thread of its own, which alone calls its methods but order.
+// while it is in use, and only if none has room lets the backing file serve it. It moves
+// slabs away from slow donors, too; those stay if none has room. It has a thread of its
+// own, which alone calls its methods but order, leave, leaving, test and totals.
 type mover struct {
 	chooser
 	wake    chan struct{} // one slot
 	corrupt atomic.Uint64 // pages that were bad at their old donor
 
+	by choice // of the donor that a slab moves to; its thread's own
+
 	mu      sync.Mutex // guards the fields below
 	waiting []order
 	now     underWay
+	tests   []uint16 // donors to read from
 	counts  moveCounts
 }
 
-// order is a slab that a donor wants back.
+// order is a slab that a donor wants back, or that is to leave a slow one.
 type order struct {
 	slab   int
 	donor  uint16
 	key    verbs.Key // of the memory that it is about; 0 until it is carried out
+	slow   bool      // the donor is slow, and does not want the slab back
 	urgent bool
 	given  time.Time // when it became as urgent as it is
 	tries  int       // so far
@@ -61,6 +66,7 @@ func (o order) about(slab int, donor uint16, key verbs.Key) bool {
 // moveCounts are totals since the device was opened.
 type moveCounts struct {
 	moved, dropped, pages uint64
+	slow                  uint64        // of moved: away from slow donors
 	last                  time.Duration // of the last move
 }
 
@@ -74,6 +80,7 @@ func (m *mover) order(donor uint16, slabs []uint32, urgent bool) {
 	for _, slab := range slabs {
 		key := m.engine.keyAt(int(slab), donor)
 		if o := m.now.order; m.now.doing && o.about(int(slab), donor, key) {
+			m.now.order.slow = false
 			if urgent && !o.urgent {
 				m.now.hurry()
 			}
@@ -82,10 +89,44 @@ func (m *mover) order(donor uint16, slabs []uint32, urgent bool) {
 		i := slices.IndexFunc(m.waiting, func(o order) bool { return o.about(int(slab), donor, key) })
 		if i < 0 {
 			m.waiting = append(m.waiting, order{slab: int(slab), donor: donor, urgent: urgent, given: time.Now()})
-		} else if urgent && !m.waiting[i].urgent {
+			continue
+		}
+		m.waiting[i].slow = false
+		if urgent && !m.waiting[i].urgent {
 			m.waiting[i].urgent, m.waiting[i].given = true, time.Now()
 		}
 	}
+	m.rouse()
+}
+
+// leave has a slab moved away from a slow donor, if it is not to leave it anyway.
+func (m *mover) leave(slab int, donor uint16) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.ContainsFunc(m.waiting, func(o order) bool { return o.slab == slab && o.donor == donor }) {
+		m.waiting = append(m.waiting, order{slab: slab, donor: donor, slow: true, given: time.Now()})
+	}
+	m.rouse()
+}
+
+// leaving is how many slabs are on their way from slow donors, or wait for it.
+func (m *mover) leaving() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for _, o := range m.waiting {
+		if o.slow {
+			n++
+		}
+	}
+	if m.now.doing && m.now.order.slow {
+		n++
+	}
+	return n
+}
+
+// rouse has the mover look at what there is to do.
+func (m *mover) rouse() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
@@ -132,11 +173,17 @@ func (m *mover) carryOut(ctx context.Context) {
 		}
 	}()
 	for ctx.Err() == nil {
+		m.runTests(ctx, c)
 		o, ok := m.next()
 		if !ok {
 			return
 		}
-		err := m.giveBack(ctx, c, o)
+		var err error
+		if o.slow {
+			err = m.leaveSlow(ctx, c, o)
+		} else {
+			err = m.giveBack(ctx, c, o)
+		}
 		if o = m.finished(); err != nil && ctx.Err() == nil {
 			m.again(ctx, o, err)
 		}
@@ -158,6 +205,7 @@ func (m *mover) again(ctx context.Context, o order, err error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	o.slow = false // it has left in part: there is no way back
 	m.waiting = append(m.waiting, o)
 }
 

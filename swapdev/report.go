@@ -101,7 +101,8 @@ func (e *engine) report() status.Device {
 	s.IO.Failovers = e.failovers.Load()
 	s.IO.Corrupt += e.moves.corrupt.Load()
 	moves := e.moves.totals()
-	s.Moves = status.Moves{Slabs: moves.moved, Dropped: moves.dropped, Pages: moves.pages, Last: int64(moves.last)}
+	s.Moves = status.Moves{Slabs: moves.moved, Dropped: moves.dropped, Slow: moves.slow, Pages: moves.pages, Last: int64(moves.last)}
+	s.Placement, s.Decisions = e.cfg.Placement, e.decisions(e.steering.log.all())
 	s.Memory.SetPerPage(int64(slabmap.MemoryNeeded(g)), g.Size, slabmap.PageSize)
 	arena := int64(e.spec.Depth+e.spec.Spare) * int64(e.spec.MaxIO)
 	s.Memory.Locked = int64(len(e.memory)) + int64(e.spec.Queues)*arena
@@ -110,6 +111,8 @@ func (e *engine) report() status.Device {
 	for i, d := range donors[:len(t.donors)] { // there may be more since
 		r := d.report()
 		r.Slabs, r.Latency = holds[i], quantiles(&t.donors[i])
+		v := e.steering.verdict(d.id)
+		r.P99, r.Baseline, r.Slow = v.P99, v.Baseline, v.Slow
 		s.Donors = append(s.Donors, r)
 	}
 	e.reportSlabs(&s)

@@ -45,6 +45,7 @@ type addOptions struct {
 	acceptLoss    bool
 	ack           string
 	hot           float64
+	placement     placementOptions
 	opTimeout     time.Duration
 	patience      time.Duration
 	name          string
@@ -102,6 +103,7 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
 	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
+	o.placement.flags(f)
 	f.DurationVar(&o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, "longest wait for a donor to get something done; then it has failed")
 	f.DurationVar(&o.patience, "patience", swapdev.DefaultPatience, "longest wait of one request, over all its attempts")
 	f.StringVar(&o.probes, "probes", string(swapdev.ProbesAuto), "measure latency in the kernel: on, off, or auto if the kernel and the privileges allow it")

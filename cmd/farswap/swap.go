@@ -26,6 +26,10 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	if err := o.cluster.check(); err != nil {
 		return swapdev.Config{}, err
 	}
+	judge, err := o.placement.check()
+	if err != nil {
+		return swapdev.Config{}, err
+	}
 	for _, name := range names {
 		if err := cluster.CheckAddress(strings.TrimPrefix(name, dnsPrefix)); err != nil {
 			return swapdev.Config{}, usage("--donor %s: %w", name, err)
@@ -39,6 +43,7 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
 		Probes:    swapdev.Probes(o.probes),
+		Placement: o.placement.policy, Judge: judge, Period: o.placement.period,
 		StateRoot: o.root, Log: log,
 	}
 	if len(names) > 0 || o.cluster.given() {

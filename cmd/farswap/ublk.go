@@ -13,7 +13,7 @@ import (
 
 func (a *app) ublk() *cobra.Command {
 	cmd := &cobra.Command{Use: "ublk", Short: "Serve, look at and remove swap devices"}
-	cmd.AddCommand(a.ublkAdd(), a.ublkList(), a.ublkStatus(), a.ublkEvents(), a.ublkStop(), a.ublkDel())
+	cmd.AddCommand(a.ublkAdd(), a.ublkList(), a.ublkStatus(), a.ublkEvents(), a.ublkWhy(), a.ublkStop(), a.ublkDel())
 	group(cmd)
 	return cmd
 }

@@ -1,0 +1,354 @@
+package swapdev
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"farswap/internal/loghist"
+	"farswap/slabmap"
+	"farswap/status"
+	"farswap/verbs"
+	"farswap/verbs/faulty"
+)
+
+// byAddress is a device whose connections can be slowed down, address by address.
+type byAddress struct {
+	verbs.Device
+
+	mu     sync.Mutex // guards faults
+	faults map[string]*faulty.Device
+}
+
+func (d *byAddress) at(address string) *faulty.Device {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.faults[address] == nil {
+		d.faults[address] = faulty.Wrap(d.Device, faulty.Plan{})
+	}
+	return d.faults[address]
+}
+
+func (d *byAddress) Connect(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (verbs.Conn, error) {
+	return d.at(address).Connect(ctx, address, cred, cfg)
+}
+
+const (
+	slowTestPeriod = 200 * time.Millisecond
+	slowTestDelay  = 60 * time.Millisecond
+)
+
+// slowRig is a device over three donors, whose first can be made slow, and readers of
+// all its slabs.
+type slowRig struct {
+	*rig
+	device *byAddress
+}
+
+func newSlowRig(t *testing.T, placement string) *slowRig {
+	s := &slowRig{device: &byAddress{faults: make(map[string]*faulty.Device)}}
+	s.rig = newRig(t, rigOptions{
+		donors: 3, queues: 2,
+		prepare: func(c *Config) {
+			c.Placement, c.Period, c.OpTimeout = placement, slowTestPeriod, 5*time.Second
+			c.Judge = slabmap.JudgeConfig{MinReads: 20, Rate: 2, Floor: int64(5 * time.Millisecond)}
+		},
+		wrap: func(d verbs.Device) verbs.Device {
+			s.device.Device = d
+			return s.device
+		},
+	})
+	return s
+}
+
+// slow is the first donor.
+func (s *slowRig) slow() status.Donor { return s.engine.report().Donors[0] }
+
+func (s *slowRig) delay(d time.Duration) {
+	s.device.at(s.donors[0].donor.Status().DataAddress).SetPlan(faulty.Plan{Delay: 1, DelayMax: d})
+}
+
+// during reads pages of all slabs, right ones, while f runs.
+func (s *slowRig) during(f func()) {
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range 12 {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 0))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				first, _ := s.engine.pages.Geometry().PageRange(i / 2)
+				s.read(i, first+rng.Int64N(64), 1, 1)
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+	f()
+	close(stop)
+	wg.Wait()
+}
+
+// fill maps all slabs, with 64 pages each, so that the first donor has some.
+func (s *slowRig) fill() {
+	s.heat(0, 1, 2, 3, 4, 5)
+	for slab := range 6 {
+		first, _ := s.engine.pages.Geometry().PageRange(slab)
+		for page := first; page < first+64; page += 16 {
+			s.write(0, page, 1, 16)
+		}
+	}
+	if s.slow().Slabs == 0 {
+		s.t.Fatal("the first donor has no slab")
+	}
+}
+
+func TestSlabsLeaveASlowDonor(t *testing.T) {
+	s := newSlowRig(t, PlacementLatency)
+	s.fill()
+	s.during(func() {
+		s.until("there are baselines", func() bool {
+			return !slices.ContainsFunc(s.engine.report().Donors, func(d status.Donor) bool { return d.Baseline == 0 || d.P99 == 0 })
+		})
+		if d := s.slow(); d.Slow {
+			t.Fatalf("slow already: %+v", d)
+		}
+		s.delay(slowTestDelay)
+		s.until("its slabs have left the slow donor", func() bool {
+			_, kept := s.engine.tests.of(s.engine.donors.get(0))
+			return s.slow().Slow && s.slow().Slabs == 0 && kept && s.engine.moves.leaving() == 0
+		})
+		moves := s.engine.report().Moves
+		if moves.Slow == 0 || moves.Dropped > 0 {
+			t.Errorf("%+v", moves)
+		}
+		if got := s.donors[0].donor.Status().Memory.Mapped; got > testSlab {
+			t.Errorf("%d bytes are lent by a donor with no slab, want those for test reads", got)
+		}
+		time.Sleep(10 * slowTestPeriod)
+		if !s.slow().Slow || s.slow().P99 < int64(slowTestDelay/4) {
+			t.Errorf("test reads do not find it slow: %+v", s.slow())
+		}
+		s.delay(0)
+		s.until("test reads find it well", func() bool { return !s.slow().Slow })
+		s.until("it has its memory back", func() bool { return s.donors[0].donor.Status().Memory.Mapped == int64(s.slow().Slabs)*testSlab })
+	})
+	report := s.engine.report()
+	if report.IO.Errors != 0 || report.IO.Corrupt != 0 || report.Pages.Lost != 0 {
+		t.Errorf("%+v %+v", report.IO, report.Pages)
+	}
+	i := slices.IndexFunc(report.Decisions, func(d status.Decision) bool { return d.Rule == string(slabmap.SlowDonor) && d.To != "" })
+	if i < 0 {
+		t.Fatalf("no decision says so: %+v", report.Decisions)
+	}
+	d := report.Decisions[i]
+	if d.From != s.donors[0].cfg.Name || d.Took <= 0 || len(d.Figures) < 2 || d.Figures[0].Donor != d.To ||
+		!strings.HasPrefix(d.Why, d.From+" was slow: p99 ") {
+		t.Errorf("%+v", d)
+	}
+	of, err := s.engine.slabDecisions(d.Slab)
+	if err != nil || !slices.ContainsFunc(of, func(o status.Decision) bool { return o.Seq == d.Seq }) {
+		t.Errorf("the slab's own decisions are %+v, %v", of, err)
+	}
+}
+
+// TestDonorWantsTestMemoryBack has a slow donor ask for the memory that is kept for test
+// reads.
+func TestDonorWantsTestMemoryBack(t *testing.T) {
+	s := newSlowRig(t, PlacementLatency)
+	s.fill()
+	s.during(func() {
+		s.until("there are baselines", func() bool {
+			return !slices.ContainsFunc(s.engine.report().Donors, func(d status.Donor) bool { return d.Baseline == 0 })
+		})
+		s.delay(slowTestDelay)
+		s.until("its slabs have left the slow donor", func() bool {
+			return s.slow().Slow && s.slow().Slabs == 0 && s.engine.moves.leaving() == 0
+		})
+		d := s.engine.donors.get(0)
+		l, ok := s.engine.tests.of(d)
+		if !ok {
+			t.Fatal("no memory is kept")
+		}
+		s.engine.moves.order(0, []uint32{uint32(l.slab)}, false)
+		s.until("it has its memory back", func() bool { return s.donors[0].donor.Status().Memory.Mapped == 0 })
+		if _, ok := s.engine.tests.of(d); ok {
+			t.Error("test reads would go on")
+		}
+	})
+}
+
+func TestPaperPlacementStays(t *testing.T) {
+	s := newSlowRig(t, PlacementPaper)
+	s.fill()
+	before := s.slow().Slabs
+	s.during(func() {
+		s.until("there are baselines", func() bool { return s.slow().Baseline > 0 })
+		s.delay(slowTestDelay)
+		s.until("it is measured", func() bool { return s.slow().P99 > int64(slowTestDelay/2) })
+		time.Sleep(10 * slowTestPeriod)
+	})
+	if d := s.slow(); d.Slow || d.Slabs != before || before == 0 {
+		t.Errorf("had %d slabs: %+v", before, d)
+	}
+	if r := s.engine.report(); r.Moves.Slow > 0 || r.Placement != PlacementPaper {
+		t.Errorf("%+v %s", r.Moves, r.Placement)
+	}
+}
+
+// TestLinkLatency: reads of a donor count, writes and the backing file's reads do not.
+func TestLinkLatency(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, queues: 2})
+	count := func() uint64 {
+		sums, ok := newLinkLatency(r.engine).reads()
+		if !ok || len(sums) != 1 {
+			t.Fatalf("%d donors, %t", len(sums), ok)
+		}
+		return sums[0].Count()
+	}
+	first, _ := r.engine.pages.Geometry().PageRange(1)
+	r.write(0, first, 1, 1)
+	r.heat(1)
+	r.write(0, first+1, 2, 1)
+	if n := count(); n != 0 {
+		t.Errorf("%d reads after writes", n)
+	}
+	for i := range 10 {
+		r.read(i, first+1, 2, 1)
+	}
+	if n := count(); n != 10 {
+		t.Errorf("%d reads, want 10", n)
+	}
+	r.donors[0].kill()
+	r.until("the donor is lost", func() bool { return r.mapped() == 0 })
+	r.read(0, first+1, 2, 1)
+	if n := count(); n != 10 {
+		t.Errorf("%d reads after one of the backing file, want 10", n)
+	}
+}
+
+// fakeSlabs are histograms by slab.
+type fakeSlabs map[int]*loghist.Histogram
+
+func (p fakeSlabs) SlabReads(i int, into *loghist.Histogram) {
+	if p[i] != nil {
+		into.Add(p[i])
+	}
+}
+
+func (p fakeSlabs) record(slab, n int) {
+	if p[slab] == nil {
+		p[slab] = &loghist.Histogram{}
+	}
+	for range n {
+		p[slab].Record(1e6)
+	}
+}
+
+func TestSlabLatency(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 2, queues: 1, prepare: func(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true }})
+	r.heat(0, 1, 2)
+	pages := r.engine.pages
+	at := func(slab int) uint16 { return pages.Slab(slab).Donor }
+	probes := fakeSlabs{}
+	source := newSlabLatency(r.engine, probes)
+	counts := func() []uint64 {
+		sums, ok := source.reads()
+		if !ok {
+			t.Fatal("not ok")
+		}
+		var n []uint64
+		for i := range sums {
+			n = append(n, sums[i].Count())
+		}
+		return n
+	}
+	for slab := range 4 {
+		probes.record(slab, 50)
+	}
+	if got := counts(); got[0] != 0 || got[1] != 0 {
+		t.Errorf("reads from before it was looked at count: %v", got)
+	}
+	want := []uint64{0, 0}
+	for slab := range 4 { // the fourth is nowhere
+		probes.record(slab, 10+slab)
+		if slab < 3 {
+			want[at(slab)] += uint64(10 + slab)
+		}
+	}
+	if got := counts(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if got := counts(); !slices.Equal(got, want) {
+		t.Errorf("counted twice: %v, want %v", got, want)
+	}
+	from := at(0)
+	probes.record(0, 1000)
+	r.engine.moves.order(from, []uint32{0}, false)
+	r.until("the slab has moved", func() bool { return pages.Slab(0).State == slabmap.Mapped && at(0) != from })
+	if got := counts(); !slices.Equal(got, want) {
+		t.Errorf("reads of a slab that moved count: %v, want %v", got, want)
+	}
+	probes.record(0, 5)
+	want[at(0)] += 5
+	if got := counts(); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestDecisionsKept(t *testing.T) {
+	var l decisions
+	for i := range 1000 {
+		l.add(decision{slab: i % 300})
+	}
+	all := l.all()
+	if len(all) != keptDecisions || all[0].seq != 1000-keptDecisions+1 || all[len(all)-1].seq != 1000 {
+		t.Errorf("%d kept, %d to %d", len(all), all[0].seq, all[len(all)-1].seq)
+	}
+	for slab, want := range map[int][]uint64{0: {1, 301, 601, 901}, 150: {151, 451, 751}, 400: nil} {
+		var seqs []uint64
+		for _, d := range l.slab(slab) {
+			seqs = append(seqs, d.seq)
+		}
+		if !slices.Equal(seqs, want) {
+			t.Errorf("slab %d has %v, want %v", slab, seqs, want)
+		}
+	}
+	for range 10 {
+		l.add(decision{slab: 7})
+	}
+	if n := len(l.slab(7)); n != keptOfSlab {
+		t.Errorf("%d kept of a slab", n)
+	}
+}
+
+func TestWhy(t *testing.T) {
+	a := status.DonorFigures{Donor: "a", Free: 0.6, P99: 480_123, Baseline: 500_000}
+	b := status.DonorFigures{Donor: "b", Free: notAsked, P99: 20_500_000, Baseline: 510_000, Slow: true}
+	c := status.DonorFigures{Donor: "c", Free: 0.25}
+	for _, tt := range []struct {
+		d       status.Decision
+		refusal string
+		want    string
+	}{
+		{status.Decision{To: "a", Rule: "emptier", Figures: []status.DonorFigures{a, c}}, "", "of the donors asked it had the largest share of its memory free; a had 60% free, p99 480µs (500µs when all is well), c had 25% free, no reads lately"},
+		{status.Decision{To: "a", Rule: "faster", Figures: []status.DonorFigures{a}}, "", "it was the faster one; a had 60% free, p99 480µs (500µs when all is well)"},
+		{status.Decision{To: "a", Rule: "new-machine"}, "", "it was the only donor without a slab of this device"},
+		{status.Decision{To: "a", Rule: "only-one"}, "", "it was the only donor to choose from"},
+		{status.Decision{From: "b", To: "a", Rule: "slow-donor", Figures: []status.DonorFigures{a, b}}, "", "b was slow: p99 20.5ms (510µs when all is well); a had 60% free, p99 480µs (500µs when all is well)"},
+		{status.Decision{From: "b", Rule: "slow-donor", Figures: []status.DonorFigures{b}}, "all full", "b was slow: p99 20.5ms (510µs when all is well), but no donor took it: all full"},
+		{status.Decision{From: "b", To: "c", Rule: "given-back", Figures: []status.DonorFigures{c, b}}, "", "b wanted its memory back; c had 25% free, no reads lately"},
+		{status.Decision{Rule: "emptier"}, "all full", "no donor took it: all full"},
+	} {
+		if got := why(tt.d, tt.refusal); got != tt.want {
+			t.Errorf("%+v:\n got %s\nwant %s", tt.d, got, tt.want)
+		}
+	}
+}
