@@ -81,6 +81,11 @@ torture *ARGS: build
 fuzz TIME="10s":
     @vmtest/fuzz {{ TIME }}
 
+# A donor that is slow and well in turns for TIME: no slab may move more than twice in ten minutes
+flapping TIME="10m" KERNEL="7.3": build
+    @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
+    @vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G vmtest.test -test.v -test.timeout 0 -test.run Suite/.*slow-donor -flapping {{ TIME }}
+
 # Remove what was built; kernels and tools stay in .cache
 clean:
     rm -rf out .cache/bin .cache/run .cache/tally

@@ -44,6 +44,8 @@ var scenarios = []Scenario{
 	{62, "headroom-kept", 3 * time.Minute, onlyTCP, headroomKept},
 	{63, "cluster", 6 * time.Minute, both, clusterLives},
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
+	{66, "slow-donor", 4 * time.Minute, onlyTCP, slowDonor},
+	{67, "slow-alike", 3 * time.Minute, onlyTCP, slowAlike},
 	{70, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
 
 	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
@@ -67,6 +69,11 @@ func TestSuite(t *testing.T) {
 	fixture, err := NewFixture("/dev/vda")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range scenarios {
+		if scenarios[i].Name == "slow-donor" {
+			scenarios[i].Limit += *flapping
+		}
 	}
 	Suite(t, fixture, scenarios)
 }
