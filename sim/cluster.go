@@ -18,6 +18,8 @@ type cluster struct {
 	machines   []machine
 	containers []container
 	moves      moves
+	ordered    int64     // moves so far
+	steering   *steering // nil without a model of latency
 	headRoom   int64
 	ahead      int64
 	seconds    int
@@ -55,6 +57,9 @@ func Run(ctx context.Context, config Config, progress func(second, of int)) (Res
 		}
 		if c.err != nil {
 			return Result{}, fmt.Errorf("second %d: %w", c.now, c.err)
+		}
+		if c.steering != nil {
+			c.stepLatency()
 		}
 		c.sample()
 		if progress != nil {
@@ -103,6 +108,9 @@ func build(config Config) (*cluster, error) {
 	}
 	if err := c.place(); err != nil {
 		return nil, err
+	}
+	if config.Latency != nil {
+		c.steer(*config.Latency, config.ByLatency)
 	}
 	return c, nil
 }

@@ -22,6 +22,11 @@ type Config struct {
 	// Known is how many other machines, chosen at random, a device knows as
 	// donors; 0 for all of them.
 	Known int
+
+	// Latency is the model of page-ins; nil for none. ByLatency has the placement go by
+	// it.
+	Latency   *Latency
+	ByLatency bool
 }
 
 // DefaultConfig is the product's policies on w.
@@ -44,10 +49,14 @@ func (c Config) Validate() error {
 	case c.Known < 0 || c.Known > maxMachines:
 		return fmt.Errorf("%d known donors: %w: want 1 to %d, or 0 for all", c.Known, ErrConfig, maxMachines)
 	}
-	return nil
+	return c.latencyError()
 }
 
 // placement is the policy that c asks for.
 func (c Config) placement() slabmap.Placement {
-	return slabmap.PowerOfTwo{SlabSize: c.SlabSize, Choices: c.Choices, AnyDonor: c.AnyDonor}
+	paper := slabmap.PowerOfTwo{SlabSize: c.SlabSize, Choices: c.Choices, AnyDonor: c.AnyDonor}
+	if c.ByLatency {
+		return slabmap.ByLatency{PowerOfTwo: paper}
+	}
+	return paper
 }

@@ -18,6 +18,7 @@ type move struct {
 	slab   ref
 	from   int
 	target int
+	slow   bool // it leaves a slow donor, which did not want it back
 }
 
 // moves is a heap, the first due on top; those due together in order.
@@ -37,9 +38,10 @@ func (h *moves) Pop() any {
 
 func (c *cluster) slab(r ref) *slab { return &c.containers[r.container].device.slabs[r.slab] }
 
-// find asks donors as a device does, until one has room: nobody if none has.
-func (c *cluster) find(d *device) int {
-	cands := d.donors
+// find asks donors as a device does, of those that may be, until one has room: nobody
+// if none has. may is nil if all may.
+func (c *cluster) find(container int, may func(donor uint16) bool) int {
+	cands := c.weighed(container, may)
 	for ask, _ := c.placement.Pair(c.rng, cands); len(ask) > 0; ask, _ = c.placement.Pair(c.rng, cands) {
 		c.answers = c.answers[:0]
 		for _, donor := range ask {
@@ -56,6 +58,25 @@ func (c *cluster) find(d *device) int {
 		cands = slices.DeleteFunc(c.scratch, func(one slabmap.Candidate) bool { return slices.Contains(ask, one.Donor) })
 	}
 	return nobody
+}
+
+// weighed are the donors that may be, with what is known of their latency.
+func (c *cluster) weighed(container int, may func(donor uint16) bool) []slabmap.Candidate {
+	d, judge := c.containers[container].device, c.judge(container)
+	if judge == nil && may == nil {
+		return d.donors
+	}
+	var cands []slabmap.Candidate
+	for _, one := range d.donors {
+		if may != nil && !may(one.Donor) {
+			continue
+		}
+		if judge != nil {
+			one = judge.Weigh(one)
+		}
+		cands = append(cands, one)
+	}
+	return cands
 }
 
 // known is where a donor is among donors, which are sorted.
@@ -90,7 +111,7 @@ func (c *cluster) mapSlab(r ref) bool {
 	c.result.Events++
 	epoch, err := s.pages.BeginMap(0)
 	c.must(err)
-	donor := c.find(d)
+	donor := c.find(int(r.container), nil)
 	if donor == nobody {
 		c.must(s.pages.AbortMap(0, epoch))
 		c.result.NoRoom++
@@ -98,6 +119,7 @@ func (c *cluster) mapSlab(r ref) bool {
 	}
 	c.mapped(c.take(&c.machines[donor]))
 	d.holds(donor, 1)
+	c.placed(int(r.container), donor)
 	c.settle(r, epoch, donor)
 	return true
 }
@@ -113,22 +135,19 @@ func (c *cluster) settle(r ref, epoch uint64, donor int) {
 // giveUp is what a device does with a slab that its donor takes back: it moves it,
 // or drops it. The donor has it on its way home.
 func (c *cluster) giveUp(r ref) {
-	d, s := c.containers[r.container].device, c.slab(r)
+	s := c.slab(r)
 	c.result.Evictions++
 	c.evictedActivity += s.pages.Activity(0)
 	from := int(s.pages.Slab(0).Donor)
 	c.must(s.pages.BeginDrain(0, s.epoch))
-	d.holds(from, -1)
-	one := move{due: c.now, order: c.result.Evictions, slab: r, from: from, target: nobody}
+	target := nobody
 	if !c.config.Drop {
-		one.target = c.find(d)
+		target = c.find(int(r.container), nil)
 	}
-	if one.target != nobody {
-		c.take(&c.machines[one.target])
-		d.holds(one.target, 1)
-		one.due = c.now + max(int(float64(c.config.SlabSize)/(c.config.Workload.Model.MoveGiB*gib)), 1)
+	if judge := c.judge(int(r.container)); judge != nil && target != nobody {
+		judge.Moved(int(r.slab))
 	}
-	heap.Push(&c.moves, one)
+	c.send(r, from, target, false)
 }
 
 // finish ends the moves and drops that are due.
@@ -144,7 +163,9 @@ func (c *cluster) arrive(one move) {
 	size := c.config.SlabSize
 	from, s := &c.machines[one.from], c.slab(one.slab)
 	from.mapped -= size
-	from.returning -= size
+	if !one.slow {
+		from.returning -= size
+	}
 	c.must(s.pages.EndDrain(0, s.epoch))
 	s.lent = false
 	if one.target == nobody {

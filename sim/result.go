@@ -54,6 +54,8 @@ type Result struct {
 	HurtSeconds     int64   `json:"hurt_s"` // machine-seconds in which lent memory was missing to applications
 	Events          int64   `json:"events"`
 
+	Latency *LatencyResult `json:"latency,omitempty"` // absent without a model of it
+
 	Series      []Moment  `json:"-"`
 	PerMachine  []float64 `json:"-"` // percent of its memory used with lending, ascending
 	BareMachine []float64 `json:"-"` // without
@@ -108,6 +110,9 @@ func (c *cluster) sample() {
 // finished works out averages and shares.
 func (c *cluster) finished() Result {
 	r := c.result
+	if c.steering != nil {
+		r.Latency = &c.steering.result
+	}
 	r.UsedUnit = "percent"
 	measured := float64(c.seconds - c.warmup)
 	var total float64

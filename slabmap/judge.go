@@ -29,8 +29,9 @@ import (
 // above the baseline or the best of the others. A donor that becomes slow again within
 // ten minutes has to be well for twice as long as the last time.
 //
-// A donor that was not measured for Periods periods is taken for what its baseline is,
-// with caution: as long as no other donor is measured, slabs move one in a period.
+// Donors that were measured are compared with others that were, within Periods periods.
+// If there are none, the others are taken for what their baselines are, with caution:
+// slabs move one in a period, until there is something to compare with.
 type Judge struct {
 	config  JudgeConfig
 	now     float64 // seconds
@@ -155,21 +156,33 @@ func (j *Judge) estimate(d *judged) float64 {
 }
 
 // best is the p99 of the best of the connected donors other than id, each taken at its
-// worst of the last periods, so that it need not have been lucky. 0 if nothing is known
-// of any.
+// worst of the last periods, so that it need not have been lucky. Only if none of them
+// was measured lately, it is the least of their baselines: a donor that has had nothing
+// to do may be as slow by now as the others. 0 if nothing is known of any.
 func (j *Judge) best(id uint16) float64 {
-	least := 0.0
+	measured, expected := 0.0, 0.0
 	for _, other := range j.here {
 		d := j.donors[other]
-		p99 := d.baseline
-		if j.fresh(d) {
-			p99 = float64(slices.Max(d.recent))
-		}
-		if other != id && p99 > 0 && (least == 0 || p99 < least) {
-			least = p99
+		switch {
+		case other == id:
+		case j.fresh(d):
+			measured = least(measured, float64(slices.Max(d.recent)))
+		default:
+			expected = least(expected, d.baseline)
 		}
 	}
-	return least
+	if measured > 0 {
+		return measured
+	}
+	return expected
+}
+
+// least is the smaller of two figures, of which 0 is none.
+func least(a, b float64) float64 {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // heldTo is the baseline that a donor is held to, 0 if it has none yet.

@@ -125,6 +125,7 @@ func TestWhoIsSlow(t *testing.T) {
 		{"three times as slow is not slow", []series{from(60, well, steady(1.5*ms)), well, well}, []int{never, never, never}},
 		{"two of three", []series{from(60, well, steady(20*ms)), from(60, well, steady(20*ms)), well}, []int{62, 62, never}},
 		{"all get slow", []series{from(60, well, steady(20*ms)), from(60, well, steady(20*ms)), from(60, well, steady(21*ms))}, []int{never, never, never}},
+		{"all get slow, one unseen", []series{from(60, well, steady(20*ms)), from(60, well, steady(20*ms)), from(40, well, unread)}, []int{never, never, never}},
 		{"all get slow, one more so", []series{from(60, well, steady(20*ms)), from(60, well, steady(20*ms)), from(60, well, steady(100*ms))}, []int{never, never, 62}},
 		{"noise on all", []series{from(60, well, noisy), from(60, well, noisy), from(60, well, noisy)}, []int{never, never, never}},
 		{"jitter on all", []series{from(60, well, jitter), from(60, well, jitter), from(60, well, jitter)}, []int{never, never, never}},

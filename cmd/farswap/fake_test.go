@@ -31,6 +31,18 @@ func fakeServer(t *testing.T, root string, d status.Device, refuse string) {
 			ended = true
 			return lock.Remove()
 		},
+		Decisions: func(slab int) ([]status.Decision, error) {
+			if slab >= len(d.Slabs) {
+				return nil, fmt.Errorf("slab %d: %w: the device has slabs 0 to %d", slab, status.ErrInvalid, len(d.Slabs)-1)
+			}
+			var of []status.Decision
+			for _, one := range d.Decisions {
+				if one.Slab == slab {
+					of = append(of, one)
+				}
+			}
+			return of, nil
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

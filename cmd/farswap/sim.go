@@ -19,7 +19,7 @@ import (
 
 func (a *app) sim() *cobra.Command {
 	cmd := &cobra.Command{Use: "sim", Short: "Try placement and eviction on virtual machines, in virtual time"}
-	cmd.AddCommand(a.simPaper(), a.simPolicies(), a.simScale())
+	cmd.AddCommand(a.simPaper(), a.simPolicies(), a.simLatency(), a.simScale())
 	group(cmd)
 	return cmd
 }

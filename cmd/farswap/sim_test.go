@@ -33,6 +33,7 @@ func TestSim(t *testing.T) {
 		want []string
 	}{
 		{"paper --runs 2 --plot pictures", []string{"32 machines, 90 containers", "memory used", "max/median"}},
+		{"latency --slow-from 2m --slow-for 1m", []string{"machine ", "its hot slabs left in", "SLOW TO"}},
 		{"policies --runs 1", []string{"power of two, new machines first", "E′ = 10", "256 MiB"}},
 		{"scale --machines 8,16 --hours 0.05 --plot pictures --plot-format svg", []string{"machines", "8 ", "16 "}},
 	} {
@@ -90,7 +91,7 @@ func TestSimBadInput(t *testing.T) {
 	quickWorkload(t, dir)
 	write(t, filepath.Join(dir, "file"), "", 0o644)
 	for _, c := range []badCase{
-		bad("nothing", 2, "sim", "want one of paper, policies, scale"),
+		bad("nothing", 2, "sim", "want one of latency, paper, policies, scale"),
 		bad("argument", 2, "sim paper now", `unexpected argument "now"`),
 		bad("no file", 2, "sim paper --workload none.toml", "workload|none.toml"),
 		bad("bad file", 2, "sim policies --workload bad.toml", "bad.toml|machines = 0"),
@@ -108,6 +109,9 @@ func TestSimBadInput(t *testing.T) {
 		bad("no machines", 2, "sim scale --machines=", "--machines"),
 		bad("hours", 2, "sim scale --hours 0", "hours = 0"),
 		bad("known", 2, "sim scale --known 0", "--known 0"),
+		bad("slow from the start", 2, "sim latency --slow-from 0s", "--slow-from 0s"),
+		bad("slow for less than nothing", 2, "sim latency --slow-for=-1s", "--slow-for -1s"),
+		bad("no latency", 2, "sim latency --base-ms 0", "base_ms = 0"),
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, dir) })
 	}
