@@ -7,7 +7,7 @@
 //
 // What comes out is as good as what is put in: the workloads are figures in a file
 // (see [ParseWorkload]), not programs. The simulator compares policies on the same
-// input. It predicts no latency and no throughput.
+// input. It predicts no latency and no throughput: those of [Latency] are put in.
 //
 // # What is modelled
 //
@@ -31,12 +31,16 @@
 //     is decided per slab: it needs 136 bytes, a full one of 64 MiB 128 KiB. Its
 //     seconds are counted only when somebody looks, from what was touched in each,
 //     and only the last 30: what was before weighs 0.1%.
+//   - With [Latency] page-ins take a time drawn from a log-normal of their donor's, and
+//     a machine is slow for a while. Each device judges its donors as swapdev does
+//     ([slabmap.Judge]), and moves slabs away from slow ones. Test reads of slow donors
+//     need no memory there.
 //   - A hot slab is mapped at once. An evicted slab is moved to another donor, at
 //     the file's speed, and dropped if none has room.
 //
 // # What is not modelled
 //
-// Pages and their contents, latencies and queues, the network's limits, loss of
+// Pages and their contents, queues, latencies that follow from load, the network's limits, loss of
 // machines, devices that do not answer, stale announcements: a device asks a donor
 // and has the answer at once. How long a map takes is a constant and a part by the
 // byte, from the file. Applications do not slow down when a donor has too little

@@ -25,7 +25,8 @@
 // One goroutine per donor keeps its session and connections; one maps hot
 // slabs; one tells what the queues have noted; one follows the cluster, if there is one, and adds donors that appear.
 // The mover, on a thread of its own with a ring and connections of its own, gives
-// slabs back to donors that want them. They may allocate and wait; every wait has
+// slabs back to donors that want them, and moves them away from slow ones; one judges
+// which those are. They may allocate and wait; every wait has
 // a deadline.
 //
 // # A request
@@ -59,6 +60,15 @@
 // claimed pages at a time. If no donor has room, or the donor is short of memory
 // and the move takes too long, the backing file serves the slab, provided that it
 // has every page.
+//
+// # When a donor is slow
+//
+// A goroutine judges the donors once a period by the reads of the queues' connections
+// ([slabmap.Judge]), and orders the hottest slabs of slow ones to be moved like those
+// that donors want back; they stay if no other donor has room. The memory of the first
+// of them is kept at the donor for test reads, by which it shows that it is well again.
+// Every map and move is kept with what it went by: status has the last ones, and the
+// local socket those of one slab.
 //
 // # When a donor is lost
 //

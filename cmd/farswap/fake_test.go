@@ -81,11 +81,12 @@ func testDevice() status.Device {
 		Backing: "/var/lib/farswap/0", BackingOK: true,
 		Pages:   status.Pages{Remote: 10, Backing: 20, Both: 30, None: 262084},
 		IO:      status.IO{Reads: 5, BytesRead: 20480, Writes: 6, BytesWritten: 1 << 20, RemoteReads: 4, Corrupt: 1, Failovers: 2},
-		Moves:   status.Moves{Slabs: 2, Dropped: 1, Pages: 900, Last: 1_500_000_000},
+		Moves:   status.Moves{Slabs: 2, Slow: 1, Dropped: 1, Pages: 900, Last: 1_500_000_000},
 		Latency: status.Latency{Read: status.Quantiles{P50: 13_900, P99: 1_240_000, P999: 2_000_000_000}},
 		Donors: []status.Donor{
 			{Name: "mem1", Address: "mem1:9400", State: "up", Transport: "rdma", Slabs: 3, Free: 2 << 30, Latency: status.Quantiles{P50: 9000, P99: 20000}},
 			{Address: "mem2:9400", State: "lost", Error: "connection refused"},
+			{Name: "mem3", Address: "mem3:9400", State: "up", Transport: "tcp", Slow: true, P99: 20_500_000, Baseline: 500_000},
 		},
 	}
 	for i := range 16 {
@@ -115,7 +116,7 @@ func TestStatusText(t *testing.T) {
 		"requests reads 5 (20K), writes 6 (1M), discards 0, flushes 0",
 		"page I/O remote 4 in 0 out, backing 0 in 0 out, zeros 0",
 		"trouble errors 0, corrupt 1, failovers 2",
-		"given back 2 slabs moved, the last in 1.5s, 1 dropped",
+		"given back 2 slabs moved, the last in 1.5s, 1 dropped; 1 of them left slow donors",
 		"latency read p50 13.9µs, p99 1.24ms, p999 2s",
 		"write p50 -, p99 -, p999 -",
 		"memory 5.00 bytes per page (0.122% of the device), 42M locked",
@@ -123,6 +124,7 @@ func TestStatusText(t *testing.T) {
 		"DONOR ADDRESS STATE OVER SLABS FREE P50 P99 NOTE",
 		"mem1 mem1:9400 up rdma 3 2G 9µs 20µs",
 		"- mem2:9400 lost - 0 0 - - connection refused",
+		"mem3 mem3:9400 up tcp 0 0 - - slow: p99 20.5ms, 500µs when all is well",
 		"",
 		"SLABS STATE DONOR PAGES/S REMOTE PAGES",
 		"0-2 mapped mem1 31.5 30",
@@ -207,7 +209,7 @@ func TestList(t *testing.T) {
 		t.Fatalf("got %+v", devices)
 	}
 	live, dead := devices[0], devices[1]
-	if live.State != status.StateLive || live.PID != os.Getpid() || live.Size != 1<<30 || live.Owner != ownerFarswap || live.Donors != 2 || live.UsedBy == nil {
+	if live.State != status.StateLive || live.PID != os.Getpid() || live.Size != 1<<30 || live.Owner != ownerFarswap || live.Donors != 3 || live.UsedBy == nil {
 		t.Errorf("live: got %+v", live)
 	}
 	if dead.State != status.StateDead || dead.PID != 0 || dead.Error == "" {

@@ -90,7 +90,11 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 		io.BackingReads, io.BackingWrites, io.ZeroReads)
 	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d\n", io.Errors, io.Corrupt, io.Failovers)
 	if m := d.Moves; m.Slabs+m.Dropped > 0 {
-		fmt.Fprintf(t, "given back\t%d slabs moved, the last in %s, %d dropped\n", m.Slabs, humanNanos(m.Last), m.Dropped)
+		fmt.Fprintf(t, "given back\t%d slabs moved, the last in %s, %d dropped", m.Slabs, humanNanos(m.Last), m.Dropped)
+		if m.Slow > 0 {
+			fmt.Fprintf(t, "; %d of them left slow donors", m.Slow)
+		}
+		fmt.Fprintln(t)
 	}
 	fmt.Fprintf(t, "latency\tread %s\n\twrite %s\n", quantiles(d.Latency.Read), quantiles(d.Latency.Write))
 	if line := probesLine(d); line != "" {
@@ -153,9 +157,20 @@ func writeDonors(w io.Writer, donors []status.Donor) error {
 	fmt.Fprintln(t, "\nDONOR\tADDRESS\tSTATE\tOVER\tSLABS\tFREE\tP50\tP99\tNOTE")
 	for _, d := range donors {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", orDash(d.Name), d.Address, d.State, orDash(d.Transport), d.Slabs,
-			humanBytes(d.Free), humanNanos(d.Latency.P50), humanNanos(d.Latency.P99), d.Error)
+			humanBytes(d.Free), humanNanos(d.Latency.P50), humanNanos(d.Latency.P99), donorNote(d))
 	}
 	return t.Flush()
+}
+
+// donorNote is what is to be said of a donor.
+func donorNote(d status.Donor) string {
+	if d.Error != "" || !d.Slow {
+		return d.Error
+	}
+	if d.P99 == 0 {
+		return "slow"
+	}
+	return fmt.Sprintf("slow: p99 %s, %s when all is well", humanNanos(d.P99), humanNanos(d.Baseline))
 }
 
 // slabRun is a run of neighbouring slabs in one state on one donor.
