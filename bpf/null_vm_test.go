@@ -108,6 +108,23 @@ func (n *null) read(count, depth int) map[int]time.Duration {
 	return map[int]time.Duration{50: time.Duration(p["50.000000"]), 99: time.Duration(p["99.000000"])}
 }
 
+// wait waits until nothing is under way.
+func (n *null) wait() {
+	n.t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		inflight, err := os.ReadFile("/sys/block/" + filepath.Base(n.path) + "/inflight")
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if strings.Join(strings.Fields(string(inflight)), " ") == "0 0" {
+			return
+		}
+		if time.Now().After(end) {
+			n.t.Fatalf("requests in flight after 20s: %s", inflight)
+		}
+	}
+}
+
 // swapOn makes it the only swap for the test.
 func (n *null) swapOn() {
 	n.t.Helper()

@@ -8,13 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"farswap/internal/loghist"
 )
 
 // trace is what the kernel's own tracer (ftrace) notes of a device's reads: another
@@ -50,7 +47,7 @@ func startTrace(t *testing.T, c Config) trace {
 // traceLine has the time in seconds, the event, the operation and the sector.
 var traceLine = regexp.MustCompile(`(\d+\.\d{6}): block_rq_(issue|complete): \d+,\d+ (\w+) (?:\d+ )?\(.*?\) (\d+) \+`)
 
-// stop ends it and gives the durations of the reads, sorted.
+// stop ends it and gives the durations of the reads.
 func (tr trace) stop() []time.Duration {
 	tr.t.Helper()
 	for _, event := range []string{"block_rq_issue", "block_rq_complete"} {
@@ -78,24 +75,5 @@ func (tr trace) stop() []time.Duration {
 			delete(issued, m[4])
 		}
 	}
-	slices.Sort(all)
 	return all
-}
-
-// same checks that all quantiles of a histogram are within a bucket of the exact ones.
-func same(t *testing.T, h *loghist.Histogram, exact []time.Duration) {
-	t.Helper()
-	if uint64(len(exact)) != h.Count() {
-		t.Errorf("%d durations counted, %d traced", h.Count(), len(exact))
-	}
-	if len(exact) == 0 {
-		return
-	}
-	for percent := 1; percent <= 100; percent++ {
-		got := time.Duration(h.Quantile(float64(percent) / 100))
-		want := exact[(percent*len(exact)+99)/100-1]
-		if d := loghist.Index(uint64(got)) - loghist.Index(uint64(want)); d < -1 || d > 1 {
-			t.Errorf("p%d is %v, %d buckets from %v", percent, got, d, want)
-		}
-	}
 }
