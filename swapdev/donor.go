@@ -72,9 +72,7 @@ func (d *donor) dial(ctx context.Context) (*control.Session, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.free, d.total = int64(mem.Free), int64(mem.Total)
+	d.has(int64(mem.Free), int64(mem.Total))
 	return s, nil
 }
 
