@@ -106,6 +106,7 @@ func deviceCounters(s status.Device) map[string]float64 {
 		`page_ios_total` + device + `,op="write",place="backing"}`: s.IO.BackingWrites,
 		`page_ios_total` + device + `,op="read",place="zero"}`:     s.IO.ZeroReads,
 		`slabs_moved_total` + device + `}`:                         s.Moves.Slabs,
+		`slabs_moved_slow_total` + device + `}`:                    s.Moves.Slow,
 		`slabs_dropped_total` + device + `}`:                       s.Moves.Dropped,
 		`moved_pages_total` + device + `}`:                         s.Moves.Pages,
 		`major_faults_total` + device + `}`:                        s.Probes.MajorFaults,

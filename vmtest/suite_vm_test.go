@@ -46,7 +46,7 @@ var scenarios = []Scenario{
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
 	{66, "slow-donor", 4 * time.Minute, onlyTCP, slowDonor},
 	{67, "slow-alike", 3 * time.Minute, onlyTCP, slowAlike},
-	{70, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
+	{74, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
 
 	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
 	{71, "probes-fio", 5 * time.Minute, onlyTCP, probesAgainstFio},

@@ -42,6 +42,7 @@ var (
 	deviceCorrupt   = deviceCounter("corrupt_pages_total", "Pages that failed their checksum and were served from another copy.")
 	deviceFailovers = deviceCounter("slab_failovers_total", "Slabs taken off a donor that failed.")
 	deviceMoved     = deviceCounter("slabs_moved_total", "Slabs moved to another donor while in use.")
+	deviceSlowMoved = deviceCounter("slabs_moved_slow_total", "Of slabs_moved_total, those that left a donor because it was slow.")
 	deviceDropped   = deviceCounter("slabs_dropped_total", "Slabs that a donor wanted back and no other had room for: the backing file serves them.")
 	deviceMovePages = deviceCounter("moved_pages_total", "Pages copied from donor to donor by moves.")
 	deviceLastMove  = deviceGauge("last_move_duration_seconds", "What the last move of a slab took; 0 before the first.")
@@ -55,6 +56,7 @@ var (
 
 	deviceProbes      = deviceGauge("probes_state", "State of the probes in the kernel: 1 for the one they are in.", "state")
 	deviceProbeMemory = deviceGauge("probes_memory_bytes", "Memory of the probes' maps in the kernel.")
+	deviceProbesLost  = deviceCounter("probes_lost_total", "Durations that the probes could not keep: they are in no histogram.")
 	deviceFaults      = deviceCounter("major_faults_total", "Page faults that had to read from the device, by the probes.")
 	deviceReadAhead   = deviceCounter("readahead_pages_total", "Pages that swap readahead asked for, by the probes.")
 	deviceUnused      = deviceCounter("readahead_unused_pages_total", "Pages of readahead that went away unused, by the probes; 0 if it cannot be told.")
@@ -118,6 +120,7 @@ func (s *sink) io(io *status.IO) {
 
 func (s *sink) moves(d *status.Device) {
 	s.put(deviceMoved, float64(d.Moves.Slabs))
+	s.put(deviceSlowMoved, float64(d.Moves.Slow))
 	s.put(deviceDropped, float64(d.Moves.Dropped))
 	s.put(deviceMovePages, float64(d.Moves.Pages))
 	s.put(deviceLastMove, seconds(d.Moves.Last))
@@ -159,6 +162,7 @@ func (s *sink) latencies(d *status.Device, cgroups []cgroupSeries) {
 func (s *sink) probes(p *status.Probes) {
 	s.oneOf(deviceProbes, probeStates, cmp.Or(p.State, status.ProbesOff))
 	s.put(deviceProbeMemory, float64(p.Memory))
+	s.put(deviceProbesLost, float64(p.Lost))
 	s.put(deviceFaults, float64(p.MajorFaults))
 	s.put(deviceReadAhead, float64(p.ReadAhead))
 	s.put(deviceUnused, float64(p.ReadUnused))
