@@ -354,6 +354,11 @@ func vmstat(t *testing.T, name string) int {
 // random order, then in clusters.
 func TestFaults(t *testing.T) {
 	const n = 512
+	stats, err := ebpf.EnableStats(unix.BPF_STATS_RUN_TIME)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stats.Close()
 	inCgroup(t, testGroup)
 	for _, delay := range delays {
 		t.Run(delay.String(), func(t *testing.T) {
@@ -363,7 +368,7 @@ func TestFaults(t *testing.T) {
 			memory := pages(t, n)
 			device.swapOut(testGroup, memory)
 			setCluster(t, 0)
-			before, pswpin := read(t, p), vmstat(t, "pswpin")
+			before, pswpin, spent := read(t, p), vmstat(t, "pswpin"), runtimes(t, p)
 			// Go's signals interrupt faults; the same thread shall go on with them.
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
@@ -377,7 +382,7 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			after := read(t, p)
-			t.Logf("%d major, %d read ahead, %d lost", after.MajorFaults-before.MajorFaults, after.ReadAhead-before.ReadAhead, after.Lost-before.Lost)
+			t.Logf("the programs take %v for a page, without the way to them", (runtimes(t, p)-spent)/n)
 			since := func(s Source) *loghist.Histogram {
 				h := after.Latency[s].Since(before.Latency[s])
 				return &h
@@ -402,6 +407,20 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// runtimes is the time that the kernel has spent in programs since the test began.
+func runtimes(t *testing.T, p *Probes) time.Duration {
+	t.Helper()
+	sum := time.Duration(0)
+	for _, program := range p.programs {
+		stats, err := program.Stats()
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += stats.Runtime
+	}
+	return sum
 }
 
 // TestReadAhead reads pages in by clusters, whose reads are merged.
