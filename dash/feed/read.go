@@ -1,0 +1,156 @@
+package feed
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"farswap/status"
+)
+
+// Device is what is known of one device now.
+type Device struct {
+	ID int `json:"id"`
+	Presence
+	Status status.Device `json:"status"` // the last answer; zero before the first
+}
+
+// Daemon is what is known of one donor of this machine now.
+type Daemon struct {
+	Name string `json:"name"`
+	Presence
+	Status status.DonorDaemon `json:"status"` // the last answer; zero before the first
+}
+
+// Devices are all devices by id, those that ended within the last hour included.
+func (f *Feed) Devices() []Device {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	devices := []Device{}
+	for _, id := range slices.Sorted(maps.Keys(f.devices)) {
+		t := f.devices[id]
+		devices = append(devices, Device{id, t.Presence, t.last})
+	}
+	return devices
+}
+
+// Device is one of Devices.
+func (f *Feed) Device(id int) (Device, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t, ok := f.devices[id]
+	if !ok {
+		return Device{}, false
+	}
+	return Device{id, t.Presence, t.last}, true
+}
+
+// Donors are all donors of this machine by name, those that ended within the last hour
+// included.
+func (f *Feed) Donors() []Daemon {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	donors := []Daemon{}
+	for name, t := range f.donors {
+		donors = append(donors, Daemon{name, t.Presence, t.last})
+	}
+	slices.SortFunc(donors, func(a, b Daemon) int { return cmp.Compare(a.Name, b.Name) })
+	return donors
+}
+
+// Points are a device's with numbers above after, oldest first, the last limit of them.
+func (f *Feed) Points(id int, after uint64, limit int) []Point {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.devices[id]; t != nil {
+		return t.points.after(after, limit)
+	}
+	return nil
+}
+
+// DonorPoints is Points for a donor of this machine.
+func (f *Feed) DonorPoints(name string, after uint64, limit int) []DaemonPoint {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.donors[name]; t != nil {
+		return t.points.after(after, limit)
+	}
+	return nil
+}
+
+// Journal is the end of what a device's server listed.
+type Journal[T any] struct {
+	Entries []T    `json:"entries"` // oldest first; never null
+	Last    uint64 `json:"last"`    // the feed's number of the newest: what to ask after the next time
+	Missed  uint64 `json:"missed"`  // entries that came and went between two answers, since the feed began
+}
+
+// Events are those of a device with the feed's numbers above after, the last limit of
+// them. The feed numbers them from 1 without gaps; the servers' numbers begin again with
+// each server.
+func (f *Feed) Events(id int, after uint64, limit int) Journal[status.Event] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.devices[id]; t != nil {
+		return t.events.read(after, limit)
+	}
+	return Journal[status.Event]{Entries: []status.Event{}}
+}
+
+// Decisions is Events for the decisions of placement.
+func (f *Feed) Decisions(id int, after uint64, limit int) Journal[status.Decision] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.devices[id]; t != nil {
+		return t.decisions.read(after, limit)
+	}
+	return Journal[status.Decision]{Entries: []status.Decision{}}
+}
+
+func (j *journal[T]) read(after uint64, limit int) Journal[T] {
+	entries := j.after(after, limit)
+	if entries == nil {
+		entries = []T{}
+	}
+	return Journal[T]{Entries: entries, Last: j.added, Missed: j.missed}
+}
+
+// Polls is how often all servers were asked.
+func (f *Feed) Polls() uint64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.polls
+}
+
+// Err is why the last poll could not even look for servers; nil if it could.
+func (f *Feed) Err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// Subscribe gives a channel that gets a value after a poll. Polls that come while nobody
+// reads are one value: read the feed, not the channel, for what has changed. Call stop
+// when it is no longer read; it does not close the channel.
+func (f *Feed) Subscribe() (changed <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watchers[c] = struct{}{}
+	return c, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.watchers, c)
+	}
+}
+
+func (f *Feed) notify() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for c := range f.watchers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
