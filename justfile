@@ -27,9 +27,9 @@ compare-rdma *ARGS: build
 compare-probes *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-probes" "$@"
 
-# Everything: lint, unit tests with the race detector, the suite on both kernels, a small machine
+# Everything: lint, unit tests with the race detector, the page in a browser, the suite on both kernels, a small machine
 test:
-    @vmtest/steps lint unit "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
+    @vmtest/steps lint unit dash-test "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
 
 # Boot a virtual machine and run a script in it, or a shell; see vmtest/vm/vm
 [no-cd]
@@ -48,8 +48,10 @@ build:
 lint:
     @test -z "$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l | tee /dev/stderr)"
     go vet ./...
+    go vet -tags browser ./dash/web
     go vet -tags vm ./vmtest ./verbs/rdma ./bpf
     go tool staticcheck ./...
+    go tool staticcheck -tags browser ./dash/web
     go tool staticcheck -tags vm ./vmtest ./verbs/rdma ./bpf
     shellcheck {{ scripts }}
     bpf/stale
@@ -57,6 +59,10 @@ lint:
 # Unit tests with the race detector
 unit *ARGS:
     go test -race -v ./... "$@"
+
+# The dashboard's page in headless Chromium, against what status says; pictures go to out/dash
+dash-test *ARGS:
+    go test -tags browser -v -timeout 15m -run 'Page|EveryView|Keyboard|ManySlabs' ./dash/web "$@"
 
 # The real-kernel suite on one kernel; ARGS go to the test binaries: ./do vmsuite 7.3 -test.run Suite/.*swap
 vmsuite KERNEL *ARGS: build

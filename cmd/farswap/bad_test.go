@@ -17,6 +17,7 @@ const (
 	addSwap   = "ublk add" + noConfig + " --size 64M --insecure --donor 127.0.0.1:1 --backing back"
 	addNull   = "ublk add" + noConfig + " --target null --size 64M"
 	runDonor  = "donor" + noConfig + " --memory 8M --insecure --listen 127.0.0.1:0 --name d"
+	runDash   = "dash" + noConfig
 	certDonor = "donor" + noConfig + " --memory 8M --cert good --listen 127.0.0.1:0 --name d"
 	gossips   = " --gossip-listen 127.0.0.1:0 --gossip-key gossip"
 )
@@ -138,6 +139,17 @@ var badInputs = []badCase{
 	bad("metrics of too few", 2, "metrics"+noConfig+" --cgroups=-1", "--cgroups -1"),
 	bad("metrics without state", 1, "metrics --config /dev/null --once --state-root key.toml", "key.toml|not a directory"),
 	bad("metrics argument", 2, "metrics 1", `unexpected argument "1"`),
+	bad("dash everywhere", 2, runDash+" --listen :0", "not a loopback address|--cert FOLDER|--token-file"),
+	bad("dash elsewhere with a token", 2, runDash+" --listen 10.0.0.1:9480 --token-file token", "10.0.0.1:9480|--cert FOLDER"),
+	bad("dash without a port", 2, runDash+" --listen localhost", `"localhost"|HOST:PORT`),
+	bad("dash with a short token", 2, runDash+" --token-file short", "short|at least 20|head -c 24"),
+	bad("dash with an open token", 2, runDash+" --token-file opentoken", "opentoken|chmod 600"),
+	bad("dash without its token", 2, runDash+" --token-file nothing", "nothing|head -c 24"),
+	bad("dash with no identity", 1, runDash+" --listen :0 --cert nowhere", "nowhere|farswap cert issue"),
+	bad("dash peer", 2, runDash+" --peer mem1", `"mem1"|HOST:PORT`),
+	bad("dash peer elsewhere", 2, runDash+" --peer mem1:9480", "mem1:9480|--cert FOLDER|ssh -L"),
+	bad("dash interval", 2, runDash+" --interval 1ms", "--interval 1ms|100ms"),
+	bad("dash argument", 2, runDash+" 7", `unexpected argument "7"`),
 
 	bad("donor memory missing", 2, "donor"+noConfig, "--memory is missing"),
 	bad("donor memory small", 2, runDonor+" --memory 1M", "at least one slab"),
@@ -219,6 +231,9 @@ func prepareBadInput(t *testing.T, dir string) {
 	write(t, path("section.toml"), "[device]\nsize = '64M'\n", 0o600)
 	write(t, path("value.toml"), "size = '64MB'\n", 0o600)
 	write(t, path("syntax.toml"), "size = '64M'\ndepth = \n", 0o600)
+	write(t, path("token"), "correct-horse-battery-staple\n", 0o600)
+	write(t, path("opentoken"), "correct-horse-battery-staple\n", 0o644)
+	write(t, path("short"), "secret\n", 0o600)
 	write(t, path("add.toml"), "size = '64M'\ninsecure = true\ndonor = ['127.0.0.1:1']\nbacking = 'back'\n", 0o600)
 	write(t, path("rdma.toml"), "size = '64M'\ninsecure = true\ndonor = ['127.0.0.1:1']\nbacking = 'back'\nspin = '50us'\nrdma-gid = 3\nrdma-mtu = 77\n", 0o600)
 	for _, err := range []error{

@@ -7,6 +7,7 @@ import (
 
 	"farswap/benchmarks"
 	"farswap/control"
+	"farswap/dash/web"
 	"farswap/donor"
 	"farswap/status"
 	"farswap/swapdev"
@@ -44,7 +45,7 @@ func (e *usageError) Unwrap() []error { return []error{e.err, errUsage} }
 
 // usageErrors are the sentinels of other packages for values that came from the
 // command line.
-var usageErrors = []error{errUsage, swapdev.ErrConfig, donor.ErrConfig, benchmarks.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress}
+var usageErrors = []error{errUsage, swapdev.ErrConfig, donor.ErrConfig, benchmarks.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress, web.ErrConfig}
 
 // refusals are the sentinels of other packages for what would lose data.
 var refusals = []error{status.ErrRefused, swapdev.ErrInUse, ublk.ErrInUse}

@@ -1,0 +1,181 @@
+package web
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	sessionLife = 12 * time.Hour
+	maxSignedIn = 256     // browsers at once; the one that signed in first goes
+	maxForm     = 4 << 10 // bytes
+	formTimeout = 5 * time.Second
+
+	// wrongPause is what a wrong token costs, and maxTries how many are looked at at once.
+	wrongPause = 500 * time.Millisecond
+	maxTries   = 8
+)
+
+// guard decides who may read. There are three ways: a certificate of the own authority,
+// which TLS has verified before; the token, in a header or by a cookie that the sign-in
+// page gives for it; or, when there is no token and the address is loopback's, being on
+// this machine.
+type guard struct {
+	secure bool              // TLS
+	open   bool              // who connects may read
+	token  [sha256.Size]byte // hash of it
+	has    bool              // there is a token
+	tries  chan struct{}
+	now    func() time.Time
+
+	mu       sync.Mutex                      // guards sessions
+	sessions map[[sha256.Size]byte]time.Time // hash of the cookie → end
+}
+
+func newGuard(token string, secure bool) *guard {
+	return &guard{
+		secure: secure, open: token == "" && !secure, token: sha256.Sum256([]byte(token)), has: token != "",
+		tries: make(chan struct{}, maxTries), now: time.Now, sessions: map[[sha256.Size]byte]time.Time{},
+	}
+}
+
+// isToken compares in constant time.
+func (g *guard) isToken(text string) bool {
+	sum := sha256.Sum256([]byte(text))
+	return g.has && subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
+}
+
+// cookieName begins with __Host- over TLS: then no other host can have set it.
+func (g *guard) cookieName() string {
+	if g.secure {
+		return "__Host-farswap"
+	}
+	return "farswap"
+}
+
+// allowed says whether a request may read.
+func (g *guard) allowed(r *http.Request) bool {
+	if g.open || r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+		return true
+	}
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return g.isToken(bearer)
+	}
+	cookie, err := r.Cookie(g.cookieName())
+	return err == nil && g.signedIn(cookie.Value)
+}
+
+func (g *guard) signedIn(value string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	// The lookup's time depends on the hash, which says nothing of the value.
+	end, ok := g.sessions[sha256.Sum256([]byte(value))]
+	return ok && g.now().Before(end)
+}
+
+// signIn gives a new cookie.
+func (g *guard) signIn(w http.ResponseWriter) {
+	value, now := rand.Text(), g.now()
+	g.mu.Lock()
+	var first [sha256.Size]byte
+	for sum, end := range g.sessions {
+		if !now.Before(end) {
+			delete(g.sessions, sum)
+		} else if f, ok := g.sessions[first]; !ok || end.Before(f) {
+			first = sum
+		}
+	}
+	if len(g.sessions) >= maxSignedIn {
+		delete(g.sessions, first)
+	}
+	g.sessions[sha256.Sum256([]byte(value))] = now.Add(sessionLife)
+	g.mu.Unlock()
+	http.SetCookie(w, g.cookie(value, int(sessionLife/time.Second)))
+}
+
+func (g *guard) signOut(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(g.cookieName()); err == nil {
+		g.mu.Lock()
+		delete(g.sessions, sha256.Sum256([]byte(cookie.Value)))
+		g.mu.Unlock()
+	}
+	http.SetCookie(w, g.cookie("", -1))
+}
+
+func (g *guard) cookie(value string, age int) *http.Cookie {
+	return &http.Cookie{
+		Name: g.cookieName(), Value: value, Path: "/", MaxAge: age,
+		Secure: g.secure, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	}
+}
+
+// wrap lets nobody else through to next. What is public has no secrets: the sign-in page
+// and the files of the page.
+func (g *guard) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/login", strings.HasPrefix(r.URL.Path, "/assets/"), g.allowed(r):
+			next.ServeHTTP(w, r)
+		case r.URL.Path == "/" && r.Method == http.MethodGet:
+			http.Redirect(w, r, "/login", http.StatusSeeOther)
+		default:
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "sign in, or send the token: Authorization: Bearer TOKEN", http.StatusUnauthorized)
+		}
+	})
+}
+
+// login answers the form of the sign-in page.
+func (g *guard) login(w http.ResponseWriter, r *http.Request) {
+	select {
+	case g.tries <- struct{}{}:
+		defer func() { <-g.tries }()
+	default:
+		http.Error(w, "too many at once: try again", http.StatusTooManyRequests)
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout))
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "want the form of the sign-in page", http.StatusBadRequest)
+		return
+	}
+	if !g.isToken(strings.TrimSpace(r.PostForm.Get("token"))) {
+		select {
+		case <-time.After(wrongPause):
+		case <-r.Context().Done():
+		}
+		http.Redirect(w, r, "/login?wrong=1", http.StatusSeeOther)
+		return
+	}
+	g.signIn(w)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (g *guard) logout(w http.ResponseWriter, r *http.Request) {
+	g.signOut(w, r)
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+}
+
+// onlyLoopback refuses requests for another host's name: a page elsewhere whose name is
+// made to resolve to 127.0.0.1 would otherwise read this one (DNS rebinding). Any port is
+// right, because tunnels change it.
+func onlyLoopback(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		if !loopback(strings.Trim(host, "[]")) {
+			http.Error(w, "this page is for this machine only: use http://localhost or http://127.0.0.1", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

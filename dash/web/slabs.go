@@ -1,0 +1,109 @@
+package web
+
+import (
+	"math"
+	"slices"
+
+	"farswap/status"
+)
+
+// slabStates are the states of slabs, by number; what is in no such state has the number
+// of the list's length.
+var slabStates = []string{"unmapped", "mapping", "mapped", "draining", "failed", "migrating"}
+
+// slabFields is how many numbers a slab takes in slabChange.Values.
+const slabFields = 6
+
+// slabChange has the slabs that are no longer as they were sent.
+type slabChange struct {
+	Count  int      `json:"count"`  // of the device
+	Donors []string `json:"donors"` // names, by number
+	// Values are, for each slab that changed, its index, state, donor (-1: none),
+	// activity in tenths rounded to two digits, remote pages, and p99 in nanoseconds
+	// rounded to three.
+	Values []int64 `json:"values"`
+}
+
+// sentSlab is a slab as a page has it.
+type sentSlab struct {
+	state    uint8
+	donor    int16 // number in slabMemory.names; -1: none
+	activity uint32
+	remote   uint32
+	p99      int64
+}
+
+// slabMemory is what one page was sent of a device's slabs.
+type slabMemory struct {
+	slabs   []sentSlab
+	names   []string
+	numbers map[string]int16 // of names
+}
+
+// maxDonorNames bounds the names that a page is sent of one device's donors.
+const maxDonorNames = 4096
+
+// change is what a page has to be sent, nil if it has everything.
+func (m *slabMemory) change(now []status.Slab) *slabChange {
+	c := &slabChange{Count: len(now)}
+	resized := len(m.slabs) != len(now)
+	if resized {
+		m.slabs = make([]sentSlab, len(now))
+		for i := range m.slabs {
+			m.slabs[i].state = math.MaxUint8 // like no slab that there is
+		}
+	}
+	for i := range now {
+		one := m.reduce(&now[i])
+		if one == m.slabs[i] {
+			continue
+		}
+		m.slabs[i] = one
+		c.Values = append(c.Values, int64(now[i].Index), int64(one.state), int64(one.donor), int64(one.activity), int64(one.remote), one.p99)
+	}
+	if len(c.Values) == 0 && !resized {
+		return nil
+	}
+	c.Donors = m.names
+	return c
+}
+
+func (m *slabMemory) reduce(s *status.Slab) sentSlab {
+	state := slices.Index(slabStates, s.State)
+	if state < 0 {
+		state = len(slabStates)
+	}
+	return sentSlab{
+		state: uint8(state), donor: m.number(s.Donor), activity: twoDigits(10 * s.Activity),
+		remote: uint32(min(max(s.RemotePages, 0), math.MaxUint32)), p99: rounded(s.Latency.P99),
+	}
+}
+
+// number gives a donor's name a number that it keeps.
+func (m *slabMemory) number(name string) int16 {
+	if name == "" {
+		return -1
+	}
+	i, known := m.numbers[name]
+	if !known {
+		if len(m.names) == maxDonorNames {
+			return -1
+		}
+		if m.numbers == nil {
+			m.numbers = map[string]int16{}
+		}
+		i = int16(len(m.names))
+		m.names, m.numbers[name] = append(m.names, name), i
+	}
+	return i
+}
+
+// twoDigits rounds: activity never stands still, and most of its changes say nothing.
+func twoDigits(v float64) uint32 {
+	if !(v > 0) {
+		return 0
+	}
+	v = min(v, math.MaxUint32/2)
+	unit := math.Pow(10, max(0, math.Floor(math.Log10(v))-1))
+	return uint32(math.Round(v/unit) * unit)
+}
