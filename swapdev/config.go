@@ -25,6 +25,12 @@ const (
 	Strict      AckPolicy = "strict"       // when the donor and the backing file have it
 )
 
+// What donors are judged by.
+const (
+	SlowByServer = "server" // reads on the queues' connections to the donor
+	SlowByKernel = "kernel" // block reads of the donor's slabs, by the probes in the kernel
+)
+
 // Placement policies.
 const (
 	PlacementPaper   = "paper"   // the emptier of two donors at random
@@ -41,6 +47,7 @@ const (
 	DefaultPatience     = 30 * time.Second // of a request that waits for a page or a donor
 	DefaultSpin         = 100 * time.Microsecond
 	DefaultPlacement    = PlacementLatency
+	DefaultSlowBy       = SlowByServer
 	DefaultPeriod       = 5 * time.Second // in which latency is measured for the placement
 	leastPeriod         = 100 * time.Millisecond
 	mostPeriod          = time.Hour
@@ -83,6 +90,7 @@ type Config struct {
 	Patience     time.Duration // 0: DefaultPatience
 
 	Placement string              // PlacementPaper or PlacementLatency; "": DefaultPlacement
+	SlowBy    string              // SlowByServer or SlowByKernel; "": DefaultSlowBy
 	Judge     slabmap.JudgeConfig // when a donor is slow; Hot is HotThreshold if it is 0
 	Period    time.Duration       // of the judge, 100 ms to 1 h; 0: DefaultPeriod
 
@@ -133,6 +141,10 @@ func (c Config) Validate() error {
 		return refuse("probes %q: want auto, on or off", c.Probes)
 	case c.Placement != PlacementPaper && c.Placement != PlacementLatency:
 		return refuse("placement %q: want %s or %s", c.Placement, PlacementPaper, PlacementLatency)
+	case c.SlowBy != SlowByServer && c.SlowBy != SlowByKernel:
+		return refuse("donors judged by %q: want %s or %s", c.SlowBy, SlowByServer, SlowByKernel)
+	case c.SlowBy == SlowByKernel && c.Probes == ProbesOff:
+		return refuse("donors judged by %s, with the probes off", c.SlowBy)
 	case c.Period < leastPeriod || c.Period > mostPeriod:
 		return refuse("placement period of %v: want %v to %v", c.Period, leastPeriod, mostPeriod)
 	case c.Name != "" && !control.ValidName(c.Name):
@@ -174,6 +186,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.OpTimeout, DefaultOpTimeout)
 	orDefault(&c.Patience, DefaultPatience)
 	orDefault(&c.Placement, DefaultPlacement)
+	orDefault(&c.SlowBy, DefaultSlowBy)
 	orDefault(&c.Period, DefaultPeriod)
 	orDefault(&c.Judge.Hot, c.HotThreshold)
 	return c

@@ -111,6 +111,12 @@ func (d *Device) serve(cfg Config) error {
 		return err
 	}
 	d.engine.probes = p
+	if cfg.SlowBy == SlowByKernel {
+		if none, ok := p.(noProbes); ok {
+			return fmt.Errorf("donors cannot be judged by the kernel's latencies: %s", none.reason)
+		}
+		d.engine.steering.source = newSlabLatency(d.engine, p)
+	}
 	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
 		Status: func() any { return d.Status() },
 		Stop:   d.requestStop,

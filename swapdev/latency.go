@@ -14,7 +14,7 @@ type latencySource interface {
 	reads() (sums []loghist.Histogram, ok bool)
 }
 
-// linkLatency is what the queues measure: a read from the moment at which it stands in
+// linkLatency is what the queues measure (SlowByServer): a read from the moment at which it stands in
 // the line for its donor until its bytes are there. Nothing else of the request is in
 // it, neither its wait for another page nor the backing file.
 type linkLatency struct{ engine *engine }
@@ -57,7 +57,7 @@ type slabLatencies interface {
 	SlabReads(slab int, into *loghist.Histogram)
 }
 
-// slabLatency takes each slab's block reads for its donor's, if the slab was there all
+// slabLatency (SlowByKernel) takes each slab's block reads for its donor's, if the slab was there all
 // the time since it was last looked at, and has every page there. It includes what
 // the kernel and the server add, and what the backing file does for pages of a slab
 // that are there alone, so those slabs are left out.

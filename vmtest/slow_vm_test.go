@@ -124,16 +124,19 @@ func mostMoves(s status.Device) int {
 	return most
 }
 
-// slowDonor slows one of three donors down, under a device that places by latency and
-// one that places as in the paper.
-func slowDonor(w *World) {
+func slowDonor(w *World)         { slowDonorBy(w, "server") }
+func slowDonorByKernel(w *World) { slowDonorBy(w, "kernel") }
+
+// slowDonorBy slows one of three donors down, under a device that places by latency, as
+// the server or the kernel measures it, and one that places as in the paper.
+func slowDonorBy(w *World, by string) {
 	donors := w.donors(3, "128M")
 	period := slowPeriod
 	if *flapping > 0 {
 		period = 5 * time.Second
 	}
 	paper := w.slowDevice("paper", donors, "--placement", "paper")
-	steered := w.slowDevice("steered", donors, "--placement", "latency", "--slow-period", period.String())
+	steered := w.slowDevice("steered", donors, "--placement", "latency", "--slow-by", by, "--slow-period", period.String())
 	slow := donors[0]
 	if n := DonorState(paper.Status(), slow.Name).Slabs; n == 0 {
 		w.Fatalf("%s has no slab of %s: this shows nothing", slow.Name, paper.Path)

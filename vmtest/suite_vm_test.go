@@ -45,6 +45,7 @@ var scenarios = []Scenario{
 	{63, "cluster", 6 * time.Minute, both, clusterLives},
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
 	{66, "slow-donor", 4 * time.Minute, onlyTCP, slowDonor},
+	{68, "slow-donor-by-kernel", 4 * time.Minute, onlyTCP, slowDonorByKernel},
 	{67, "slow-alike", 3 * time.Minute, onlyTCP, slowAlike},
 	{74, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
 

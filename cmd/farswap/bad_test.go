@@ -56,6 +56,8 @@ var badInputs = []badCase{
 	bad("slow factor large", 2, addSwap+" --slow-factor 1e9", "factor 1e+09"),
 	bad("slow periods", 2, addSwap+" --slow-periods 0", "--slow-periods 0"),
 	bad("slow period", 2, addSwap+" --slow-period 0s", "--slow-period 0s|100ms to 1h"),
+	bad("slow by", 2, addSwap+" --slow-by guess", `"guess"|server or kernel`),
+	bad("slow by what is off", 2, addSwap+" --slow-by kernel --probes off", "with the probes off"),
 	bad("slow period short", 2, addSwap+" --slow-period 1ms", "placement period of 1ms|100ms to 1h"),
 	bad("slow rate", 2, addSwap+" --slow-rate=-1", "--slow-rate -1"),
 	bad("slow reads", 2, addSwap+" --slow-reads 0", "--slow-reads 0"),

@@ -12,6 +12,7 @@ import (
 // placementOptions are the flags of how slabs get their donors.
 type placementOptions struct {
 	policy  string
+	by      string
 	factor  float64
 	periods int
 	period  time.Duration
@@ -21,6 +22,7 @@ type placementOptions struct {
 
 func (o *placementOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.policy, "placement", swapdev.DefaultPlacement, "how slabs get their donors: by latency, so that slow donors get none and lose their hottest, or as in the paper")
+	f.StringVar(&o.by, "slow-by", swapdev.DefaultSlowBy, "what tells whether a donor is slow: server, its reads as the server sees them, or kernel, those of its slabs as the probes do")
 	f.Float64Var(&o.factor, "slow-factor", slabmap.DefaultFactor, "a donor is slow whose p99 is so many times what it is when all is well")
 	f.IntVar(&o.periods, "slow-periods", slabmap.DefaultPeriods, "in so many periods in a row")
 	f.DurationVar(&o.period, "slow-period", swapdev.DefaultPeriod, "length of such a period, 100ms to 1h")

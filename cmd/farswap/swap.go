@@ -43,7 +43,7 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
 		Probes:    swapdev.Probes(o.probes),
-		Placement: o.placement.policy, Judge: judge, Period: o.placement.period,
+		Placement: o.placement.policy, SlowBy: o.placement.by, Judge: judge, Period: o.placement.period,
 		StateRoot: o.root, Log: log,
 	}
 	if len(names) > 0 || o.cluster.given() {
