@@ -1,68 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"time"
+
+	"farswap/internal/human"
 )
 
-// humanBytes is a size to three digits, in binary units: 16G, 1.5M, 512.
-func humanBytes(n int64) string {
-	f, unit := float64(n), ""
-	for _, u := range sizeUnits {
-		if f < 1024 {
-			break
-		}
-		f, unit = f/1024, string(u)
-	}
-	return threeDigits(f) + unit
-}
-
-// humanNanos is a latency to three digits: 870ns, 13.9µs, 1.24ms, 2.5s. A
-// latency of 0 was not measured.
-func humanNanos(n int64) string {
-	switch d := time.Duration(n); {
-	case d <= 0:
-		return "-"
-	case d < time.Microsecond:
-		return fmt.Sprintf("%dns", n)
-	case d < time.Millisecond:
-		return threeDigits(float64(n)/1e3) + "µs"
-	case d < time.Second:
-		return threeDigits(float64(n)/1e6) + "ms"
-	default:
-		return threeDigits(float64(n)/1e9) + "s"
-	}
-}
-
-// humanAge is how long ago, in the two largest units.
-func humanAge(d time.Duration) string {
-	d = d.Round(time.Second)
-	switch {
-	case d < time.Hour:
-		return d.String()
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
-	default:
-		return fmt.Sprintf("%dd%dh", int(d.Hours())/24, int(d.Hours())%24)
-	}
-}
-
-// threeDigits writes f with up to three significant digits and no superfluous
-// zeros; what is larger keeps all its integer digits.
-func threeDigits(f float64) string {
-	digits := 0
-	switch {
-	case f < 9.995:
-		digits = 2
-	case f < 99.95:
-		digits = 1
-	}
-	s := fmt.Sprintf("%.*f", digits, f)
-	for digits > 0 && s[len(s)-1] == '0' {
-		s, digits = s[:len(s)-1], digits-1
-	}
-	if s[len(s)-1] == '.' {
-		s = s[:len(s)-1]
-	}
-	return s
-}
+func humanBytes(n int64) string       { return human.Bytes(n) }
+func humanNanos(n int64) string       { return human.Nanos(n) }
+func humanAge(d time.Duration) string { return human.Age(d) }
