@@ -33,7 +33,7 @@ file keeps a second copy.`,
 		a.path = cmd.CommandPath()
 		return err
 	})
-	root.AddCommand(a.donor(), a.ublk(), a.cluster(), a.cert(), a.bench(), a.doctor(), a.metrics(), a.sim(), a.dash(), a.version())
+	root.AddCommand(a.donor(), a.ublk(), a.cluster(), a.cert(), a.bench(), a.doctor(), a.metrics(), a.sim(), a.dash(), a.top(), a.version())
 	group(root)
 	return root
 }
