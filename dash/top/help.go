@@ -21,7 +21,7 @@ var bindings = []binding{
 	{"c", "colour", "slab map by donor, by heat", []int{viewOverview, viewSlabs}},
 	{"o", "order", "donors by another column, marked *; r the other way round", []int{viewOverview, viewDonors}},
 	{"f", "filter", "events: all, trouble, decisions", []int{viewEvents}},
-	{"arrows", "move", "scroll; in the slab map select a slab; PgUp, PgDn, Home, End", []int{viewSlabs, viewDonors, viewSlow, viewEvents}},
+	{"arrows", "move", "scroll, or the next view; in the slab map select a slab; PgUp, End", []int{viewSlabs, viewDonors, viewSlow, viewEvents}},
 }
 
 func (b *binding) in(view int) bool {

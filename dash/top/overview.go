@@ -66,6 +66,9 @@ func (s *snapshot) pagesLine(l *look, width int) string {
 func (s *snapshot) troubleLine(l *look, width int) string {
 	d := &s.device.Status
 	out := l.line(width).put(l.head, "SINCE START").text("  ")
+	if s.device.Restarts > 0 {
+		out.put(l.warn, fmt.Sprintf("restarts %d  ", s.device.Restarts))
+	}
 	for _, part := range []struct {
 		name string
 		n    uint64
@@ -82,9 +85,6 @@ func (s *snapshot) troubleLine(l *look, width int) string {
 			style = l.warn
 		}
 		out.put(l.muted, part.name+" ").put(style, human.Count(float64(part.n))).text("  ")
-	}
-	if s.device.Restarts > 0 {
-		out.put(l.warn, fmt.Sprintf("its server restarted %d times", s.device.Restarts))
 	}
 	return out.String()
 }

@@ -118,7 +118,7 @@ func (c *Config) size() ([2]int, bool) {
 	}
 	at := [2]int{defaultWidth, defaultHeight}
 	for i, name := range []string{"COLUMNS", "LINES"} {
-		if n, err := strconv.Atoi(c.env(name)); err == nil && n >= leastWidth && n <= 1000 {
+		if n, err := strconv.Atoi(c.env(name)); err == nil && n >= [2]int{leastWidth, leastHeight}[i] && n <= 1000 {
 			at[i] = n
 		}
 	}
