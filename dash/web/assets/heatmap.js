@@ -116,8 +116,8 @@ export function heatmap({ height = 260 } = {}) {
     c.font = `11px ${t.sans}`;
     axes(c, t, w);
     for (const [i, one] of columns.entries()) {
-      // The server's clock and the reader's differ by a little: that is no gap.
-      const before = columns[i - 1]?.at, begin = before && one.at - one.over - before < one.over / 2 ? before : one.at - one.over;
+      // An answer that came late leaves no gap: its column begins where the last one ended.
+      const before = columns[i - 1]?.at, begin = before && one.at - one.over - before < 2 * one.over ? before : one.at - one.over;
       const x0 = Math.round(x(begin) * scale) / scale, x1 = Math.round(x(one.at) * scale) / scale;
       if (one.count < 0) {
         c.fillStyle = t.raised;
