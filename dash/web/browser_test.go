@@ -158,7 +158,11 @@ func eval[T any](b *browser, expression string) T {
 // until waits until an expression in the page is true.
 func (b *browser) until(what, expression string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !eval[bool](b, expression); {
+	is := func() bool { // not while one page gives way to the next
+		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		return err == nil && v
+	}
+	for deadline := time.Now().Add(20 * time.Second); !is(); {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("never came: %s (%s); the page says: %.600s", what, expression, eval[string](b, "document.body.innerText"))
 		}

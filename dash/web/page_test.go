@@ -379,7 +379,7 @@ func TestSignInOnThePage(t *testing.T) {
 	for _, scheme := range []string{"dark", "light"} {
 		b.look(scheme, 360, 700)
 		b.open(s.URL())
-		b.until("the form", "location.pathname === '/login' && document.getElementById('wrong').hidden")
+		b.until("the form", "location.pathname === '/login' && document.getElementById('wrong')?.hidden")
 		if faint := eval[[]string](b, "checks.faint().filter((f) => !f.startsWith('only'))"); len(faint) > 0 {
 			t.Errorf("faint: %v", faint)
 		}
@@ -387,7 +387,7 @@ func TestSignInOnThePage(t *testing.T) {
 		b.shot("login-" + scheme)
 	}
 	b.do(chromedp.SendKeys(chromedp.CSS("#token"), "nonsense"+kb.Enter))
-	b.until("refusal", "location.search === '?wrong=1' && !document.getElementById('wrong').hidden")
+	b.until("refusal", "location.search === '?wrong=1' && document.getElementById('wrong')?.hidden === false")
 	b.do(chromedp.SendKeys(chromedp.CSS("#token"), testToken+kb.Enter))
 	b.until("the page", "location.pathname === '/' && document.getElementById('live')?.dataset.state === 'live'")
 	if cookie := eval[string](b, "document.cookie"); cookie != "" {
