@@ -306,8 +306,7 @@ func pages(t *testing.T, n int) []byte {
 
 // swapOut writes memory and has it swapped out, from the control group of the test: as
 // long as nobody needs memory, what was written out stays in the swap cache.
-func (n *null) swapOut(group string, memory []byte) {
-	t := n.t
+func (n *null) swapOut(t *testing.T, group string, memory []byte) {
 	t.Helper()
 	for i := 0; i < len(memory); i += 4096 {
 		memory[i], memory[i+1] = byte(i>>12), 1
@@ -366,7 +365,7 @@ func TestFaults(t *testing.T) {
 			p := open(t, device.config())
 			device.swapOn()
 			memory := pages(t, n)
-			device.swapOut(testGroup, memory)
+			device.swapOut(t, testGroup, memory)
 			setCluster(t, 0)
 			before, pswpin, spent := read(t, p), vmstat(t, "pswpin"), runtimes(t, p)
 			// Go's signals interrupt faults; the same thread shall go on with them.
@@ -431,7 +430,7 @@ func TestReadAhead(t *testing.T) {
 	p := open(t, device.config())
 	device.swapOn()
 	memory := pages(t, n)
-	device.swapOut(testGroup, memory)
+	device.swapOut(t, testGroup, memory)
 	setCluster(t, 4)
 	before, pswpin := read(t, p), vmstat(t, "pswpin")
 	runtime.LockOSThread()
@@ -491,7 +490,7 @@ func TestOtherDevice(t *testing.T) {
 	p := open(t, config)
 	device.swapOn()
 	memory := pages(t, 64)
-	device.swapOut(testGroup, memory)
+	device.swapOut(t, testGroup, memory)
 	for i := range 64 {
 		if memory[i*4096] != byte(i) {
 			t.Fatalf("page %d is wrong", i)
@@ -514,12 +513,12 @@ func TestGroupsThatAreGone(t *testing.T) {
 	device := newNull(t, time.Microsecond, true)
 	p := open(t, device.config())
 	device.swapOn()
-	memory := pages(t, 2)
 	for i := range groups {
 		t.Run("group", func(t *testing.T) {
 			group := fmt.Sprintf("bpf-many-%d", i)
 			inCgroup(t, group)
-			device.swapOut(group, memory)
+			memory := pages(t, 1)
+			device.swapOut(t, group, memory)
 			if memory[1] != 1 {
 				t.Fatal("the page is wrong")
 			}
