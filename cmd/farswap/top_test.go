@@ -58,6 +58,9 @@ func (s *screen) wait(parts ...string) string {
 	for {
 		text := s.tmux("capture-pane", "-p")
 		missing := ""
+		if lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n"); strings.Contains(text, "Overview") && !strings.HasPrefix(lines[len(lines)-1], "q quit") {
+			missing = "q quit" // it was caught between two writes, unless it stays so
+		}
 		for _, p := range parts {
 			if !strings.Contains(text, p) {
 				missing = p

@@ -238,6 +238,14 @@ func TestHeatmap(t *testing.T) {
 	}
 }
 
+// TestHeatmapIdle: a device that does nothing has no scale that would mean something.
+func TestHeatmapIdle(t *testing.T) {
+	s := &snapshot{points: []feed.Point{{Seq: 1, At: start}, {Seq: 2, At: start}}, at: start}
+	if got := s.heatmap(newLook(false), status.SourceRead, 1, 60, 10); len(got) != 1 || !strings.Contains(got[0], "nothing in this time") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestFramesShowTheFigures: what is on the screen is what the status says.
 func TestFramesShowTheFigures(t *testing.T) {
 	r := newRig(t)

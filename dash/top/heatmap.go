@@ -30,6 +30,9 @@ func (s *snapshot) heatmap(l *look, source string, per, width, height int) []str
 	}
 	columns := feed.Columns(s.points, source, per)
 	columns = columns[max(0, len(columns)-cells):]
+	if idle(columns) {
+		return []string{l.line(width).pad(l.plain, "", heatLabel, false).put(l.muted, "nothing in this time").String()}
+	}
 	low, high, most := heatRange(columns)
 	lines := height - 1
 	rowsPerLine := max(1, (high-low+lines)/lines)
@@ -104,6 +107,16 @@ func (s *snapshot) histogram(l *look, source string, width, height int) []string
 		lines = append(lines, out.put(l.heatStyles[max(0, level(share, 1))], bar).String())
 	}
 	return lines
+}
+
+// idle says that every answer was that nothing happened.
+func idle(columns []feed.Column) bool {
+	for _, c := range columns {
+		if c.Count > 0 || c.Silent {
+			return false
+		}
+	}
+	return len(columns) > 0
 }
 
 // heatRange is the lowest and the highest row in use, to powers of two so that the scale

@@ -238,7 +238,7 @@ func TestBytesPerFrame(t *testing.T) {
 				return total
 			}
 			first, sum := settle(), 0
-			const frames = 5
+			const frames = 3
 			for range frames {
 				r.run(t, 1)
 				p.Send(polled{})
