@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
+	"farswap/dash/feed"
 	"farswap/status"
 )
 
@@ -135,4 +138,37 @@ func TestRounded(t *testing.T) {
 			t.Errorf("%d: got %d, want %d", v, got, want)
 		}
 	}
+}
+
+// TestFirstEventIsBounded: an hour of everything of a device of 10,000 slabs stays within
+// what the manual says that an event takes.
+func TestFirstEventIsBounded(t *testing.T) {
+	cells := []feed.Cell{}
+	for row := range 40 { // from a microsecond to a second
+		cells = append(cells, feed.Cell{Row: uint8(10 + row), Count: uint32(1 << (row % 20))})
+	}
+	one := column{feed.Column{
+		Seq: 3599, At: time.Now(), Over: time.Second, Count: 123456, Cells: cells,
+		Latency: status.Quantiles{P50: 123_456, P99: 12_345_678, P999: 123_456_789},
+	}}
+	d := detail{Fine: map[string][]column{}, Coarse: map[string][]column{}, Slabs: new(slabMemory).change(bigDevice(10_000))}
+	for i := range 10 {
+		source := fmt.Sprint("source_", i)
+		for range finePoints {
+			d.Fine[source] = append(d.Fine[source], one)
+		}
+		for range feed.MaxPoints / coarsePer {
+			d.Coarse[source] = append(d.Coarse[source], one)
+		}
+	}
+	text := strings.Repeat("x", 100)
+	for range maxEntries {
+		d.Events = append(d.Events, status.Event{Text: text, Donor: "mem1", Kind: "slab-moved", Level: "info"})
+		d.Decisions = append(d.Decisions, status.Decision{Why: text, Rule: "slow-donor", Figures: make([]status.DonorFigures, 3)})
+	}
+	data := mustJSON(d)
+	if len(data) > 2<<20 {
+		t.Errorf("%d bytes", len(data))
+	}
+	t.Logf("%d bytes", len(data))
 }
