@@ -180,7 +180,7 @@ func TestCertificates(t *testing.T) {
 		return resp.StatusCode
 	}
 	without := friend.ClientConfig("127.0.0.1")
-	without.Certificates = nil
+	without.GetClientCertificate = nil
 	wrong := stranger.ClientConfig("127.0.0.1")
 	wrong.RootCAs = without.RootCAs
 	old := friend.ClientConfig("127.0.0.1")
