@@ -108,7 +108,7 @@ func (s *Server) Revoke(id verbs.SessionID) {
 	if ses == nil {
 		return
 	}
-	s.each(func(w *worker, done chan<- struct{}) { w.revoke(ses, done) })
+	s.each(func(w *worker, done *sync.WaitGroup) { w.revoke(ses, done) })
 }
 
 // Register lends memory. See verbs.Server.
@@ -129,7 +129,7 @@ func (s *Server) Register(id verbs.SessionID, mem []byte) (verbs.Grant, error) {
 	if ses == nil {
 		return verbs.Grant{}, fmt.Errorf("register memory for session %d: %w", id, verbs.ErrNoSession)
 	}
-	s.each(func(w *worker, done chan<- struct{}) { w.register(ses, key, mem, done) })
+	s.each(func(w *worker, done *sync.WaitGroup) { w.register(ses, key, mem, done) })
 	return verbs.Grant{Key: key, Length: uint64(len(mem))}, nil
 }
 
@@ -164,25 +164,22 @@ func (s *Server) Deregister(id verbs.SessionID, k verbs.Key) error {
 	case mem == nil:
 		return fmt.Errorf("deregister memory of session %d: %w", id, verbs.ErrNoKey)
 	}
-	s.each(func(w *worker, done chan<- struct{}) { w.deregister(ses, k, mem, done) })
+	s.each(func(w *worker, done *sync.WaitGroup) { w.deregister(ses, k, mem, done) })
 	return nil
 }
 
-// each runs f on every worker's thread and waits until each has sent or closed
-// done.
+// each runs f on every worker's thread and waits until each has called done.Done.
 // Preconditions: control is held.
-func (s *Server) each(f func(w *worker, done chan<- struct{})) {
-	waits := make([]chan struct{}, 0, len(s.workers))
+func (s *Server) each(f func(w *worker, done *sync.WaitGroup)) {
+	var done sync.WaitGroup
 	for _, w := range s.workers {
-		done := make(chan struct{})
+		done.Add(1)
 		// A worker that has ended has no connection left.
-		if w.loop.Post(func() { f(w, done) }) {
-			waits = append(waits, done)
+		if !w.loop.Post(func() { f(w, &done) }) {
+			done.Done()
 		}
 	}
-	for _, done := range waits {
-		<-done
-	}
+	done.Wait()
 }
 
 // Stats returns the totals. See verbs.Server.
