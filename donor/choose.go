@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"farswap/control"
 	"farswap/evict"
@@ -41,11 +42,11 @@ func (d *Donor) loans() []loan {
 // choose returns mapped slabs of at least that many bytes, if there are, that are
 // to go: of extra more than that, picked at random, the least active. The devices
 // have patience.activity to say how active theirs are; where all candidates go
-// anyway, none is asked.
-func (d *Donor) choose(ctx context.Context, bytes int64, extra int) []loan {
+// anyway, none is asked. checking is how long that took.
+func (d *Donor) choose(ctx context.Context, bytes int64, extra int) (chosen []loan, checking time.Duration) {
 	all := d.loans()
 	if len(all) == 0 {
-		return nil
+		return nil, 0
 	}
 	var sum int64
 	for _, l := range all {
@@ -55,7 +56,9 @@ func (d *Donor) choose(ctx context.Context, bytes int64, extra int) []loan {
 	e := int(min((bytes+mean-1)/mean, int64(len(all))))
 	candidates := evict.Candidates(d.rng, all, e, extra)
 	if len(candidates) > e {
+		begun := time.Now()
 		active := d.activities(ctx, candidates)
+		checking = time.Since(begun)
 		candidates = evict.LeastActive(candidates, len(candidates), func(l loan) (float64, bool) {
 			a, ok := active[l.slab]
 			return a, ok
@@ -63,10 +66,10 @@ func (d *Donor) choose(ctx context.Context, bytes int64, extra int) []loan {
 	}
 	for n, l := range candidates {
 		if bytes -= int64(len(l.slab.mem)); bytes <= 0 {
-			return candidates[:n+1]
+			return candidates[:n+1], checking
 		}
 	}
-	return candidates
+	return candidates, checking
 }
 
 // activities asks the devices of some slabs, all at once, how active those are.

@@ -42,7 +42,7 @@ func TestShortage(t *testing.T) {
 	st := d.Status()
 	e := st.LastEviction
 	if st.EvictedBytes != 3*slabSize || e.Device != "dev-1" || e.Why != "headroom" || e.Urgent || e.Forced || e.Leased ||
-		e.Choosing <= 0 || e.Asking <= 0 || e.Returning <= 0 || e.Freeing <= 0 || st.Memory.Returning != 0 {
+		e.Checking <= 0 || e.Choosing < e.Checking || e.Asking <= 0 || e.Returning <= 0 || e.Freeing <= 0 || st.Memory.Returning != 0 {
 		t.Errorf("%+v, %+v, %+v", st, st.Memory, e)
 	}
 	if n := log.count("slabs evicted"); n != 1 { // in one tick, so it is one line

@@ -34,6 +34,7 @@ type recall struct {
 	why      string
 	urgent   bool
 	choosing time.Duration
+	checking time.Duration
 	asked    time.Time
 
 	// Donor.mu guards the fields below, until done is closed.
@@ -64,10 +65,10 @@ func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why stri
 		extra = 0 // all go
 	}
 	begun := time.Now()
-	chosen := d.choose(ctx, bytes, extra)
+	chosen, checking := d.choose(ctx, bytes, extra)
 	choosing := time.Since(begun)
 	for _, part := range bySession(chosen) {
-		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
+		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, checking: checking, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 		if d.mark(r, part) {
 			d.recalls.Go(func() { d.await(ctx, r) })
 		}
@@ -148,7 +149,7 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 			d.evicted(status.DonorEviction{
 				At: r.freed, Device: r.name, UUID: r.dev.uuid.String(), Identity: r.dev.identity,
 				Slabs: len(r.slabs), Bytes: r.bytes, Why: r.why, Urgent: wait == d.patience.urgent, Forced: forced,
-				Choosing: int64(r.choosing), Asking: int64(answered),
+				Choosing: int64(r.choosing), Checking: int64(r.checking), Asking: int64(answered),
 				Returning: int64(r.returned.Sub(r.asked)), Freeing: int64(r.freed.Sub(r.returned)),
 			}, r.slabs)
 			return
@@ -192,7 +193,7 @@ func (d *Donor) evicted(e status.DonorEviction, slabs []uint32) {
 	part := func(n int64) time.Duration { return time.Duration(n).Round(time.Microsecond) }
 	event.Str("device", e.Device).Str("identity", e.Identity).Str("uuid", e.UUID).Uints32("slabs", slabs).Int64("bytes", e.Bytes).
 		Str("why", e.Why).Bool("urgent", e.Urgent).Bool("leased", e.Leased).Bool("forced", e.Forced).
-		Stringer("choosing", part(e.Choosing)).Stringer("asking", part(e.Asking)).
+		Stringer("choosing", part(e.Choosing)).Stringer("checking", part(e.Checking)).Stringer("asking", part(e.Asking)).
 		Stringer("returning", part(e.Returning)).Stringer("freeing", part(e.Freeing)).Msg("slabs evicted")
 	d.mu.Lock()
 	d.evictions += uint64(e.Slabs)

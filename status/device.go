@@ -159,6 +159,8 @@ type Moves struct {
 	Dropped uint64 `json:"dropped"` // served by the backing file since, because no other donor had room
 	Pages   uint64 `json:"pages"`   // copied for that
 	Last    int64  `json:"last_ns"` // what the last move took
+
+	Drained int64 `json:"drained_ns"` // how long the last dropped slab had operations in flight at its donor after that
 }
 
 // MarshalJSON writes absent lists as [], so that a reader can always loop.

@@ -60,6 +60,7 @@ type DonorEviction struct {
 
 	// The parts, one after the other. Of leased slabs only the last is not 0.
 	Choosing  int64 `json:"choosing_ns"`  // until the slabs were chosen, activity checks included
+	Checking  int64 `json:"checking_ns"`  // the activity checks, of all devices at once; within Choosing
 	Asking    int64 `json:"asking_ns"`    // until the device answered that it has begun; within Returning
 	Returning int64 `json:"returning_ns"` // from the question until the last slab was returned
 	Freeing   int64 `json:"freeing_ns"`   // until the kernel had the last one's memory

@@ -40,6 +40,7 @@ func TestContract(t *testing.T) {
 		"events.seq", "events.at", "events.level", "events.kind", "events.slab", "events.text",
 		"decisions.seq", "decisions.at", "decisions.slab", "decisions.rule", "decisions.why", "decisions.took_ns",
 		"decisions.figures.donor", "decisions.figures.free", "decisions.figures.p99_ns", "decisions.figures.baseline_ns", "decisions.figures.slow",
+		"moves.slabs", "moves.dropped", "moves.pages", "moves.last_ns", "moves.drained_ns",
 	} {
 		requireField(t, d, path)
 	}
@@ -55,7 +56,7 @@ func TestContract(t *testing.T) {
 		"state", "memory.headroom", "memory.available", "memory.stall", "memory.room", "memory.returning", "memory.machine",
 		"identities.name", "identities.mapped", "sessions.bytes", "leases.bytes", "evictions", "evicted_bytes",
 		"last_eviction.device", "last_eviction.identity", "last_eviction.slabs", "last_eviction.bytes", "last_eviction.why",
-		"last_eviction.choosing_ns", "last_eviction.asking_ns", "last_eviction.returning_ns", "last_eviction.freeing_ns",
+		"last_eviction.choosing_ns", "last_eviction.checking_ns", "last_eviction.asking_ns", "last_eviction.returning_ns", "last_eviction.freeing_ns",
 	} {
 		requireField(t, donor, path)
 	}

@@ -20,8 +20,9 @@ const (
 	mapDeadline   = 3 * time.Second
 	retryFirst    = 500 * time.Millisecond // before the first attempt to reach a lost donor
 	retryMost     = 10 * time.Second
-	steady        = 10 * time.Second // a connection that held so long was good: the pause begins anew
-	releasePause  = time.Millisecond
+	steady        = 10 * time.Second      // a connection that held so long was good: the pause begins anew
+	releaseFirst  = 50 * time.Microsecond // before the second look at what is in flight
+	releasePause  = time.Millisecond      // between later ones
 	releaseReport = 10 * time.Second
 )
 
@@ -244,7 +245,8 @@ func (d *donor) failSlabs() []failedSlab {
 // on them has ended, which it does: its connection is down.
 func (e *engine) releaseSlabs(failed []failedSlab) {
 	for _, f := range failed {
-		for waited := time.Duration(0); ; waited += releasePause {
+		begun, reported := time.Now(), time.Duration(0)
+		for pause := releaseFirst; ; pause = min(2*pause, releasePause) {
 			err := e.pages.Release(f.slab, f.epoch)
 			if err == nil {
 				break
@@ -253,10 +255,11 @@ func (e *engine) releaseSlabs(failed []failedSlab) {
 				e.journal.error(status.EventSlabStuck, "slab cannot be released").at(f.slab).because(err).tell()
 				break
 			}
-			if waited > 0 && waited%releaseReport == 0 {
+			if waited := time.Since(begun); waited > reported+releaseReport {
+				reported = waited
 				e.journal.warn(status.EventSlabStuck, "operations of a lost donor have not ended").at(f.slab).with("waited", waited).tell()
 			}
-			time.Sleep(releasePause)
+			time.Sleep(pause)
 		}
 	}
 }

@@ -34,18 +34,20 @@ func (m *mover) drop(o order, epoch uint64, cause error) error {
 	if err != nil {
 		return err
 	}
+	begun := time.Now()
 	m.engine.releaseSlabs([]failedSlab{{o.slab, failed}})
-	m.dropped(o.slab, o.donor, cause)
+	m.dropped(o.slab, o.donor, cause, time.Since(begun))
 	m.decide(o, noDonor, 0, cause)
 	return nil
 }
 
-func (m *mover) dropped(slab int, from uint16, cause error) {
+func (m *mover) dropped(slab int, from uint16, cause error, drained time.Duration) {
 	m.mu.Lock()
 	m.counts.dropped++
+	m.counts.drained = drained
 	m.mu.Unlock()
 	m.engine.journal.info(status.EventSlabDropped, "slab is dropped, not moved; the backing file serves it").
-		at(slab).of("from", m.engine.donors.get(from)).because(cause).tell()
+		at(slab).of("from", m.engine.donors.get(from)).because(cause).with("drained", drained).tell()
 }
 
 // droppable reports whether the backing file has, or is about to have, every page

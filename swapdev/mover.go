@@ -68,6 +68,7 @@ type moveCounts struct {
 	moved, dropped, pages uint64
 	slow                  uint64        // of moved: away from slow donors
 	last                  time.Duration // of the last move
+	drained               time.Duration // of the last drop: until nothing was in flight
 }
 
 func newMover(e *engine) *mover { return &mover{chooser: newChooser(e), wake: make(chan struct{}, 1)} }

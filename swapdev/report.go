@@ -101,7 +101,7 @@ func (e *engine) report() status.Device {
 	s.IO.Failovers = e.failovers.Load()
 	s.IO.Corrupt += e.moves.corrupt.Load()
 	moves := e.moves.totals()
-	s.Moves = status.Moves{Slabs: moves.moved, Dropped: moves.dropped, Slow: moves.slow, Pages: moves.pages, Last: int64(moves.last)}
+	s.Moves = status.Moves{Slabs: moves.moved, Dropped: moves.dropped, Slow: moves.slow, Pages: moves.pages, Last: int64(moves.last), Drained: int64(moves.drained)}
 	s.Placement, s.Decisions = e.cfg.Placement, e.decisions(e.steering.log.all())
 	s.Memory.SetPerPage(int64(slabmap.MemoryNeeded(g)), g.Size, slabmap.PageSize)
 	arena := int64(e.spec.Depth+e.spec.Spare) * int64(e.spec.MaxIO)
