@@ -14,6 +14,7 @@ func newLog(w io.Writer, level zerolog.Level) zerolog.Logger {
 	if isTerminal(w) {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
 	}
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00" // RFC 3339: what takes a second has parts
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
 

@@ -46,6 +46,35 @@ func TestConfigFile(t *testing.T) {
 	bad("the flag wins", 2, "donor --config donor.toml --memory 2M", "memory of 2097152 bytes").run(t, dir)
 }
 
+// TestBenchLoad has phases come from standard input, and one that says nothing.
+func TestBenchLoad(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/device", strings.Repeat("0", 1<<20), 0o600)
+	for _, c := range []struct {
+		lines string
+		code  int
+		wants string
+	}{
+		{"one 1000\ntwo 0\n", 0, `"swept_pages": 256`},
+		{"one fast\n", 2, `phase "one fast": want a rate`},
+		{"one\n", 2, `phase "one": want NAME RATE`},
+	} {
+		cmd := farswap(dir, "bench", "load", "--path", "device", "--size", "1M")
+		cmd.Stdin = strings.NewReader(c.lines)
+		output, _ := cmd.CombinedOutput() // the exit code is looked at
+		if code := cmd.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(output), c.wants) {
+			t.Errorf("%q: exit code %d, %s", c.lines, code, output)
+		}
+	}
+}
+
+func TestBenchGrow(t *testing.T) {
+	got := execute(t, t.TempDir(), strings.Fields("bench grow --size 1M --rate 5M --after 50ms --below 1M")...)
+	if got.code != 0 || !strings.Contains(got.stdout, `"steps": 5`) || !strings.Contains(got.stdout, `"mismatches": 0`) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestBenchPaging(t *testing.T) {
 	dir := t.TempDir()
 	args := strings.Fields("bench paging --size 1M --ops 1000 --duration 0 --threads 2 --json --name")
