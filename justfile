@@ -27,6 +27,10 @@ compare-rdma *ARGS: build
 compare-probes *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-probes" "$@"
 
+# What it costs that a donor gives memory back: to a program beside it, and to devices
+compare-donor *ARGS: build
+    @"{{ justfile_directory() }}/benchmarks/demo/compare-donor" "$@"
+
 # Everything: lint, unit tests with the race detector, the page in a browser, the suite on both kernels, a small machine
 test:
     @vmtest/steps lint unit dash-test "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"

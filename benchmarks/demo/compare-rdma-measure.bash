@@ -6,12 +6,6 @@ declare -a swap_options perftest
 
 seconds=${duration%s}
 
-# add SERIES FIGURE
-add() {
-  [[ $2 =~ ^[0-9.]+$ ]] || why "$1" "no figure" || return
-  echo "$2" >>"$work/$1.series"
-}
-
 # measure_verbs: reads and writes, ours and perftest's right after one another. For a read perftest polls
 # without end, ours for so long that it comes to the same.
 measure_verbs() {
@@ -82,9 +76,6 @@ donor_cost() {
     END { printf "%.0f", ns * 2 ^ 30 / bytes }' "$work/fio.json")"
 }
 
-# cpu_time PID: of all its threads, in ns.
-cpu_time() { cat "/proc/$1/task/"*/schedstat | awk '{ ns += $1 } END { printf "%.0f", ns }'; }
-
 # paging NAME RUN: the paging workload with the device as swap, into $work/paging.RUN.NAME.json.
 paging() {
   [[ ! -s $work/device-$1.why ]] || why "paging_$1" "no device: $(<"$work/device-$1.why")" || return
@@ -123,17 +114,4 @@ measure_map() {
   done
   tail -n "+$(($(wc -l <"$work/before") + 1))" "$work/donor-rdma.log" >"$work/after"
   for part in memory register; do add_durations map_$part $part "slab mapped" "$work/after"; done
-}
-
-# add_durations SERIES FIELD MESSAGE LOG: a duration of every event, in ns.
-add_durations() {
-  local figure
-  grep -F "\"message\":\"$3\"" "$4" | sed -n "s/.*\"$2\":\"\([^\"]*\)\".*/\1/p" | nanoseconds >"$work/durations"
-  while read -r figure; do add "$1" "$figure"; done <"$work/durations"
-}
-
-# nanoseconds: Go's durations to numbers; they are below a minute.
-nanoseconds() {
-  sed -E 's/ns$//; s/(µ|u)s$/ 1000/; s/ms$/ 1000000/; s/([0-9])s$/\1 1000000000/' |
-    awk '{ printf "%.0f\n", $1 * (NF > 1 ? $2 : 1) }'
 }

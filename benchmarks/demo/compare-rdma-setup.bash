@@ -4,16 +4,6 @@
 : "${work:?a folder for logs}" "${address:?of the donors}" "${device_size:?in bytes}" "${slab:?in bytes}"
 declare -A port donor_pid server_pid path # by name of donor or device
 
-# why NAME TEXT: the reason why NAME cannot be measured; the first one counts.
-why() {
-  [[ -s $work/$1.why ]] || echo "$2" >"$work/$1.why"
-  echo "$1: $2"
-  return 1
-}
-
-# last_words FILE: the last line of a log, without what JSON puts around its reason.
-last_words() { tail -n 1 "$1" | sed -E 's/^farswap: //; s/^\{.*"error":"(([^"\\]|\\.)*)".*/\1/'; }
-
 # make_link: an RDMA device on a link of its own, whose packets hold a page. Leaves perftest's options
 # for it in ${perftest[@]}.
 make_link() {
