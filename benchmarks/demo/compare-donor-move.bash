@@ -48,32 +48,30 @@ moved_more() { (($(moves) > $1)); }
 
 # measure_drain: a donor of 16 slabs, to two others, under load.
 measure_drain() {
-  local run begun
-  for ((run = 1; run <= (runs + 1) / 2; run++)); do
-    donor_begins 1 --memory "$gib" --headroom 0 --ahead -1
-    device_begins "$gib"
-    load_begins "$gib"
-    wait_for 30 donor_holds 1 "$gib" || fail "the donor does not get all slabs: $(donor_number 1 mapped)"
-    for n in 2 3; do donor_begins $n --memory $((10 * slab)) --headroom 0 --ahead 10; done
-    for n in 2 3; do wait_for 60 donor_used $n || fail "the device does not find donor $n"; done
-    load_goes before $move_rate
-    sleep 8
-    load_goes during $move_rate
-    begun=$(date +%s%N)
-    farswap donor drain demo1
-    if wait_for 600 donor_gone 1; then add drain_took $(($(date +%s%N) - begun)); else why drain "not drained in 600 s"; fi
-    load_goes rest 0
-    add drain_moved "$(moves)"
-    add drain_dropped "$(farswap ublk status "$path" --json | number dropped)"
-    load_ends
-    for part in reads writes; do
-      add "drain_before_$part" "$(load_figure before $part p99_ns)"
-      add "drain_during_$part" "$(load_figure during $part p99_ns)"
-    done
-    cp "$work/load.json" "$OUT/drain-$run.json"
-    device_ends
-    for n in 1 2 3; do donor_ends $n; done
+  local n part begun
+  donor_begins 1 --memory "$gib" --headroom 0 --ahead -1
+  device_begins "$gib"
+  load_begins "$gib"
+  wait_for 30 donor_holds 1 "$gib" || fail "the donor does not get all slabs: $(donor_number 1 mapped)"
+  for n in 2 3; do donor_begins $n --memory $((9 * slab)) --headroom 0 --ahead 9; done
+  for n in 2 3; do wait_for 60 donor_used $n || fail "the device does not find donor $n"; done
+  load_goes before $move_rate
+  sleep 8
+  load_goes during $move_rate
+  begun=$(date +%s%N)
+  farswap donor drain demo1
+  if wait_for 600 donor_gone 1; then add drain_took $(($(date +%s%N) - begun)); else why drain "not drained in 600 s"; fi
+  load_goes rest 0
+  add drain_moved "$(moves)"
+  add drain_dropped "$(farswap ublk status "$path" --json | number dropped)"
+  load_ends
+  for part in reads writes; do
+    add "drain_before_$part" "$(load_figure before $part p99_ns)"
+    add "drain_during_$part" "$(load_figure during $part p99_ns)"
   done
+  cp "$work/load.json" "$OUT/drain.json"
+  device_ends
+  for n in 1 2 3; do donor_ends $n; done
 }
 donor_gone() { ! kill -0 "${donor_pid[$1]}" 2>/dev/null; }
 

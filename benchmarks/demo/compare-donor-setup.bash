@@ -12,7 +12,7 @@ donor_begins() {
     farswap cert issue --ca "$work/ca" --name "demo$1" --host "10.99.$1.2" "$work/demo$1" >/dev/null
   : >"$work/demo$1.log"
   ip netns exec "farswap$1" farswap donor --config /dev/null --listen "10.99.$1.2:9400" --transport tcp \
-    --cert "$work/demo$1" "${@:2}" 2>"$work/demo$1.log" &
+    --cert "$work/demo$1" "${@:2}" 2>"$work/demo$1.log" 9>&- &
   donor_pid[$1]=$!
   undo donor_ends "$1"
   wait_for 60 donor_answers "$1" || fail "donor $1 does not start: $(<"$work/demo$1.log")"
@@ -44,7 +44,7 @@ device_begins() {
   for n in 1 2 3; do options+=(--donor "10.99.$n.2:9400"); done
   : >"$work/device.path"
   farswap ublk add --config /dev/null --size "$1" --slab "$slab" --hot 1 --backing /dev/vda --transport tcp \
-    --cert "$work/here" "${options[@]}" >"$work/device.path" 2>"$work/device.log" &
+    --cert "$work/here" "${options[@]}" >"$work/device.path" 2>"$work/device.log" 9>&- &
   server_pid=$!
   undo device_ends
   wait_for 60 device_answers || fail "the device does not start: $(<"$work/device.log")"
@@ -76,17 +76,17 @@ load_begins() {
   farswap bench load --path "$path" --size "$1" <"$work/phases" >"$work/load.json" 2>"$work/load.log" &
   load_pid=$!
   undo load_given_up
-  exec {phases}>"$work/phases"
+  exec 9>"$work/phases" # nothing that lasts may have it open: its end ends the load
   wait_for 300 load_says filled || fail "the device cannot be filled: $(last_words "$work/load.log")"
 }
 load_says() { grep -q "$1" "$work/load.log" || ! kill -0 "$load_pid" 2>/dev/null; }
 
 # load_goes NAME RATE: begins a phase.
-load_goes() { echo "$1 $2" >&"$phases"; }
+load_goes() { echo "$1 $2" >&9; }
 
 # load_ends: reads all pages again. What it found goes into series; its figures are in $work/load.json.
 load_ends() {
-  exec {phases}>&-
+  exec 9>&-
   local status=0
   wait "$load_pid" || status=$?
   load_pid=
@@ -96,7 +96,7 @@ load_ends() {
   add swept "$(number swept_pages <"$work/load.json")" || true
 }
 load_given_up() {
-  [[ ! "$load_pid" ]] || { exec {phases}>&-; end "$load_pid"; }
+  [[ ! "$load_pid" ]] || { exec 9>&-; end "$load_pid"; }
 }
 
 # load_figure PHASE reads|writes FIELD: of load.json.
@@ -124,13 +124,12 @@ leave() {
     undo umount "$work/ballast"
     : >"$ballast"
   }
-  sync
-  echo 3 >/proc/sys/vm/drop_caches
-  for _ in 1 2 3; do
+  for _ in 1 2; do
     size=$(($(stat -c %s "$ballast") + $(memory_available) - $1))
     ((size >= 0)) || fail "$(memory_available) bytes are available, and $1 were to be left"
     truncate -s $((size / 4096 * 4096)) "$ballast"
     fallocate -l $((size / 4096 * 4096)) "$ballast"
   done
 }
-leave_all() { [[ ! -e $work/ballast/file ]] || truncate -s 0 "$work/ballast/file"; }
+# leave_enough: for donors and devices to begin and end.
+leave_enough() { leave $((1900 * mib)); }

@@ -14,7 +14,7 @@ measure_slowdown() {
   local run
   for ((run = 1; run <= runs; run++)); do
     say "Slowdown, run $run of $runs"
-    leave_all
+    leave_enough
     grow alone_idle $((start + lent))
     beside dropped_idle 0
     beside moved_idle 0 2
@@ -26,7 +26,7 @@ measure_slowdown() {
 # grow SERIES BYTES: the program, so much memory being available. Its busy time goes into the series.
 grow() {
   leave "$2"
-  farswap bench grow --name "$1" --size $growth --below $headroom >"$work/grow.json" 2>"$work/grow.log" ||
+  farswap bench grow --name "$1" --after 4s --size $growth --below $headroom >"$work/grow.json" 2>"$work/grow.log" ||
     why "$1" "$(last_words "$work/grow.log")" || return 0
   add "$1" "$(in_ns busy_seconds)"
   add "$1_elapsed" "$(in_ns seconds)"
@@ -40,7 +40,7 @@ in_ns() { number "$1" <"$work/grow.json" | awk '{ printf "%.0f\n", $1 * 1e9 }'; 
 # accesses a second, and whose slabs can go to donor N, if it is given.
 beside() {
   local before n cpu=()
-  leave_all
+  leave_enough
   donor_begins 1 --memory $lent --headroom $headroom --ahead -1
   device_begins $lent
   load_begins $lent
@@ -55,7 +55,7 @@ beside() {
   [[ ! ${3:-} ]] || add "$1_cpu_receiver" "$(($(cpu_time "${donor_pid[$3]}") + cpu[1]))"
   add "$1_cpu_device" "$(($(cpu_time "$server_pid") + cpu[-1]))"
   answered "$1" "$before"
-  leave_all
+  leave_enough
   load_ends
   device_ends
   donor_ends 1
@@ -71,13 +71,13 @@ receiver() {
 
 # alone_loaded: the same load while the slabs are at another donor.
 alone_loaded() {
-  leave_all
+  leave_enough
   donor_begins 2 --memory $((lent + slab)) --headroom 0 --ahead 9
   device_begins $lent
   load_begins $lent
   load_goes load $load_rate
   grow alone_loaded $((start + lent))
-  leave_all
+  leave_enough
   load_ends
   device_ends
   donor_ends 2
