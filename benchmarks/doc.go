@@ -24,6 +24,19 @@
 // ErrUnreadable; pages with wrong content are counted, and end it with
 // ErrMismatch.
 //
+// # Load
+//
+// RunLoad keeps a rate of single pages read and written on a block device, in phases
+// that its caller begins, and knows the version that each page must have: latencies
+// before and during an event, of checked pages. It overwrites the device.
+//
+// # Growth
+//
+// RunGrow is a program that takes memory at a fixed rate and does a fixed amount of
+// work. Its busy time leaves out the rests between its steps, so that it can be
+// compared, and shows waits for memory. Memory that a virtual machine has never
+// touched takes longer the first time: touch it before.
+//
 // # Verbs
 //
 // RunVerbs measures one-sided READ and WRITE over one connection, of either

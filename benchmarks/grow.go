@@ -111,8 +111,8 @@ func (g *grower) run(ctx context.Context) error {
 	}()
 	all, perStep := g.cfg.Size/PageSize, g.cfg.perStep()/PageSize
 	growing := int((all + perStep - 1) / perStep)
+	due := begun
 	for step := range growing + int(g.cfg.After/growStep) {
-		due := begun.Add(time.Duration(step) * growStep)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -128,7 +128,9 @@ func (g *grower) run(ctx context.Context) error {
 		g.result.Steps++
 		if step == growing-1 {
 			g.result.GrowSeconds = time.Since(begun).Seconds()
+			due = time.Now() // it does not make up for what it was late by
 		}
+		due = due.Add(growStep)
 		if err := g.look(); err != nil {
 			return err
 		}

@@ -7,11 +7,12 @@ declare server_pid
 lent=$((8 * slab)) headroom=$((512 * mib))
 start=$((headroom + 128 * mib)) # available when it begins to grow, a donor holding what it lends
 growth=$((512 * mib))
-load_rate=200 # accesses a second: what leaves the emulated processors some time
+load_rate=50 # accesses a second: what leaves the emulated processors some time
 
 # measure_slowdown: in turns. What is lent is free in the runs without a donor.
 measure_slowdown() {
   local run
+  leave $((200 * mib)) # what the guest has never touched is slower the first time: it is not there yet
   for ((run = 1; run <= runs; run++)); do
     say "Slowdown, run $run of $runs"
     leave_enough
@@ -26,7 +27,7 @@ measure_slowdown() {
 # grow SERIES BYTES: the program, so much memory being available. Its busy time goes into the series.
 grow() {
   leave "$2"
-  farswap bench grow --name "$1" --after 4s --size $growth --below $headroom >"$work/grow.json" 2>"$work/grow.log" ||
+  farswap bench grow --name "$1" --after 5s --size $growth --below $headroom >"$work/grow.json" 2>"$work/grow.log" ||
     why "$1" "$(last_words "$work/grow.log")" || return 0
   add "$1" "$(in_ns busy_seconds)"
   add "$1_elapsed" "$(in_ns seconds)"
