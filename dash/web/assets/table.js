@@ -2,6 +2,7 @@
 // so that what is selected, focused or being read stays so.
 
 import { h, say } from "./dom.js";
+import { none } from "./format.js";
 
 // table has columns {label, num, wrap, head, text(item), value(item), sort(item), fill(td, item)}.
 // value is the exact figure behind the text; fill draws a cell of its own; head marks the cell
@@ -76,7 +77,7 @@ export function table({ caption, columns, key, empty = "Nothing yet.", field = "
     else {
       const text = c.text(item);
       say(td, text);
-      td.classList.toggle("blank", text === "");
+      td.classList.toggle("blank", text === "" || text === none); // on a phone, not shown
     }
   }
   showSort();
