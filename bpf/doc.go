@@ -7,8 +7,8 @@
 //   - The programs run in every page fault on swapped memory and in every block request
 //     of the machine, also those of other devices, which they tell by the device number
 //     and leave alone. What that costs the device's own requests: ./do compare-probes.
-//   - Loading parses the kernel's type information, which allocates some tens of MB for
-//     a moment: call Open before the device is used as swap.
+//   - Loading parses the kernel's type information, which leaves a process whose memory is
+//     locked some 25 MB larger: call Open before the device is used as swap.
 //   - Maps are kernel memory, charged to the control group of the process that opens
 //     them: 3.2 KiB for each slab (reads and writes), 420 KiB for 128 control groups, 390
 //     KiB for what is under way, and 13 KiB for each CPU. [Info] has the kernel's own sum.
