@@ -284,9 +284,10 @@ INLINE int swap_in(u64 *ctx, u32 n)
 	u32 thread, first, second;
 	struct swapin *s, *t;
 	struct fault *f;
-	u64 key;
+	u64 entry, key;
 
-	if (!(swap_types & 1U << (folio->swap.val >> SWP_TYPE_SHIFT & 31)))
+	/* Read by a helper: it shares its place with a pointer, for which 7.3 takes it. */
+	if (READ_KERNEL(&entry, &folio->swap.val) || !(swap_types & 1U << (entry >> SWP_TYPE_SHIFT & 31)))
 		return 0;
 	thread = bpf_get_current_pid_tgid();
 	f = fault_of(thread);
