@@ -36,10 +36,14 @@ struct bio_vec {
 	unsigned int bv_len, bv_offset;
 };
 
+struct bvec_iter {
+	unsigned int bi_size, bi_idx;
+};
+
 struct bio {
 	struct bio *bi_next;
 	struct bio_vec *bi_io_vec;
-	unsigned short bi_vcnt;
+	struct bvec_iter bi_iter;
 };
 
 struct request {

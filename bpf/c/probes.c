@@ -110,8 +110,8 @@ struct {
 	TYPE(value, struct swapin);
 } swapins SEC(".maps");
 
-/* The most segments and bios of a request that are looked at. */
-#define REQUEST_STEPS 1024
+/* The most segments of a request that are looked at. */
+#define REQUEST_SEGMENTS 512
 
 /* When each request was issued, by queue and tag; 0: it is not. */
 struct {
@@ -345,28 +345,44 @@ INLINE void swapped_in(u64 folio, u64 now)
 
 struct walk {
 	struct bio *bio;
+	struct bio_vec *segment;
+	u32 left; /* bytes of bio, from segment on */
 	u64 now;
-	u32 i; /* of a segment of bio */
 };
 
-/* Looks at one segment, or goes on to the next bio; 1 ends the walk. */
-static long step(u32 n, struct walk *w)
+/* Goes on with bio, unless it is null. */
+INLINE long enter(struct walk *w)
 {
 	struct bio_vec *segments;
-	u16 count;
-	u64 page;
+	u32 first;
 
-	if (!w->bio || READ_KERNEL(&count, &w->bio->bi_vcnt))
+	if (!w->bio || READ_KERNEL(&segments, &w->bio->bi_io_vec) || READ_KERNEL(&first, &w->bio->bi_iter.bi_idx) ||
+	    READ_KERNEL(&w->left, &w->bio->bi_iter.bi_size))
 		return 1;
-	if (w->i >= count) {
-		w->i = 0;
-		return READ_KERNEL(&w->bio, &w->bio->bi_next) != 0;
-	}
-	if (READ_KERNEL(&segments, &w->bio->bi_io_vec) || READ_KERNEL(&page, &segments[w->i].bv_page))
+	w->segment = segments + first;
+	return 0;
+}
+
+/* Looks at one segment; 1 ends the walk. The bio's size counts, since not every bio says how
+ * many segments it has. */
+static long step(u32 n, struct walk *w)
+{
+	struct bio *next;
+	u64 page;
+	u32 length;
+
+	if (READ_KERNEL(&page, &w->segment->bv_page) || READ_KERNEL(&length, &w->segment->bv_len))
 		return 1;
 	swapped_in(page, w->now);
-	w->i++;
-	return 0;
+	w->segment++;
+	if (length && length < w->left) {
+		w->left -= length;
+		return 0;
+	}
+	if (READ_KERNEL(&next, &w->bio->bi_next))
+		return 1;
+	w->bio = next;
+	return enter(w);
 }
 
 /* Swap reads a folio as one segment, which begins with its first page; several may be merged. */
@@ -374,7 +390,8 @@ INLINE void all_swapped_in(struct request *rq, u64 now)
 {
 	struct walk w = { .bio = rq->bio, .now = now };
 
-	bpf_loop(REQUEST_STEPS, step, &w, 0);
+	if (!enter(&w))
+		bpf_loop(REQUEST_SEGMENTS, step, &w, 0);
 }
 
 INLINE u64 *issue_of(struct request *rq)
