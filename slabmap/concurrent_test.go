@@ -246,6 +246,9 @@ func (c *cluster) copy(i int, epoch uint64, from, to *lent) bool {
 	v := c.m.Look(page)
 	s, counted := c.m.AcquireOld(slab)
 	if !v.Old || !counted {
+		if counted {
+			c.m.Done(slab, s.Epoch)
+		}
 		c.m.AbortWrite(page)
 		return false
 	}

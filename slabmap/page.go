@@ -145,10 +145,11 @@ func view(w pageWord, s slabWord) View {
 }
 
 // Same reports whether nothing can have happened to page since v was taken: no
-// write was under way or begun, no discard, no change of the slab's epoch. A
-// copy read in between whose checksum is not v.CRC is then corrupt. Otherwise
+// write was under way or begun, no discard, no change of the slab's epoch, no end of
+// the move that left the page at the old donor. A copy read in between whose checksum is not v.CRC is then corrupt. Otherwise
 // look again; if v.Writing, when that write has ended.
 func (m *Map) Same(page int64, v View) bool {
-	return !v.Writing && pageWord(m.pages[page].Load()) == v.word &&
-		slabWord(m.slabs[page>>m.slabShift].word.Load()).epoch() == v.Epoch
+	same := !v.Writing && pageWord(m.pages[page].Load()) == v.word
+	s := slabWord(m.slabs[page>>m.slabShift].word.Load())
+	return same && s.epoch() == v.Epoch && (!v.Old || v.word.oldIn(s))
 }

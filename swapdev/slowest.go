@@ -53,7 +53,8 @@ func (t *times) blame(total int64) string {
 }
 
 // slowest keeps the slowest requests of one queue for a minute: of each tenth of it
-// the slowest, so that those of the whole are among them. It belongs to the queue's
+// the slowest, so that those of the whole are among them; but for the tenth in which the
+// minute began, part of which is over. It belongs to the queue's
 // thread. Nearly every request costs it two comparisons.
 type slowest struct {
 	slots [slowSlots]slowList
