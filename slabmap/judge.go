@@ -13,6 +13,8 @@ import (
 // Time goes in periods of some seconds. At the end of each, Period takes the latencies
 // of the reads that donors served in it. What counts is their p99, of at least MinReads
 // reads: fewer are added to those of the next periods, for as long as carryMost periods.
+// A fifth is enough if half of them took longer than a p99 may: who waits for a slow donor
+// reads little.
 //
 // A donor's baseline is the lower quartile of its last 60 p99s, those in which it stood
 // out left out. It goes down at once. Up it goes by a tenth a period when the other
@@ -131,7 +133,8 @@ func (j *Judge) donor(id uint16) *judged {
 func (d *judged) measure(config JudgeConfig) bool {
 	d.age++
 	d.carried++
-	if d.reads.Count() >= uint64(config.MinReads) {
+	n := d.reads.Count()
+	if n >= uint64(config.MinReads) || n >= uint64(config.MinReads+few-1)/few && d.held > 0 && float64(d.reads.Quantile(0.5)) > config.Factor*d.held {
 		d.p99, d.age, d.carried = d.reads.Quantile(0.99), 0, 0
 		d.recent = append(d.recent[max(0, len(d.recent)+1-config.Periods):], d.p99)
 		d.reads = loghist.Histogram{}

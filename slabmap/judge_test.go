@@ -104,7 +104,7 @@ func TestWhoIsSlow(t *testing.T) {
 	drift := func(perPeriod float64) series {
 		return func(p int) (float64, int) { return 0.5 * ms * math.Pow(perPeriod, float64(max(p-60, 0))), 300 }
 	}
-	few := func(n int) series { return func(int) (float64, int) { return 20 * ms, n } }
+	some := func(n int) series { return func(int) (float64, int) { return 20 * ms, n } }
 	noise := rand.New(rand.NewPCG(3, 4))
 	noisy := func(int) (float64, int) { return (0.5 + 2*noise.Float64()) * ms, 1000 }
 	jitter := func(int) (float64, int) { return -2 * ms, 300 } // see draw
@@ -131,8 +131,8 @@ func TestWhoIsSlow(t *testing.T) {
 		{"jitter on all", []series{from(60, well, jitter), from(60, well, jitter), from(60, well, jitter)}, []int{never, never, never}},
 		{"every second period", []series{everySecond, well, well}, []int{never, never, never}},
 		{"two slow periods", []series{from(60, well, from(62, steady(20*ms), well)), well, well}, []int{never, never, never}},
-		{"few reads", []series{from(60, well, few(5)), well, well}, []int{never, never, never}},
-		{"not many reads", []series{from(60, well, few(40)), well, well}, []int{68, never, never}},
+		{"few reads", []series{from(60, well, some(2)), well, well}, []int{never, never, never}},
+		{"not many reads, all slow", []series{from(60, well, some(12)), well, well}, []int{65, never, never}},
 		{"alone", []series{from(60, well, steady(20*ms))}, []int{never}},
 		{"others are unread, and were well", []series{from(60, well, steady(20*ms)), from(40, well, unread), from(40, well, unread)}, []int{62, never, never}},
 		{"nothing is known of the other", []series{from(60, well, steady(20*ms)), unread}, []int{62, never}},

@@ -24,6 +24,7 @@ const (
 	maxMoves    = 2     // of a slab, by the judge, within moveWindow
 	moveWindow  = 600.0 // seconds
 	carryMost   = 6     // periods over which reads are added up until they are enough
+	few         = 5     // MinReads / few reads are enough to find a donor slow whose median is too long
 	parole      = 6     // periods without a measurement after which a slow donor gets one slab to show itself
 	warmUp      = 6     // measurements until there is a baseline
 	remembered  = 60    // measurements that a baseline follows from
