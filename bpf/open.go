@@ -29,6 +29,8 @@ type Config struct {
 	SlabSize     int64  // bytes, a power of two from 512 on
 	Queues       int    // hardware queues
 	Depth        int    // requests in flight of each
+
+	groups int // control groups that have a place; 0: 128
 }
 
 const sector = 512
@@ -132,6 +134,9 @@ func (c Config) apply(spec *ebpf.CollectionSpec) error {
 		}
 	}
 	spec.Maps[objectsMapSlabs].MaxEntries = uint32(2 * c.slabs())
+	if c.groups > 0 {
+		spec.Maps[objectsMapCgroups].MaxEntries = uint32(c.groups)
+	}
 	spec.Maps[objectsMapIssued].MaxEntries = uint32(c.Queues * c.Depth)
 	return nil
 }
