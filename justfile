@@ -94,7 +94,7 @@ fuzz TIME="10s":
 # A donor that is slow and well in turns for TIME: no slab may move more than twice in ten minutes
 flapping TIME="10m" KERNEL="7.3": build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
-    @vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G vmtest.test -test.v -test.timeout 0 -test.run Suite/.*slow-donor -flapping {{ TIME }}
+    @vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G vmtest.test -test.v -test.timeout 0 -test.run Long/.*slow-donor$ -flapping {{ TIME }}
 
 # Remove what was built; kernels and tools stay in .cache
 clean:

@@ -44,14 +44,7 @@ var scenarios = []Scenario{
 	{62, "headroom-kept", 3 * time.Minute, onlyTCP, headroomKept},
 	{63, "cluster", 6 * time.Minute, both, clusterLives},
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
-	{66, "slow-donor", 4 * time.Minute, onlyTCP, slowDonor},
-	{68, "slow-donor-by-kernel", 4 * time.Minute, onlyTCP, slowDonorByKernel},
-	{67, "slow-alike", 3 * time.Minute, onlyTCP, slowAlike},
 	{74, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
-
-	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
-	{71, "probes-fio", 5 * time.Minute, onlyTCP, probesAgainstFio},
-	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
 
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
 	{41, "signals", 2 * time.Minute, both, signals},
@@ -66,7 +59,21 @@ var scenarios = []Scenario{
 	{55, "no-driver", 2 * time.Minute, onlyTCP, noDriver},
 }
 
-func TestSuite(t *testing.T) {
+// long are scenarios that are not part of ./do test: they hold latencies against each
+// other, which takes a host that does nothing else. ./do vmsuite KERNEL -test.run Long
+var long = []Scenario{
+	{66, "slow-donor", 4 * time.Minute, onlyTCP, slowDonor},
+	{68, "slow-donor-by-kernel", 4 * time.Minute, onlyTCP, slowDonorByKernel},
+	{67, "slow-alike", 3 * time.Minute, onlyTCP, slowAlike},
+	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
+	{71, "probes-fio", 5 * time.Minute, onlyTCP, probesAgainstFio},
+	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
+}
+
+func TestSuite(t *testing.T) { play(t, scenarios) }
+func TestLong(t *testing.T)  { play(t, long) }
+
+func play(t *testing.T, scenarios []Scenario) {
 	fixture, err := NewFixture("/dev/vda")
 	if err != nil {
 		t.Fatal(err)
