@@ -41,6 +41,9 @@
 // other; their /api/watch is passed on when a page looks at one of their devices. One that
 // does not answer is shown as such, with the last that it said.
 //
+// /metrics is what `farswap metrics` serves: this machine's devices and donors for
+// Prometheus, to whoever may read the page.
+//
 // # Memory
 //
 // The history is the feed's, which is bounded. On top of it a reader of a device costs what

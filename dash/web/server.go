@@ -18,6 +18,7 @@ import (
 
 	"farswap/control"
 	"farswap/dash/feed"
+	"farswap/status/metrics"
 )
 
 const (
@@ -182,6 +183,7 @@ func (s *Server) handler(local bool) http.Handler {
 	mux.HandleFunc("GET /assets/{path...}", s.serveAsset)
 	mux.HandleFunc("GET /api/cluster", s.serveOverview)
 	mux.HandleFunc("GET /api/watch", s.serveWatch)
+	mux.Handle("GET /metrics", metrics.Handler(s.cfg.Root)) // of this machine; peers have their own
 	mux.HandleFunc("POST /login", s.guard.login)
 	mux.HandleFunc("POST /logout", s.guard.logout)
 	h := http.NewCrossOriginProtection().Handler(s.guard.wrap(mux))

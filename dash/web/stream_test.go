@@ -3,6 +3,8 @@ package web
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"reflect"
@@ -405,6 +407,24 @@ func heap() int64 {
 	runtime.GC() // what the first one found is free only now
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// TestMetrics: Prometheus may read from the same server, if it may read the page.
+func TestMetrics(t *testing.T) {
+	root, w, _ := fakeWorld(t)
+	s := serve(t, Config{Root: root, Token: testToken})
+	if r := get(t, plain(), "http://"+address(s)+"/metrics", nil); r.StatusCode == http.StatusOK {
+		t.Errorf("without the token: %s", r.Status)
+	}
+	r := get(t, plain(), "http://"+address(s)+"/metrics", func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+testToken) })
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("farswap_device_size_bytes{device=%q} ", strings.TrimPrefix(w.Device().Path, "/dev/"))
+	if r.StatusCode != http.StatusOK || !strings.Contains(string(text), want) {
+		t.Errorf("%s, no %s in it:\n%.300s", r.Status, want, text)
+	}
 }
 
 // TestHeaders: every answer forbids what the page does not need.
