@@ -2,23 +2,44 @@ package swapdev
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"farswap/verbs"
 )
 
+// errMakeWay is why a move stops in the middle: another slab's donor is short of memory.
+var errMakeWay = errors.New("another slab is wanted back at once")
+
 // underWay is the order that is being carried out. Mover.mu guards it, but for the
-// channel.
+// channels.
 type underWay struct {
 	order
-	doing   bool
-	hurried chan struct{} // closed once the order is urgent
+	doing, makesWay bool
+	hurried         chan struct{} // closed once the order is urgent
+	displaced       chan struct{} // closed once it makes way for an urgent one
+}
+
+func begin(o order) underWay {
+	u := underWay{order: o, doing: true, hurried: make(chan struct{}), displaced: make(chan struct{})}
+	if o.urgent {
+		close(u.hurried)
+	}
+	return u
 }
 
 // hurry makes the order urgent, once.
 func (u *underWay) hurry() {
 	u.urgent, u.given = true, time.Now()
 	close(u.hurried)
+}
+
+// makeWay has the order wait for an urgent one, unless it is urgent itself.
+func (u *underWay) makeWay() {
+	if u.doing && !u.urgent && !u.makesWay {
+		u.makesWay = true
+		close(u.displaced)
+	}
 }
 
 // means has the order under way be about what the donor lends of the slab now, if it
@@ -50,19 +71,23 @@ func (m *mover) overdue() bool {
 	return m.now.urgent && time.Since(m.now.given) > urgentBudget
 }
 
-// untilOverdue is a context for copying a slab. It ends with errHurried when the order
-// under way, urgent from the start or made so meanwhile, has had its time; but never for
-// a slab that the backing file does not have.
+// untilOverdue is a context for copying a slab. It ends with errMakeWay when an order that
+// is not urgent is to wait, and with errHurried when the order under way, urgent from the
+// start or made so meanwhile, has had its time; but never for a slab that the backing file
+// does not have.
 func (m *mover) untilOverdue(ctx context.Context, slab int) (context.Context, context.CancelFunc) {
 	copying, cancel := context.WithCancelCause(ctx)
 	m.mu.Lock()
-	hurried := m.now.hurried
+	now := m.now
 	m.mu.Unlock()
 	go func() {
 		select {
 		case <-copying.Done():
 			return
-		case <-hurried:
+		case <-now.displaced:
+			cancel(errMakeWay)
+			return
+		case <-now.hurried:
 		}
 		m.mu.Lock()
 		rest := time.Until(m.now.given.Add(urgentBudget))

@@ -102,6 +102,9 @@ func (m *mover) finish(ctx context.Context, c *copier, o order, old, moved slabm
 	}
 	now := e.pages.Slab(o.slab)
 	if now.State == slabmap.Migrating && now.Epoch == moved.Epoch {
+		if errors.Is(err, errMakeWay) {
+			return err // gone on with later: the slab is served by both donors until then
+		}
 		return m.giveUp(o, old, moved, err)
 	}
 	m.quiesce(o.slab, old.Epoch, moved.Epoch)

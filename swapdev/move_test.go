@@ -172,3 +172,41 @@ func TestUrgentMoveIsCutShort(t *testing.T) {
 		})
 	}
 }
+
+// TestCalmMoveMakesWay has a donor ask for a slab calmly, and for another at once while the
+// first moves: the first waits half moved, and is right then and afterwards.
+func TestCalmMoveMakesWay(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 2, queues: 1, wrap: func(d verbs.Device) verbs.Device {
+		return faulty.Wrap(d, faulty.Plan{Delay: 1, DelayMax: 50 * time.Millisecond})
+	}})
+	r.heat(0, 1)
+	first, end := r.engine.pages.Geometry().PageRange(0)
+	for page := first; page < end; page += 16 {
+		r.write(0, page, 3, 16)
+	}
+	state := func(slab int) slabmap.State { return r.engine.pages.Slab(slab).State }
+	calm, urgent := r.engine.pages.Slab(0).Donor, r.engine.pages.Slab(1).Donor
+	r.engine.moves.order(calm, []uint32{0}, false)
+	r.until("a part of the slab is moved", func() bool {
+		return state(0) == slabmap.Migrating && !r.engine.pages.Look(first).Old
+	})
+	begun := time.Now()
+	r.engine.moves.order(urgent, []uint32{1}, true)
+	r.until("the other slab has moved", func() bool {
+		s := r.engine.pages.Slab(1)
+		return s.State == slabmap.Mapped && s.Donor != urgent
+	})
+	if took := time.Since(begun); state(0) != slabmap.Migrating || took > urgentBudget {
+		t.Errorf("after %v, the first is %v", took, state(0))
+	}
+	for page := first; page < end; page += 256 {
+		r.read(0, page, 3, 16)
+	}
+	r.until("the first has moved, too", func() bool { return state(0) == slabmap.Mapped })
+	for page := first; page < end; page += 256 {
+		r.read(0, page, 3, 16)
+	}
+	if s := r.engine.report(); s.IO.Errors != 0 || s.Pages.Lost != 0 || s.Moves.Slabs != 2 || s.Moves.Dropped != 0 {
+		t.Errorf("%+v %+v %+v", s.IO, s.Pages, s.Moves)
+	}
+}

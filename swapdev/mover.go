@@ -2,6 +2,7 @@ package swapdev
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -97,6 +98,9 @@ func (m *mover) order(donor uint16, slabs []uint32, urgent bool) {
 			m.waiting[i].urgent, m.waiting[i].given = true, time.Now()
 		}
 	}
+	if slices.ContainsFunc(m.waiting, func(o order) bool { return o.urgent }) {
+		m.now.makeWay()
+	}
 	m.rouse()
 }
 
@@ -144,10 +148,7 @@ func (m *mover) next() (order, bool) {
 	i := max(0, slices.IndexFunc(m.waiting, func(o order) bool { return o.urgent }))
 	o := m.waiting[i]
 	m.waiting = slices.Delete(m.waiting, i, i+1)
-	m.now = underWay{order: o, doing: true, hurried: make(chan struct{})}
-	if o.urgent {
-		close(m.now.hurried)
-	}
+	m.now = begin(o)
 	return o, true
 }
 
@@ -191,23 +192,32 @@ func (m *mover) carryOut(ctx context.Context) {
 	}
 }
 
-// again puts an order that could not be carried out in line again, after a pause.
+// again puts an order that could not be carried out in line again, after a pause. One
+// that made way is in line at once.
 func (m *mover) again(ctx context.Context, o order, err error) {
-	if o.tries++; o.tries == 1 || o.tries == orderTries {
-		m.engine.journal.warn(status.EventSlabKept, "a slab is not given back to its donor").at(o.slab).
-			of("donor", m.engine.donors.get(o.donor)).because(err).with("tries", o.tries).tell()
-	}
-	if o.tries == orderTries {
+	if !errors.Is(err, errMakeWay) && !m.pause(ctx, &o, err) {
 		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(orderPause):
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	o.slow = false // it has left in part: there is no way back
 	m.waiting = append(m.waiting, o)
+}
+
+// pause counts a try that failed, and reports whether there is to be another.
+func (m *mover) pause(ctx context.Context, o *order, err error) bool {
+	if o.tries++; o.tries == 1 || o.tries == orderTries {
+		m.engine.journal.warn(status.EventSlabKept, "a slab is not given back to its donor").at(o.slab).
+			of("donor", m.engine.donors.get(o.donor)).because(err).with("tries", o.tries).tell()
+	}
+	if o.tries == orderTries {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(orderPause):
+	}
+	return true
 }
 
 // totals are the counts so far.
