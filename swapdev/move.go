@@ -39,6 +39,9 @@ func (m *mover) giveBack(ctx context.Context, c *copier, o order) error {
 		if err := m.vacate(ctx, c, o); err != nil {
 			return err
 		}
+		if m.keeps(o, lentForTests{session, o.slab, key}) {
+			return nil
+		}
 	}
 	e.tests.forget(o.donor, key) // if it was lent for those
 	return unmapKey(ctx, session, o.slab, key)
@@ -69,11 +72,13 @@ func (m *mover) handBack(s *control.Session, slab int, donor uint16, key verbs.K
 // vacate has nothing of a slab be at the donor that wants it back, and no operation
 // be in flight there.
 func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
-	s := m.engine.pages.Slab(o.slab)
 	m.by = choice{}
-	if old, ok := m.engine.pages.OldDonor(o.slab); ok && old == o.donor { // a move that got stuck
-		return m.finish(ctx, c, o, slabmap.Slab{State: s.State, Donor: old, Epoch: s.Epoch - 1}, s)
+	if old, ok := m.engine.pages.OldDonor(o.slab); ok { // a move in the middle
+		if err := m.goOn(ctx, c, o, old); err != nil || old == o.donor {
+			return err
+		}
 	}
+	s := m.engine.pages.Slab(o.slab)
 	if !holds(s) || s.Donor != o.donor {
 		return nil
 	}
@@ -88,6 +93,27 @@ func (m *mover) vacate(ctx context.Context, c *copier, o order) error {
 		return err
 	}
 	return m.drop(o, s.Epoch, err)
+}
+
+// goOn finishes a move that made way or got stuck, away from old: it is what is ordered, or
+// the donor that the slab was moving to wants it back now. Then old has its memory back at
+// once, and the slab can go there.
+func (m *mover) goOn(ctx context.Context, c *copier, o order, old uint16) error {
+	s := m.engine.pages.Slab(o.slab)
+	before := slabmap.Slab{State: s.State, Donor: old, Epoch: s.Epoch - 1}
+	if old == o.donor {
+		m.by = o.by
+		return m.finish(ctx, c, o, before, s)
+	}
+	key := m.engine.keys.get(o.slab, before.Epoch)
+	o.donor, o.slow = old, false
+	if err := m.finish(ctx, c, o, before, s); err != nil {
+		return err
+	}
+	if session, ok := m.engine.donors.get(old).up(); ok {
+		m.handBack(session, o.slab, old, key)
+	}
+	return nil
 }
 
 // finish brings a move to its end. old is the slab before it, moved since.

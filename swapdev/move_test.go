@@ -11,12 +11,12 @@ import (
 	"farswap/verbs/faulty"
 )
 
-// churn has random mapped slabs given back until the time is over.
+// churn has random slabs given back until the time is over, some in the middle of a move.
 func (h *history) churn(end time.Time) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for time.Now().Before(end) {
 		slab := rng.IntN(h.engine.pages.Geometry().Slabs())
-		if s := h.engine.pages.Slab(slab); s.State == slabmap.Mapped {
+		if s := h.engine.pages.Slab(slab); s.State == slabmap.Mapped || s.State == slabmap.Migrating {
 			h.engine.moves.order(s.Donor, []uint32{uint32(slab)}, rng.IntN(2) == 0)
 		}
 		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
@@ -207,6 +207,47 @@ func TestCalmMoveMakesWay(t *testing.T) {
 		r.read(0, page, 3, 16)
 	}
 	if s := r.engine.report(); s.IO.Errors != 0 || s.Pages.Lost != 0 || s.Moves.Slabs != 2 || s.Moves.Dropped != 0 {
+		t.Errorf("%+v %+v %+v", s.IO, s.Pages, s.Moves)
+	}
+}
+
+// TestNewDonorWantsItBack has the donor that a slab is moving to in need of its memory, in
+// the middle of the move: no page is anywhere else, and none is lost.
+func TestNewDonorWantsItBack(t *testing.T) {
+	r := newRig(t, rigOptions{
+		donors: 3, queues: 1, prepare: func(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true },
+		wrap: func(d verbs.Device) verbs.Device {
+			return faulty.Wrap(d, faulty.Plan{Delay: 1, DelayMax: 50 * time.Millisecond})
+		},
+	})
+	r.heat(0)
+	first, end := r.engine.pages.Geometry().PageRange(0)
+	for page := first; page < end; page += 16 {
+		r.write(0, page, 3, 16)
+	}
+	r.engine.moves.order(r.engine.pages.Slab(0).Donor, []uint32{0}, false)
+	r.until("a part of the slab is moved", func() bool {
+		return r.engine.pages.Slab(0).State == slabmap.Migrating && !r.engine.pages.Look(first).Old
+	})
+	wants := r.engine.pages.Slab(0).Donor
+	r.engine.moves.order(wants, []uint32{0}, true)
+	r.until("the slab is elsewhere", func() bool {
+		s := r.engine.pages.Slab(0)
+		return s.State == slabmap.Mapped && s.Donor != wants
+	})
+	for page := first; page < end; page += 16 {
+		r.read(0, page, 3, 16)
+	}
+	r.until("donors have what the map says", func() bool {
+		holds := r.engine.holds()
+		for i, d := range r.donors {
+			if d.donor.Status().Memory.Mapped != int64(holds[i])*testSlab {
+				return false
+			}
+		}
+		return true
+	})
+	if s := r.engine.report(); s.IO.Errors != 0 || s.Pages.Lost != 0 || s.Moves.Slabs != 2 {
 		t.Errorf("%+v %+v %+v", s.IO, s.Pages, s.Moves)
 	}
 }

@@ -53,6 +53,8 @@ type order struct {
 	donor  uint16
 	key    verbs.Key // of the memory that it is about; 0 until it is carried out
 	slow   bool      // the donor is slow, and does not want the slab back
+	begun  bool      // the slab has left in part: it cannot stay
+	by     choice    // of the donor that it goes to, once begun
 	urgent bool
 	given  time.Time // when it became as urgent as it is
 	tries  int       // so far
@@ -181,7 +183,7 @@ func (m *mover) carryOut(ctx context.Context) {
 			return
 		}
 		var err error
-		if o.slow {
+		if o.slow && !o.begun {
 			err = m.leaveSlow(ctx, c, o)
 		} else {
 			err = m.giveBack(ctx, c, o)
@@ -198,9 +200,11 @@ func (m *mover) again(ctx context.Context, o order, err error) {
 	if !errors.Is(err, errMakeWay) && !m.pause(ctx, &o, err) {
 		return
 	}
+	if old, ok := m.engine.pages.OldDonor(o.slab); ok && old == o.donor {
+		o.begun, o.by, o.key = true, m.by, m.engine.keyAt(o.slab, old)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	o.slow = false // it has left in part: there is no way back
 	m.waiting = append(m.waiting, o)
 }
 

@@ -159,6 +159,52 @@ func TestSlabsLeaveASlowDonor(t *testing.T) {
 	}
 }
 
+// TestLeavingMakesWay has another donor in need while a slab leaves the slow one: that goes
+// on afterwards, for the same reason, and the slow donor gets its memory back.
+func TestLeavingMakesWay(t *testing.T) {
+	s := newSlowRig(t, PlacementLatency)
+	s.fill()
+	var leaves, wanted int
+	s.during(func() {
+		s.until("there are baselines", func() bool {
+			return !slices.ContainsFunc(s.engine.report().Donors, func(d status.Donor) bool { return d.Baseline == 0 })
+		})
+		s.delay(4 * slowTestDelay)
+		s.until("a slab is leaving", func() bool {
+			for leaves = range 6 {
+				if old, ok := s.engine.pages.OldDonor(leaves); ok && old == 0 {
+					return true
+				}
+			}
+			return false
+		})
+		wanted = slices.IndexFunc(s.engine.slabs(), func(o slabmap.Slab) bool { return o.State == slabmap.Mapped && o.Donor != 0 })
+		s.engine.moves.order(s.engine.pages.Slab(wanted).Donor, []uint32{uint32(wanted)}, true)
+		s.until("its slabs have left the slow donor", func() bool {
+			return s.slow().Slow && s.slow().Slabs == 0 && s.engine.moves.leaving() == 0
+		})
+		s.until("at most the memory for test reads is lent", func() bool { return s.donors[0].donor.Status().Memory.Mapped <= testSlab })
+	})
+	decided := func(slab int, rule slabmap.Rule) status.Decision {
+		all := s.engine.report().Decisions
+		i := slices.IndexFunc(all, func(d status.Decision) bool { return d.Slab == slab && d.Rule == string(rule) && d.To != "" })
+		if i < 0 {
+			t.Fatalf("no decision for slab %d by %s: %+v", slab, rule, all)
+		}
+		return all[i]
+	}
+	left, back := decided(leaves, slabmap.SlowDonor), decided(wanted, slabmap.GivenBack)
+	if back.Seq > left.Seq {
+		t.Errorf("slab %d did not make way: %+v, %+v", leaves, left, back)
+	}
+	if len(left.Figures) < 2 || left.Figures[0].Donor != left.To {
+		t.Errorf("%+v", left)
+	}
+	if r := s.engine.report(); r.IO.Errors != 0 || r.IO.Corrupt != 0 || r.Pages.Lost != 0 || r.Moves.Dropped != 0 {
+		t.Errorf("%+v %+v %+v", r.IO, r.Pages, r.Moves)
+	}
+}
+
 // TestDonorWantsTestMemoryBack has a slow donor ask for the memory that is kept for test
 // reads.
 func TestDonorWantsTestMemoryBack(t *testing.T) {
