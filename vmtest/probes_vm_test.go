@@ -157,10 +157,12 @@ func probesAgainstFio(w *World) {
 	w.Must("dd", "if=/dev/zero", "of="+d.Path, "bs=1M", "count=32", "oflag=direct", "status=none")
 	w.Must("tc", "qdisc", "add", "dev", donors[0].Name, "root", "netem", "delay", "20ms", "limit", "10000")
 	for _, depth := range []int{1, 8} {
+		// As many at each depth's turn: a hundredth of too few is chance.
+		count := 500 * depth
 		agrees := false
 		for run := 0; run < 3 && !agrees; run++ {
 			before := w.histogram(d.Status(), status.SourceBlockRead)
-			fio50, fio99 := w.fioLatency(d.Path, depth, 500)
+			fio50, fio99 := w.fioLatency(d.Path, depth, count)
 			after := w.histogram(d.Status(), status.SourceBlockRead)
 			h := after.Since(&before)
 			p50, p99 := time.Duration(h.Quantile(0.5)), time.Duration(h.Quantile(0.99))
