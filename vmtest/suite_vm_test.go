@@ -44,6 +44,8 @@ var scenarios = []Scenario{
 	{62, "headroom-kept", 3 * time.Minute, onlyTCP, headroomKept},
 	{63, "cluster", 6 * time.Minute, both, clusterLives},
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
+	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
+	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
 	{74, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
 
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
@@ -63,11 +65,9 @@ var scenarios = []Scenario{
 // other, which takes a host that does nothing else. ./do vmsuite KERNEL -test.run Long
 var long = []Scenario{
 	{66, "slow-donor", 4 * time.Minute, onlyTCP, slowDonor},
-	{68, "slow-donor-by-kernel", 4 * time.Minute, onlyTCP, slowDonorByKernel},
 	{67, "slow-alike", 3 * time.Minute, onlyTCP, slowAlike},
-	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
+	{68, "slow-donor-by-kernel", 4 * time.Minute, onlyTCP, slowDonorByKernel},
 	{71, "probes-fio", 5 * time.Minute, onlyTCP, probesAgainstFio},
-	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
 }
 
 func TestSuite(t *testing.T) { play(t, scenarios) }
