@@ -46,7 +46,7 @@ const (
 	DefaultOpTimeout    = 2 * time.Second  // of a donor to get something done
 	DefaultPatience     = 30 * time.Second // of a request that waits for a page or a donor
 	DefaultSpin         = 100 * time.Microsecond
-	DefaultPlacement    = PlacementPaper
+	DefaultPlacement    = PlacementLatency
 	DefaultSlowBy       = SlowByServer
 	DefaultPeriod       = 5 * time.Second // in which latency is measured for the placement
 	leastPeriod         = 100 * time.Millisecond
