@@ -37,8 +37,6 @@ type totals struct {
 	latency latencies
 	donors  []loghist.Histogram
 	slow    []slowRequest
-	now     int64     // loop time, which all queues share
-	at      time.Time // when that was
 }
 
 func newTotals(donors int) *totals { return &totals{donors: make([]loghist.Histogram, donors)} }
@@ -57,7 +55,6 @@ func (e *engine) total() *totals {
 		select {
 		case <-done:
 			sum.add(one)
-			sum.at = time.Now()
 		case <-deadline:
 			return sum
 		case <-e.over:
@@ -69,11 +66,11 @@ func (e *engine) total() *totals {
 
 // figures copies a queue's figures to an empty t, on the queue's thread.
 func (q *queue) figures(t *totals) {
-	t.counts, t.latency, t.now = q.counts, q.latency, q.loop.Now()
+	t.counts, t.latency = q.counts, q.latency
 	for i := range min(len(q.links), len(t.donors)) {
 		t.donors[i] = q.links[i].latency
 	}
-	t.slow = q.slowest.since(t.now-int64(slowFor), t.slow)
+	t.slow = q.slowest.since(q.loop.Now()-int64(slowFor), t.slow)
 }
 
 func (t *totals) add(o *totals) {
@@ -83,7 +80,6 @@ func (t *totals) add(o *totals) {
 		t.donors[i].Add(&o.donors[i])
 	}
 	t.slow = append(t.slow, o.slow...)
-	t.now = o.now
 }
 
 // report is the device for status, but for what the block device knows.
@@ -96,7 +92,7 @@ func (e *engine) report() status.Device {
 		Latency: status.Latency{Read: quantiles(&t.latency[ofRead]), Write: quantiles(&t.latency[ofWrite])},
 		Backing: e.cfg.Backing, BackingOK: t.counts.BackingErrors == 0,
 		Queues: e.spec.Queues, Depth: e.spec.Depth, MaxIO: e.spec.MaxIO, Insecure: e.cfg.Insecure,
-		At: time.Now(), Events: e.journal.last(), Histograms: t.latency.report(), Slowest: e.reportSlowest(t.slow, t.now, t.at),
+		At: time.Now(), Events: e.journal.last(), Histograms: t.latency.report(), Slowest: e.reportSlowest(t.slow),
 	}
 	s.IO.Failovers = e.failovers.Load()
 	s.IO.Corrupt += e.moves.corrupt.Load()

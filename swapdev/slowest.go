@@ -20,6 +20,7 @@ const (
 // slowRequest is a request that took long, in nanoseconds.
 type slowRequest struct {
 	at    int64 // loop time of its answer
+	clock int64 // the same by the time of day, in nanoseconds since 1970
 	total int64
 	times times
 	page  int64
@@ -87,7 +88,7 @@ func (s *slowest) answered(r *request, now, total int64) {
 		at = l.quickest
 	}
 	l.requests[at] = slowRequest{
-		at: now, total: total, times: r.times, page: r.page, pages: int32(r.pages), write: r.op == ublk.OpWrite,
+		at: now, clock: time.Now().UnixNano(), total: total, times: r.times, page: r.page, pages: int32(r.pages), write: r.op == ublk.OpWrite,
 	}
 	if l.n < len(l.requests) {
 		return
@@ -112,14 +113,14 @@ func (s *slowest) since(at int64, list []slowRequest) []slowRequest {
 	return list
 }
 
-// reportSlowest is the slowest requests of all queues. The loop time now is the time
-// of day clock.
-func (e *engine) reportSlowest(list []slowRequest, now int64, clock time.Time) []status.SlowPage {
+// reportSlowest is the slowest requests of all queues. A request is told the same in every
+// report: what shows them knows it again by its time.
+func (e *engine) reportSlowest(list []slowRequest) []status.SlowPage {
 	slices.SortFunc(list, func(a, b slowRequest) int { return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(b.at, a.at)) })
 	var pages []status.SlowPage
 	for _, r := range list[:min(len(list), status.MaxSlowest)] {
 		p := status.SlowPage{
-			At: clock.Add(-time.Duration(now - r.at)), Op: status.SourceRead, Page: r.page, Pages: int(r.pages), Slab: e.pages.SlabOf(r.page),
+			At: time.Unix(0, r.clock), Op: status.SourceRead, Page: r.page, Pages: int(r.pages), Slab: e.pages.SlabOf(r.page),
 			Total: r.total, Queued: r.times.queued, Remote: r.times.remote, Backing: r.times.backing, Blame: r.times.blame(r.total),
 		}
 		if r.write {

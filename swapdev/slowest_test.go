@@ -111,6 +111,21 @@ func TestSlowDonorIsBlamed(t *testing.T) {
 	}
 }
 
+// TestSlowPageIsTheSameInEveryReport: by its time, too, or what shows it takes it for another
+// one.
+func TestSlowPageIsTheSameInEveryReport(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, queues: 2})
+	for i := range int64(6) {
+		r.write(int(i), i, 1, 1)
+		r.read(int(i), i, 1, 1)
+	}
+	first := r.engine.report().Slowest
+	time.Sleep(2 * time.Millisecond) // the clocks go on
+	if again := r.engine.report().Slowest; len(first) != 12 || !slices.Equal(first, again) {
+		t.Errorf("%d requests\n%+v\nand then\n%+v", len(first), first, again)
+	}
+}
+
 // TestWaitIsTheServers has a request wait for a page in use.
 func TestWaitIsTheServers(t *testing.T) {
 	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.HotThreshold = 1e9 }})
