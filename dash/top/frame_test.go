@@ -271,6 +271,29 @@ func TestFramesShowTheFigures(t *testing.T) {
 	}
 }
 
+// TestSlowRequestsScroll: those that have no room on the screen are come to by the arrow keys.
+func TestSlowRequestsScroll(t *testing.T) {
+	r := newRig(t)
+	r.run(t, 100)
+	s := r.snapshot()
+	slowest := s.device.Status.Slowest
+	u := ui{view: viewSlow}
+	row := func(i int) string {
+		return fmt.Sprintf(" %d .*%s", slowest[i].Page, human.Nanos(slowest[i].Total))
+	}
+	text := stripped(s.frame(newLook(false), &u, 80, 24))
+	requireMatch(t, text, fmt.Sprintf("1 to [0-9]+ of %d,", len(slowest)))
+	requireMatch(t, text, row(0))
+	u.move(0, far)
+	text = stripped(s.frame(newLook(false), &u, 80, 24))
+	requireMatch(t, text, fmt.Sprintf(" to %d of %[1]d,", len(slowest)))
+	requireMatch(t, text, row(len(slowest)-1))
+	requireMatch(t, text, s.device.Status.Cgroups[0].Name)
+	if u.scroll[viewSlow] >= len(slowest) {
+		t.Errorf("scrolled to %d of %d", u.scroll[viewSlow], len(slowest))
+	}
+}
+
 // TestFrameWhenTheServerIsNotThere: the frame says so in words, and keeps the last figures.
 func TestFrameWhenTheServerIsNotThere(t *testing.T) {
 	l := newLook(false)

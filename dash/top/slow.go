@@ -19,10 +19,18 @@ func readAhead(p *status.Probes) string {
 	return text
 }
 
-// slowView is the slowest requests of the last minute and the control groups that fault.
+// slowView is the slowest requests of the last minute and the control groups that fault. The
+// requests are scrolled in their place, then the rest.
 func (s *snapshot) slowView(l *look, u *ui, width, height int) []string {
 	d := &s.device.Status
-	lines := []string{l.line(width).put(l.head, "SLOWEST REQUESTS OF THE LAST MINUTE").text("  ").put(l.muted, "and where their time went").String()}
+	room := min(max(3, height-len(d.Cgroups)-5), len(d.Slowest))
+	hidden := len(d.Slowest) - room
+	first := min(u.scroll[viewSlow], hidden)
+	title := l.line(width).put(l.head, "SLOWEST REQUESTS OF THE LAST MINUTE").text("  ")
+	if hidden > 0 {
+		title.put(l.muted, fmt.Sprintf("%d to %d of %d, ", first+1, first+room, len(d.Slowest)))
+	}
+	lines := []string{title.put(l.muted, "and where their time went").String()}
 	columns := []column{
 		{title: "AGO", right: true},
 		{title: "OP", drop: 5},
@@ -57,8 +65,7 @@ func (s *snapshot) slowView(l *look, u *ui, width, height int) []string {
 	if len(rows) == 0 {
 		lines = append(lines, l.line(width).put(l.muted, "none was recorded").String())
 	} else {
-		room := max(3, height-len(d.Cgroups)-5)
-		lines = append(lines, l.table(columns, rows[:min(len(rows), room)], width, noColumn)...)
+		lines = append(lines, l.table(columns, rows[first:first+room], width, noColumn)...)
 	}
 	lines = append(lines, "", l.line(width).put(l.head, "FAULTS BY CONTROL GROUP").text("  ").put(l.muted, readAhead(&d.Probes)).String())
 	if len(d.Cgroups) == 0 {
@@ -66,6 +73,7 @@ func (s *snapshot) slowView(l *look, u *ui, width, height int) []string {
 		if d.Probes.Reason != "" {
 			why += ": " + d.Probes.Reason
 		}
+		u.clampScroll(viewSlow, hidden)
 		return append(lines, l.line(width).put(l.muted, why).String())
 	}
 	rows = nil
@@ -82,6 +90,6 @@ func (s *snapshot) slowView(l *look, u *ui, width, height int) []string {
 	}
 	columns = []column{{title: "FAULTS", right: true}, {title: "P50", right: true, drop: 1}, {title: "P99", right: true}, {title: "P99.9", right: true, drop: 2}, {title: "GROUP", grow: 20}}
 	lines = append(lines, l.table(columns, rows, width, noColumn)...)
-	u.clampScroll(viewSlow, len(lines)-height)
-	return lines[u.scroll[viewSlow]:]
+	u.clampScroll(viewSlow, hidden+max(0, len(lines)-max(height, 0)))
+	return lines[u.scroll[viewSlow]-first:]
 }
