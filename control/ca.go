@@ -2,7 +2,8 @@ package control
 
 import (
 	"crypto"
-	"crypto/ed25519"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -110,9 +111,10 @@ func issueAt(caDir, outDir, name string, hosts []string, now time.Time) error {
 }
 
 // sign makes a key pair and its certificate as PEM; without a parent the
-// certificate signs itself. It never outlives its parent.
+// certificate signs itself. It never outlives its parent. Keys are of P-256:
+// browsers, which read the dashboard, know no Ed25519 in TLS.
 func sign(template, parent *x509.Certificate, parentKey crypto.Signer, now time.Time, life time.Duration) (cert, key []byte, err error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -126,7 +128,7 @@ func sign(template, parent *x509.Certificate, parentKey crypto.Signer, now time.
 	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)); err != nil {
 		return nil, nil, err
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, public, parentKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, private.Public(), parentKey)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,7 +2,6 @@ package control
 
 import (
 	"crypto"
-	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -156,8 +155,12 @@ func readKey(path string, cert *x509.Certificate, hint string) (crypto.Signer, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w: make it with %s", path, ErrIdentity, err, hint)
 	}
-	signer, ok := key.(ed25519.PrivateKey)
-	if !ok || !signer.Public().(ed25519.PublicKey).Equal(cert.PublicKey) {
+	signer, ok := key.(crypto.Signer)
+	if ok {
+		public, equals := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+		ok = equals && public.Equal(cert.PublicKey)
+	}
+	if !ok {
 		return nil, fmt.Errorf("%s: %w: the key does not belong to the certificate beside it: make both with %s", path, ErrIdentity, hint)
 	}
 	return signer, nil

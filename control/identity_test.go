@@ -1,9 +1,14 @@
 package control
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +76,34 @@ func TestIssueAndLoad(t *testing.T) {
 	}
 	if s := fmt.Sprintf("%v %+v %#v %s %x", Secret{9}, Secret{9}, Secret{9}, Secret{9}, Secret{9}); strings.Contains(s, "9") {
 		t.Errorf("a secret printed as %s", s)
+	}
+}
+
+// TestEd25519Identity: identities were of Ed25519 once, and stay valid.
+func TestEd25519Identity(t *testing.T) {
+	dir := t.TempDir()
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "old"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(nil, cert, cert, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM, keyPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})
+	if err := writeNew(dir, []file{{caCertFile, certPEM}, {certFile, certPEM}, {keyFile, keyPEM}}); err != nil {
+		t.Fatal(err)
+	}
+	if id, err := LoadIdentity(dir); err != nil || id.Name != "old" {
+		t.Errorf("%+v, %v", id, err)
 	}
 }
 
