@@ -51,21 +51,20 @@ export function table({ caption, columns, key, empty = "Nothing yet.", field = "
     shown = shown.slice(0, most);
     grid.hidden = shown.length === 0;
     nothing.hidden = !grid.hidden;
-    const left = new Set(rows.keys());
+    const keys = shown.map((item) => String(key(item))), now = new Set(keys);
+    for (const [k, tr] of rows) { // first: a row that is moved loses what is selected in it
+      if (now.has(k)) continue;
+      tr.remove();
+      rows.delete(k);
+    }
     let before = null;
-    for (const item of shown) {
-      const k = String(key(item));
-      left.delete(k);
-      let tr = rows.get(k);
-      if (!tr) rows.set(k, (tr = row(item)));
-      columns.forEach((c, i) => cell(tr.children[i], c, item));
+    for (const [i, item] of shown.entries()) {
+      let tr = rows.get(keys[i]);
+      if (!tr) rows.set(keys[i], (tr = row(item)));
+      columns.forEach((c, at) => cell(tr.children[at], c, item));
       const place = before ? before.nextSibling : body.firstChild;
       if (place !== tr) body.insertBefore(tr, place);
       before = tr;
-    }
-    for (const k of left) {
-      rows.get(k).remove();
-      rows.delete(k);
     }
   }
   function cell(td, c, item) {
