@@ -44,7 +44,10 @@ type slabMemory struct {
 const maxDonorNames = 4096
 
 // change is what a page has to be sent, nil if it has everything.
-func (m *slabMemory) change(now []status.Slab) *slabChange {
+func (m *slabMemory) change(now []status.Slab, donors []status.Donor) *slabChange {
+	for i := range donors { // by number they have the same order as everywhere else
+		m.number(donors[i].Name)
+	}
 	c := &slabChange{Count: len(now)}
 	resized := len(m.slabs) != len(now)
 	if resized {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestPageHasTheSlabs(t *testing.T) {
 			for i := range slabs {
 				slabs[i].Index = i
 			}
-			c := m.change(slabs)
+			c := m.change(slabs, nil)
 			if c == nil {
 				continue
 			}
@@ -73,7 +74,7 @@ func TestPageHasTheSlabs(t *testing.T) {
 				}
 			}
 		}
-		if c := m.change(slabs); c != nil {
+		if c := m.change(slabs, nil); c != nil {
 			t.Fatalf("sent again: %+v", c)
 		}
 	})
@@ -97,7 +98,7 @@ func TestBytesOfManySlabs(t *testing.T) {
 	slabs := bigDevice(n)
 	var m slabMemory
 	size := func() int {
-		data, err := json.Marshal(m.change(slabs))
+		data, err := json.Marshal(m.change(slabs, nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +152,7 @@ func TestFirstEventIsBounded(t *testing.T) {
 		Seq: 3599, At: time.Now(), Over: time.Second, Count: 123456, Cells: cells,
 		Latency: status.Quantiles{P50: 123_456, P99: 12_345_678, P999: 123_456_789},
 	}}
-	d := detail{Fine: map[string][]column{}, Coarse: map[string][]column{}, Slabs: new(slabMemory).change(bigDevice(10_000))}
+	d := detail{Fine: map[string][]column{}, Coarse: map[string][]column{}, Slabs: new(slabMemory).change(bigDevice(10_000), nil)}
 	for i := range 10 {
 		source := fmt.Sprint("source_", i)
 		for range finePoints {
@@ -171,4 +172,14 @@ func TestFirstEventIsBounded(t *testing.T) {
 		t.Errorf("%d bytes", len(data))
 	}
 	t.Logf("%d bytes", len(data))
+}
+
+// TestDonorsKeepTheirOrder: donors are numbered as the status lists them, not as their slabs
+// come.
+func TestDonorsKeepTheirOrder(t *testing.T) {
+	var m slabMemory
+	c := m.change([]status.Slab{{Donor: "b", State: "mapped"}}, []status.Donor{{Name: "a"}, {Name: "b"}, {}})
+	if !slices.Equal(c.Donors, []string{"a", "b"}) || c.Values[2] != 1 {
+		t.Errorf("%v, slab 0 is on %d", c.Donors, c.Values[2])
+	}
 }

@@ -389,7 +389,7 @@ func TestMemoryOfReaders(t *testing.T) {
 	var all [readers]slabMemory
 	before := heap()
 	for i := range all {
-		if c := all[i].change(slabs); len(c.Values) != n*slabFields {
+		if c := all[i].change(slabs, nil); len(c.Values) != n*slabFields {
 			t.Fatalf("%d values", len(c.Values))
 		}
 	}

@@ -109,7 +109,7 @@ func (w *watcher) nextDevice() (*detail, bool) {
 		d.Donors = isNew(&w.donors, mustJSON(s.Donors))
 		d.Slowest = isNew(&w.slowest, mustJSON(s.Slowest))
 		d.Cgroups = isNew(&w.cgroups, mustJSON(w.cgroupsOf(&s, now.Answered)))
-		d.Slabs = w.slabs.change(s.Slabs)
+		d.Slabs = w.slabs.change(s.Slabs, s.Donors)
 		s.Donors, s.Slabs, s.Histograms, s.Cgroups, s.Slowest, s.Events, s.Decisions = nil, nil, nil, nil, nil, nil, nil
 		d.Device = isNew(&w.device, mustJSON(s))
 		w.at = now.Answered
