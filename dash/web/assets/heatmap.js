@@ -45,7 +45,7 @@ export function heatmap({ height = 260 } = {}) {
   const plot = h("div", { class: "plot" }, canvas, tip);
   const el = h("div", null, nothing, plot, legend, table);
   const left = 52, bottom = 20, right = 2, top = 6;
-  let columns = [], chosen = null, pointer = null, name = "", low = 0, high = 1, from = 0, to = 1, peak = 1;
+  let columns = [], usual = 1, chosen = null, pointer = null, name = "", low = 0, high = 1, from = 0, to = 1, peak = 1;
 
   function dash(dashed) {
     const c = h("canvas", { width: 18, height: 3, "aria-hidden": "true" });
@@ -86,11 +86,12 @@ export function heatmap({ height = 260 } = {}) {
     low = Infinity;
     high = -Infinity;
     peak = 1;
+    usual = columns.map((c) => c.over).sort((a, b) => a - b)[columns.length >> 1] || 1;
     for (const c of columns) {
       if (!c.cells.length) continue;
       low = Math.min(low, c.first);
       high = Math.max(high, c.first + c.cells.length);
-      for (const l of c.cells) peak = Math.max(peak, l);
+      for (const l of c.cells) peak = Math.max(peak, heat(c, l));
     }
     low = Math.max(0, low - 2);
     high = Math.max(high + 2, low + 16);
@@ -103,6 +104,9 @@ export function heatmap({ height = 260 } = {}) {
     draw();
     if (table.open) fillTable();
   }
+
+  // heat is a level as if its column were of the usual time: what came late is no hotter for that.
+  const heat = (c, l) => (l ? Math.max(1, Math.round(l - 3 * Math.log2(Math.max(c.over / usual, 1)))) : 0);
 
   function draw() {
     const w = width();
@@ -127,7 +131,7 @@ export function heatmap({ height = 260 } = {}) {
       one.cells.forEach((l, i) => {
         if (!l) return;
         const y1 = Math.round(y(one.first + i) * scale) / scale, y0 = Math.round(y(one.first + i + 1) * scale) / scale;
-        c.fillStyle = t.heat[Math.min(63, Math.round(8 + (l / peak) * 55))];
+        c.fillStyle = t.heat[Math.min(63, Math.round(8 + (heat(one, l) / peak) * 55))];
         c.fillRect(x0, y0, Math.max(x1 - x0, 0.5), y1 - y0);
       });
     }
