@@ -45,7 +45,8 @@ function go(focus) {
   watch(route.key);
   shown?.destroy();
   shown = route.key ? views[route.kind].find(([id]) => id === route.view)[2](route.key) : clusterView();
-  put(main, ...(route.key ? [h("h1", { class: "hidden" }, "")] : []), shown.el);
+  shown.el.hidden = true; // empty panels would say that there is nothing
+  put(main, ...(route.key ? [h("h1", { class: "hidden" }, "")] : []), h("p", { class: "empty" }, "Waiting for the first answer…"), shown.el);
   $("span").hidden = timeless.includes(route.view);
   showTabs();
   window.scrollTo(0, 0);
@@ -113,8 +114,10 @@ const draw = (now) => {
   document.title = `${heading} – farswap`;
   if (route.key) say(main.querySelector("h1"), heading);
   if (paused && !now) return;
-  if (!route.key) return void (store.state !== "connecting" && shown.update());
-  if (store.detail?.device || store.detail?.donor) shown.update(store.detail, tier);
+  if (route.key ? !(store.detail?.device || store.detail?.donor) : store.state === "connecting") return;
+  main.querySelector(":scope > .empty")?.remove();
+  shown.el.hidden = false;
+  shown.update(store.detail, tier);
 };
 
 const soon = later(() => draw(false));
