@@ -11,7 +11,7 @@ export function duration(ns) {
   if (ns < 1e3) return `${Math.round(ns)} ns`;
   if (ns < 999.5e3) return `${three(ns / 1e3)} µs`;
   if (ns < 999.5e6) return `${three(ns / 1e6)} ms`;
-  return `${three(ns / 1e9)} s`;
+  return ns < 999.5e9 ? `${three(ns / 1e9)} s` : age(ns / 1e6);
 }
 
 // bytes uses powers of 1024.

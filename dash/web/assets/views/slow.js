@@ -38,6 +38,7 @@ export function slowView() {
     const share = split(p), longest = Math.max(...list.map((q) => q.total_ns), 1);
     parts.forEach(([id, , colour], i) => {
       const bit = td.firstChild.children[i];
+      bit.hidden = !share[id];
       bit.style.width = `${(100 * share[id]) / longest}%`;
       bit.style.background = series(colour);
     });
