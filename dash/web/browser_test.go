@@ -4,8 +4,13 @@ package web
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,33 +23,42 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // browser is a headless Chromium with one page, which is watched for what it must not do.
 type browser struct {
-	t   *testing.T
-	ctx context.Context
+	t        *testing.T
+	ctx      context.Context
+	shots    string        // where pictures are kept
+	patience time.Duration // with what has to come
 
 	mu       sync.Mutex // guards all below
 	requests []string
 	trouble  []string
 }
 
-// shots is where pictures are kept.
-var shots = filepath.Join("..", "..", "out", "dash")
+// openBrowser is for a device that is made up, on this machine.
+func openBrowser(t *testing.T, options ...chromedp.ExecAllocatorOption) *browser {
+	t.Helper()
+	b := openBrowserFor(t, 4*time.Minute, options...)
+	b.shots, b.patience = filepath.Join("..", "..", "out", "dash"), 20*time.Second
+	if err := os.MkdirAll(b.shots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
 
-func openBrowser(t *testing.T) *browser {
+// openBrowserFor a time. Shots and patience are to be filled in.
+func openBrowserFor(t *testing.T, limit time.Duration, options ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal("chromium is missing: `./do dash-test` installs it")
 	}
-	if err := os.MkdirAll(shots, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancelTime := context.WithTimeout(context.Background(), 4*time.Minute)
-	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-dev-shm-usage", true)))
+	ctx, cancelTime := context.WithTimeout(context.Background(), limit)
+	options = append(options, chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("hide-scrollbars", true), chromedp.Flag("disable-dev-shm-usage", true))
+	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(options...))
 	b := &browser{t: t, ctx: ctx}
 	messages, requests := chromedp.Console(ctx), chromedp.Events(ctx, network.RequestWillBeSent)
 	var all sync.WaitGroup
@@ -76,6 +90,36 @@ func openBrowser(t *testing.T) *browser {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// trusted has Chromium trust the server at an address, whose certificate is of the authority in
+// a file: Go verifies that here, since Chromium is not told of authorities, but of keys.
+func trusted(t *testing.T, address, authority string) chromedp.ExecAllocatorOption {
+	t.Helper()
+	root, err := os.ReadFile(authority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(root)
+	at, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := tls.Dial("tcp", at.Host, &tls.Config{RootCAs: roots})
+	if err != nil {
+		t.Fatalf("%s: %v", at.Host, err)
+	}
+	defer conn.Close()
+	sum := sha256.Sum256(conn.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
+	return chromedp.Flag("ignore-certificate-errors-spki-list", base64.StdEncoding.EncodeToString(sum[:]))
+}
+
+// signIn gives a token to the form that is shown.
+func (b *browser) signIn(token string) {
+	b.t.Helper()
+	b.do(chromedp.SendKeys(chromedp.CSS("#token"), token+kb.Enter))
+	b.until("the page", "location.pathname === '/' && document.getElementById('live')?.dataset.state === 'live'")
 }
 
 func (b *browser) note(list *[]string, text string) {
@@ -129,12 +173,8 @@ func (b *browser) look(scheme string, width, height int64) {
 // open goes to a page and puts the checks into it.
 func (b *browser) open(url string) {
 	b.t.Helper()
-	checks, err := os.ReadFile("testdata/checks.js")
-	if err != nil {
-		b.t.Fatal(err)
-	}
 	b.do(chromedp.Navigate("about:blank"), chromedp.Navigate(url))
-	eval[any](b, string(checks)+"; 0")
+	b.prepare()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, r := range b.requests {
@@ -143,6 +183,16 @@ func (b *browser) open(url string) {
 			break
 		}
 	}
+}
+
+// prepare puts the checks into a page that was come to by itself.
+func (b *browser) prepare() {
+	b.t.Helper()
+	checks, err := os.ReadFile("testdata/checks.js")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	eval[any](b, string(checks)+"; 0")
 }
 
 // eval is the value of an expression in the page.
@@ -162,7 +212,7 @@ func (b *browser) until(what, expression string) {
 		v, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		return err == nil && v
 	}
-	for deadline := time.Now().Add(20 * time.Second); !is(); {
+	for deadline := time.Now().Add(b.patience); !is(); {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("never came: %s (%s); the page says: %.600s", what, expression, eval[string](b, "document.body.innerText"))
 		}
@@ -175,7 +225,7 @@ func (b *browser) shot(name string) {
 	b.t.Helper()
 	data, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(shots, name+".png"), data, 0o644)
+		err = os.WriteFile(filepath.Join(b.shots, name+".png"), data, 0o644)
 	}
 	if err != nil {
 		b.t.Fatal(err)

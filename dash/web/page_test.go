@@ -5,11 +5,9 @@ package web
 import (
 	"context"
 	"fmt"
-	"math"
+	"net"
 	"net/url"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,156 +54,44 @@ func still(t *testing.T) (*browser, *Server, status.Device) {
 func TestPageShowsTheStatus(t *testing.T) {
 	b, s, want := still(t)
 	b.look("light", 1440, 900)
-	exact := func(what string, got string, want any) {
-		t.Helper()
-		if got != fmt.Sprint(want) {
-			t.Errorf("%s: the page has %q, the status %v", what, got, want)
+	for _, v := range deviceViews {
+		b.open(viewURL(s, deviceKey, v.id))
+		b.until(v.id, fmt.Sprintf("document.querySelector('main').innerText.includes(%q)", v.has))
+		switch v.id {
+		case "overview":
+			b.until("pages", "!['', 'missing'].includes(checks.field('pages.both'))")
+		case "latency":
+			b.until("the heatmap", "checks.painted('canvas.draw')")
+		case "slabs":
+			b.until("the slab map", "checks.painted('#slabs')")
+		}
+		for _, wrong := range compare(b, v.id, &want) {
+			t.Error(wrong)
 		}
 	}
-	view := func(name, has string) {
-		t.Helper()
-		b.open(viewURL(s, deviceKey, name))
-		b.until(name, fmt.Sprintf("document.querySelector('main').innerText.includes(%q)", has))
-	}
-	view("overview", "Page I/O")
-	b.until("pages", "checks.field('pages.both') !== 'missing' && checks.field('pages.both') !== ''")
-	for field, v := range map[string]int64{"both": want.Pages.Both, "remote": want.Pages.Remote, "backing": want.Pages.Backing, "none": want.Pages.None, "lost": want.Pages.Lost} {
-		exact("pages."+field, eval[string](b, fmt.Sprintf("checks.field('pages.%s')", field)), v)
-	}
-
-	view("donors", "Baseline")
-	donors := b.rows("devicedonors")
-	if len(donors) != len(want.Donors) {
-		t.Fatalf("%d donors, want %d", len(donors), len(want.Donors))
-	}
-	for i, d := range want.Donors {
-		row := donors[i]
-		exact("donor", row["head"], d.Name)
-		for label, v := range map[string]any{
-			"Slabs": d.Slabs, "Free": d.Free, "Lends at most": d.Total, "p99 lately": d.P99, "Baseline": d.Baseline, "Address": d.Address,
-			"p50 ever": d.Latency.P50, "p99 ever": d.Latency.P99, "p99.9 ever": d.Latency.P999,
-		} {
-			exact(d.Name+" "+label, row[label], v)
-		}
-		if d.Slow != strings.Contains(row["State"], "slow") || !strings.Contains(row["State"], d.State) {
-			t.Errorf("%s: %s", d.Name, row["State"])
-		}
-	}
-
-	view("slow", "To blame")
-	slowest := b.rows("slowest")
-	if len(slowest) != len(want.Slowest) {
-		t.Errorf("%d slow pages, want %d", len(slowest), len(want.Slowest))
-	}
-	for i, p := range want.Slowest[:min(len(slowest), len(want.Slowest))] {
-		for label, v := range map[string]any{"Took": p.Total, "Waited": p.Queued, "At the donor": p.Remote, "Backing file": p.Backing, "Slab": p.Slab, "Page": p.Page, "To blame": p.Blame} {
-			exact(fmt.Sprintf("slow page %d %s", i, label), slowest[i][label], v)
-		}
-	}
-
-	view("cgroups", "postgresql")
-	groups := map[string]map[string]string{}
-	for _, row := range b.rows("cgroups") {
-		groups[row["head"]] = row
-	}
-	for _, g := range want.Cgroups {
-		for label, v := range map[string]any{"Faults": g.Latency.Count(), "Waited in all": g.Latency.Sum, "p50": g.Latency.Quantile(0.5), "p99": g.Latency.Quantile(0.99), "p99.9": g.Latency.Quantile(0.999)} {
-			exact(g.Name+" "+label, groups[g.Name][label], v)
-		}
-	}
-
-	view("log", "slow-donor")
-	eventRows, decisions := b.rows("events"), b.rows("decisions")
-	if len(eventRows) != len(want.Events) || len(decisions) != len(want.Decisions) {
-		t.Errorf("%d events and %d decisions, want %d and %d", len(eventRows), len(decisions), len(want.Events), len(want.Decisions))
-	}
-	slices.Reverse(want.Events)
-	for i, e := range want.Events[:min(len(eventRows), len(want.Events))] {
-		exact("event", eventRows[i]["What"]+eventRows[i]["Donor"]+eventRows[i]["In words"]+eventRows[i]["Level"], e.Kind+e.Donor+e.Text+e.Level)
-	}
-	slices.Reverse(want.Decisions)
-	for i, d := range want.Decisions[:min(len(decisions), len(want.Decisions))] {
-		exact("decision", decisions[i]["Slab"]+decisions[i]["Rule"]+decisions[i]["Why"]+decisions[i]["Took"], fmt.Sprint(d.Slab, d.Rule, d.Why, d.Took))
-	}
-
-	view("latency", "The last interval")
-	b.until("the heatmap", "checks.painted('canvas.draw')")
-	if rows := b.rows("sources"); len(rows) != len(want.Histograms) {
-		t.Errorf("%d sources, want %d", len(rows), len(want.Histograms))
-	}
-
-	view("slabs", "Busiest")
-	b.until("the slab map", "checks.painted('#slabs')")
-	slabsShown(t, b, &want, exact)
 	if err := s.feed.Err(); err != nil {
 		t.Error(err)
 	}
 	b.quiet(s.URL())
 }
 
-// slabsShown goes over the slab map with keys and with the mouse.
-func slabsShown(t *testing.T, b *browser, want *status.Device, exact func(string, string, any)) {
-	t.Helper()
-	b.do(chromedp.Focus(chromedp.CSS("#slabs")))
-	slab := func(how string) {
-		t.Helper()
-		// The field is a slider: its value is the slab.
-		i, err := strconv.Atoi(eval[string](b, "document.getElementById('slab').dataset.slab"))
-		if err != nil || i < 0 || i >= len(want.Slabs) {
-			t.Fatalf("%s: slab %d, %v", how, i, err)
-		}
-		one := &want.Slabs[i]
-		get := func(name string) string {
-			return eval[string](b, fmt.Sprintf("[...document.querySelectorAll('#slab dt')].find((d) => d.textContent === %q).nextSibling.dataset.value", name))
-		}
-		what := fmt.Sprintf("%s: slab %d ", how, i)
-		exact(what+"state", get("State"), one.State)
-		exact(what+"donor", get("Donor"), one.Donor)
-		exact(what+"pages", get("Pages on donor"), one.RemotePages)
-		exact(what+"p99", get("Block read p99"), rounded(one.Latency.P99))
-		activity, err := strconv.ParseFloat(get("Activity"), 64)
-		if err != nil || math.Abs(activity-one.Activity) > 0.051*one.Activity+0.05 {
-			t.Errorf("%sactivity: the page has %v, the status %v", what, activity, one.Activity)
-		}
-	}
-	slab("focus")
-	for _, key := range []string{kb.ArrowRight, kb.ArrowDown, kb.ArrowRight, kb.ArrowUp, kb.ArrowLeft, kb.End, kb.ArrowUp, kb.PageUp, kb.Home, kb.ArrowDown, kb.ArrowDown} {
-		b.do(chromedp.KeyEvent(key))
-		slab(fmt.Sprintf("key %q", key))
-		now, text := eval[string](b, "document.getElementById('slabs').getAttribute('aria-valuenow')"), eval[string](b, "document.getElementById('slabs').getAttribute('aria-valuetext')")
-		shown := eval[string](b, "document.getElementById('slab').dataset.slab")
-		if now != shown || !strings.HasPrefix(text, "Slab "+shown+",") {
-			t.Errorf("a screen reader hears %q, %q; shown is %s", now, text, shown)
-		}
-	}
-	box := eval[[]float64](b, "(({x, y, width, height}) => [x, y, width, height])(document.getElementById('slabs').getBoundingClientRect())")
-	seen := map[string]bool{}
-	for _, at := range []float64{0.05, 0.3, 0.55, 0.8} {
-		b.do(chromedp.MouseEvent("mouseMoved", box[0]+box[2]*at, box[1]+box[3]*at))
-		slab(fmt.Sprintf("mouse at %g", at))
-		seen[eval[string](b, "document.getElementById('slab').dataset.slab")] = true
-	}
-	if len(seen) != 4 {
-		t.Errorf("the mouse was over slabs %v", seen)
-	}
-	held := map[string]int{}
-	for i := range want.Slabs {
-		held[want.Slabs[i].Donor+"/"+want.Slabs[i].State]++
-	}
-	for _, row := range b.rows("slabgroups") {
-		name := row["head"]
-		if name == "on none" {
-			name = ""
-		}
-		exact("slabs of "+name, row["Slabs"], held[name+"/"+row["State"]])
-		delete(held, name+"/"+row["State"])
-	}
-	if len(held) > 0 {
-		t.Errorf("not in the table: %v", held)
-	}
-	for _, colour := range []string{"activity", "remote", "latency", "donor"} {
-		b.do(chromedp.Click(chromedp.CSS(".seg label:has(input[value=" + colour + "])")))
-		b.until("colours by "+colour, "checks.painted('#slabs')")
+// TestPageKeepsTheReadersPlace: a row stays what it is, with what is selected in it, while
+// others come and go above it.
+func TestPageKeepsTheReadersPlace(t *testing.T) {
+	b, s, _ := still(t)
+	b.open(s.URL() + "#/cluster")
+	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`import("/assets/table.js").then(({ table }) => {
+		const t = table({ caption: "letters", key: (x) => x, columns: [{ label: "Letter", text: (x) => x }] });
+		document.querySelector("main").append(t.el);
+		t.update(["a", "b", "read", "d"]);
+		const row = t.rows.get("read");
+		getSelection().selectAllChildren(row);
+		t.update(["b", "read", "d", "e"]);
+		t.update(["new", "read", "e"]);
+		return [t.rows.get("read") === row, getSelection().toString().trim(), t.el.querySelector("tbody").textContent].join();
+	})`, chromedp.EvalAwaitPromise))
+	if want := "true,read,newreade"; err != nil || got != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 }
 
@@ -388,12 +274,28 @@ func TestSignInOnThePage(t *testing.T) {
 	}
 	b.do(chromedp.SendKeys(chromedp.CSS("#token"), "nonsense"+kb.Enter))
 	b.until("refusal", "location.search === '?wrong=1' && document.getElementById('wrong')?.hidden === false")
-	b.do(chromedp.SendKeys(chromedp.CSS("#token"), testToken+kb.Enter))
-	b.until("the page", "location.pathname === '/' && document.getElementById('live')?.dataset.state === 'live'")
+	b.signIn(testToken)
 	if cookie := eval[string](b, "document.cookie"); cookie != "" {
 		t.Errorf("scripts can read the cookie: %q", cookie)
 	}
 	b.quiet(s.URL())
+}
+
+// TestPageOverTLS: a browser can talk to a dashboard with an identity, and sign in there.
+func TestPageOverTLS(t *testing.T) {
+	root, _, _ := fakeWorld(t)
+	ca, id := testIdentity(t)
+	s := serve(t, Config{Listen: notLoopback, Root: root, Identity: id, Token: testToken})
+	_, port, err := net.SplitHostPort(address(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "https://127.0.0.1:" + port + "/"
+	b := openBrowser(t, trusted(t, base, filepath.Join(ca, "ca.crt")))
+	b.open(base)
+	b.until("the form", "location.pathname === '/login'")
+	b.signIn(testToken)
+	b.quiet(base)
 }
 
 // TestManySlabs: with 10,000 slabs that change all the time, drawing takes a fraction of
@@ -456,7 +358,7 @@ func TestManySlabs(t *testing.T) {
 		b.until(v.id, "document.querySelector('main .panel') && document.getElementById('live').dataset.state === 'live'")
 	}
 	b.quiet(s.URL())
-	if matches, err := filepath.Glob(filepath.Join(shots, "*.png")); err != nil || len(matches) == 0 {
+	if matches, err := filepath.Glob(filepath.Join(b.shots, "*.png")); err != nil || len(matches) == 0 {
 		t.Errorf("no pictures were kept: %v", err)
 	}
 }

@@ -62,6 +62,11 @@ window.checks = (() => {
     },
     // field is the exact value of a figure.
     field: (name) => document.querySelector(`[data-field="${name}"]`)?.dataset.value ?? "missing",
+    // fact is what a list says of a name: exactly where that is more than the text.
+    fact(name, within = "main") {
+      const dd = [...document.querySelectorAll(`${within} dt`)].find((dt) => dt.textContent === name)?.nextSibling;
+      return dd ? (dd.dataset.value ?? dd.textContent) : "missing";
+    },
     // focused describes what has the focus, and whether one can see it.
     focused() {
       const el = document.activeElement, ring = el.matches(".seg input") ? el.nextElementSibling : el, s = getComputedStyle(ring);
