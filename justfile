@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
 
-scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/*"
+scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/*"
 
 # The recipes and what they do
 list:
@@ -67,6 +67,11 @@ unit *ARGS:
 # The dashboard's page in headless Chromium, against what status says; pictures go to out/dash
 dash-test *ARGS:
     go test -tags browser -v -timeout 15m -run 'Page|EveryView|Keyboard|ManySlabs' ./dash/web "$@"
+
+# The page in Chromium and farswap top on a device that swaps, in the virtual machine; look at out/dash-live
+dash-live KERNEL="7.3" *ARGS: build
+    @CGO_ENABLED=0 go test -c -tags browser -o .cache/bin/dash-live.test ./dash/web
+    @vmtest/dash-live "$@"
 
 # The real-kernel suite on one kernel; ARGS go to the test binaries: ./do vmsuite 7.3 -test.run Suite/.*swap
 vmsuite KERNEL *ARGS: build
