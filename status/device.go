@@ -32,7 +32,7 @@ type Device struct {
 
 	PID       int       `json:"pid"`
 	Started   time.Time `json:"started"`
-	Target    string    `json:"target"`             // swap, null or loop
+	Target    string    `json:"target"`             // swap, null, loop or hdd
 	Swap      bool      `json:"swap"`               // listed in /proc/swaps
 	Degraded  bool      `json:"degraded"`           // serves, but with less safety than was asked for
 	Reason    string    `json:"degraded_reason"`    // empty unless Degraded

@@ -66,6 +66,7 @@ const (
 	paramBasic   = 1 << 0
 	paramDiscard = 1 << 1
 
+	attrRotational    = 1 << 1
 	attrVolatileCache = 1 << 2
 )
 

@@ -151,7 +151,9 @@ func (d *Device) Start(t Target) error {
 	if err := d.control.start(d.ID()); err != nil {
 		return errors.Join(err, d.stop())
 	}
-	d.passUnsorted()
+	if !d.spec.Rotational {
+		d.passUnsorted()
+	}
 	return nil
 }
 

@@ -4,7 +4,8 @@
 // The kernel forwards each request of /dev/ublkbN to the process that holds
 // /dev/ublkcN. Device adds, starts, stops and deletes one such device; a Target
 // serves its requests, inline on the thread of the queue that they came
-// through. Null and Loop are targets that prove the driver alone.
+// through. Null and Loop are targets that prove the driver alone, HDD one that is as slow as a
+// hard disk.
 //
 // # Dangers
 //

@@ -20,6 +20,7 @@ type Spec struct {
 	Spare      int   // buffers per queue beyond one per tag, for Queue.Detach
 	MaxDiscard int   // bytes of the largest discard, a multiple of BlockSize; 0: no discard
 	WriteCache bool  // completed writes need a flush to be durable: the kernel sends flushes
+	Rotational bool  // a disk that turns: the kernel sorts and gathers for its head
 }
 
 // Defaults of a Spec.
@@ -76,6 +77,9 @@ func (s Spec) params() params {
 	p.types = paramBasic
 	if s.WriteCache {
 		p.basic.attrs |= attrVolatileCache
+	}
+	if s.Rotational {
+		p.basic.attrs |= attrRotational
 	}
 	shift := uint8(bits.TrailingZeros(BlockSize))
 	p.basic.logicalShift, p.basic.physicalShift = shift, shift

@@ -24,6 +24,7 @@ const (
 	targetSwap = "swap"
 	targetNull = "null"
 	targetLoop = "loop"
+	targetHDD  = "hdd"
 )
 
 // addOptions are the flags of `ublk add`.
@@ -85,7 +86,7 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.target, "target", targetSwap, "what serves the device: swap, or null and loop, which try the driver alone")
+	f.StringVar(&o.target, "target", targetSwap, "what serves the device: swap; null and loop, which try the driver alone; hdd, locked memory as slow as a hard disk")
 	f.IntVar(&o.id, "id", -1, "number of the device; -1 takes the first free one")
 	f.Var(&o.size, "size", "size of the device; for loop the size of the file if not given")
 	f.Var(&o.slab, "slab", "size of a slab: a power of two from 4M to 1G")
@@ -129,10 +130,10 @@ func (o *addOptions) check(given func(string) bool, log zerolog.Logger) (swapdev
 	switch o.target {
 	case targetSwap:
 		return o.swapConfig(log)
-	case targetNull, targetLoop:
+	case targetNull, targetLoop, targetHDD:
 		return swapdev.Config{Log: log}, o.checkPlain(given)
 	default:
-		return swapdev.Config{}, usage("--target %q: want %s, %s or %s", o.target, targetSwap, targetNull, targetLoop)
+		return swapdev.Config{}, usage("--target %q: want %s, %s, %s or %s", o.target, targetSwap, targetNull, targetLoop, targetHDD)
 	}
 }
 

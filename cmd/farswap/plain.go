@@ -23,7 +23,8 @@ type plainDevice struct {
 	size    int64
 	started time.Time
 	control *ublk.Control
-	loop    *ublk.Loop // nil for null
+	loop    *ublk.Loop // nil but for loop
+	disk    *ublk.HDD  // nil but for hdd
 	lock    *status.Lock
 	dev     *ublk.Device
 	server  *status.Server
@@ -46,9 +47,16 @@ func (o *addOptions) checkPlain(given func(string) bool) error {
 			return usage("--%s means nothing with --target %s", name, o.target)
 		}
 	}
+	if o.target == targetHDD {
+		for _, name := range []string{"queues", "depth"} {
+			if given(name) {
+				return usage("--%s means nothing with --target %s: a disk has one head", name, o.target)
+			}
+		}
+	}
 	spec := o.spec()
 	switch {
-	case o.target == targetNull && o.backing != "" && o.backing != swapdev.NoBacking:
+	case o.target != targetLoop && o.backing != "" && o.backing != swapdev.NoBacking:
 		return usage("--backing means nothing with --target %s", o.target)
 	case o.target == targetLoop && (o.backing == "" || o.backing == swapdev.NoBacking):
 		return usage("--target %s needs --backing PATH", o.target)
@@ -65,7 +73,7 @@ func (o *addOptions) spec() ublk.Spec {
 	}
 }
 
-// openPlain makes and starts a device of target null or loop. After an error
+// openPlain makes and starts a device of target null, loop or hdd. After an error
 // nothing of it is left.
 func openPlain(o *addOptions, log zerolog.Logger) (_ *plainDevice, err error) {
 	d := &plainDevice{log: log, name: o.target, backing: swapdev.NoBacking, started: time.Now(), done: make(chan struct{})}
@@ -76,7 +84,14 @@ func openPlain(o *addOptions, log zerolog.Logger) (_ *plainDevice, err error) {
 	}()
 	spec := o.spec()
 	var target ublk.Target = ublk.Null{}
-	if o.target == targetLoop {
+	switch o.target {
+	case targetHDD:
+		if d.disk, err = ublk.OpenHDD(ublk.Disk7200, spec.Size); err != nil {
+			return nil, err
+		}
+		target, spec = d.disk, d.disk.Spec(o.id)
+		spec.MaxIO = int(o.maxIO)
+	case targetLoop:
 		if d.loop, err = ublk.OpenLoop(o.backing); err != nil {
 			return nil, err
 		}
@@ -201,6 +216,9 @@ func (d *plainDevice) close() error {
 	}
 	if d.loop != nil {
 		err = errors.Join(err, d.loop.Close())
+	}
+	if d.disk != nil {
+		err = errors.Join(err, d.disk.Close())
 	}
 	return err
 }

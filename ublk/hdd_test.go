@@ -1,0 +1,45 @@
+package ublk
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// The model's figures are those that its comment promises.
+func TestDiskModelIsAHardDisk(t *testing.T) {
+	const size, n = 1 << 30, 20000
+	rng := rand.New(rand.NewPCG(1, 2))
+	var random, sequential time.Duration
+	var head int64
+	for range n {
+		offset := rng.Int64N(size/BlockSize) * BlockSize
+		random += Disk7200.Service(head, offset, size, BlockSize)
+		head = offset + BlockSize
+	}
+	if mean := random / n; mean < 7800*time.Microsecond || mean > 8200*time.Microsecond {
+		t.Errorf("a random page takes %v, want 8 ms", mean)
+	}
+	for range n {
+		sequential += Disk7200.Service(head, head, size, 128<<10)
+		head += 128 << 10
+	}
+	if rate := float64(n*128<<10) / sequential.Seconds(); rate < 149e6 || rate > 151e6 {
+		t.Errorf("%.0f bytes a second in sequence, want 150e6", rate)
+	}
+}
+
+func TestDiskModelSeeks(t *testing.T) {
+	const size = 1 << 30
+	page := func(head, offset int64) time.Duration { return Disk7200.Service(head, offset, size, BlockSize) }
+	if near, far := page(0, 1<<20), page(0, size-BlockSize); near >= far {
+		t.Errorf("a near page takes %v, a far one %v", near, far)
+	}
+	if there, back := page(0, 1<<29), page(1<<29, 0); there != back {
+		t.Errorf("%v one way, %v the other", there, back)
+	}
+	// Not in sequence, though near: the disk turns on.
+	if again := page(BlockSize, 0); again < Disk7200.Turn/2 {
+		t.Errorf("the page before takes %v, less than half a turn", again)
+	}
+}
