@@ -1,4 +1,21 @@
 package backend
 
 // All is every backend, in the order in which they are listed.
-func All() []Backend { return nil }
+func All() []Backend {
+	return []Backend{
+		none(),
+		disk(),
+		hardDisk(),
+		flash(sataSSD),
+		flash(nvme),
+		zram(),
+		zswapDisk(),
+		nbd(),
+		farswap(donorSwap{transport: "tcp"}),
+		farswap(donorSwap{transport: "tcp", policy: strict}),
+		farswap(donorSwap{transport: "tcp", policy: remoteOnly}),
+		farswap(donorSwap{transport: "rdma"}),
+		farswap(donorSwap{transport: "rdma", policy: strict}),
+		farswap(donorSwap{transport: "rdma", policy: remoteOnly}),
+	}
+}

@@ -1,0 +1,75 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// bringUp is an area on its way up, and while it is: it is the Area of every backend.
+type bringUp struct {
+	*ladder
+	Options
+	dir   string // for this backend's files alone; goes with the area
+	facts []func() []Fact
+}
+
+// brings makes an Up of a function that brings the area up step by step.
+func brings(name string, up func(context.Context, *bringUp) error) func(context.Context, Options) (Area, error) {
+	return func(ctx context.Context, o Options) (Area, error) {
+		l, err := climb(stateDir)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		b := &bringUp{ladder: l, Options: o, dir: filepath.Join(o.Dir, name)}
+		err = b.begin()
+		if err == nil {
+			err = up(ctx, b)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, errors.Join(err, b.Down(ctx)))
+		}
+		return b, nil
+	}
+}
+
+func (b *bringUp) begin() error {
+	if err := b.then("rm -rf %s", quote(b.dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(b.dir, 0o700); err != nil {
+		return fmt.Errorf("folder for files: %w", err)
+	}
+	return b.groups()
+}
+
+// fact adds what does not change.
+func (b *bringUp) fact(name, format string, args ...any) {
+	f := Fact{name, fmt.Sprintf(format, args...)}
+	b.facts = append(b.facts, func() []Fact { return []Fact{f} })
+}
+
+// look adds what is looked up each time.
+func (b *bringUp) look(f func() []Fact) { b.facts = append(b.facts, f) }
+
+// Facts is part of Area.
+func (b *bringUp) Facts() []Fact {
+	var all []Fact
+	for _, f := range b.facts {
+		all = append(all, f()...)
+	}
+	return all
+}
+
+// CPU is part of Area.
+func (b *bringUp) CPU() (device, donor time.Duration, err error) {
+	device, err1 := cpu(deviceSide)
+	donor, err2 := cpu(donorSide)
+	return device, donor, errors.Join(err1, err2)
+}
+
+// Down is part of Area.
+func (b *bringUp) Down(ctx context.Context) error { return b.down(ctx) }

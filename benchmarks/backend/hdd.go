@@ -1,0 +1,46 @@
+package backend
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"farswap/ublk"
+)
+
+// hardDisk is swap on a disk that turns, as `farswap ublk add --target hdd` models it.
+func hardDisk() Backend {
+	return Backend{
+		Name:  "hdd",
+		About: "a hard disk: " + ublk.Disk7200.String() + "; modelled by farswap's ublk target, in memory",
+		Lacks: lacks(hasModule("ublk_drv")),
+		Up:    brings("hdd", hardDiskUp),
+	}
+}
+
+func hardDiskUp(ctx context.Context, b *bringUp) error {
+	path, err := b.device(ctx, "hdd", "--target", "hdd", "--size", strconv.FormatInt(b.Size, 10))
+	if err != nil {
+		return err
+	}
+	b.fact("profile", "%v; one request at a time, sorted by mq-deadline", ublk.Disk7200)
+	b.fact("model", "ublk target in memory, without the disk's own cache and sorting; the area is the whole disk")
+	return b.swapOn(ctx, path)
+}
+
+// device starts `farswap ublk add` and gives the path of its device.
+func (b *bringUp) device(ctx context.Context, name string, options ...string) (string, error) {
+	if err := module(ctx, "ublk_drv"); err != nil {
+		return "", err
+	}
+	server, err := b.start(deviceSide, name, append([]string{b.Farswap, "ublk", "add", "--config", "/dev/null"}, options...)...)
+	if err != nil {
+		return "", err
+	}
+	if err := server.ready(ctx, func() bool { return server.said() != "" }); err != nil {
+		return "", err
+	}
+	path := server.said()
+	err = b.then("[ ! -e %s ] || %s ublk stop %s", path, quote(b.Farswap), strings.TrimPrefix(path, "/dev/ublkb"))
+	return path, err
+}
