@@ -1,0 +1,42 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrStuck means that something does not come back, although its time is over: what it
+// began may still be there.
+var ErrStuck = errors.New("does not come back")
+
+// grace is how long what was told to end may take.
+const grace = time.Minute
+
+// bounded calls f, and waits at most grace beyond the end of ctx.
+func bounded[T any](ctx context.Context, what string, grace time.Duration, f func(context.Context) (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := f(ctx)
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-timer.C:
+		var none T
+		return none, fmt.Errorf("%s: %w: %v over", what, ErrStuck, grace)
+	}
+}

@@ -1,0 +1,221 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrMachine is wrapped by the errors for what this machine lacks to run benchmarks.
+var ErrMachine = errors.New("this machine cannot run benchmarks")
+
+// groups makes the control groups of runs.
+type groups interface {
+	Make(name string) (group, error)
+	// Self has the files of the group of this program, nil if it has none of its own.
+	Self() fs.FS
+	Close() error
+}
+
+// group is the control group of an application.
+type group interface {
+	// Limit sets memory.max, in bytes; 0 is none. Swap has no limit.
+	Limit(bytes int64) error
+	Files() fs.FS
+	// FD is a descriptor of its folder, for starting processes in it; -1: there is none.
+	FD() int
+	Kill() error
+	// Remove waits until all processes are gone.
+	Remove() error
+}
+
+const (
+	groupRoot   = "/sys/fs/cgroup"
+	groupPrefix = "farswap-bench-"
+)
+
+// CheckMachine returns an error wrapping ErrMachine if this process is not root, or has no
+// control groups of version 2 with a memory controller. It changes nothing.
+func CheckMachine() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("%w: it takes root, for control groups and swap: use sudo", ErrMachine)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(groupRoot, &st); err != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
+		return fmt.Errorf("%w: %s is not the control groups of version 2: boot with systemd.unified_cgroup_hierarchy=1", ErrMachine, groupRoot)
+	}
+	controllers, err := os.ReadFile(filepath.Join(groupRoot, "cgroup.controllers"))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrMachine, err)
+	}
+	if !strings.Contains(" "+strings.TrimSpace(string(controllers))+" ", " memory ") {
+		return fmt.Errorf("%w: %s has no memory controller: boot with cgroup_enable=memory", ErrMachine, groupRoot)
+	}
+	return nil
+}
+
+// kernelGroups is a folder of groups: one for this program and all that it starts
+// outside of an application's, which tells them from other processes, and one for the
+// application.
+type kernelGroups struct {
+	dir  string
+	home string // the group that this program came from
+}
+
+// openGroups makes the folder and moves this program into its group there. What earlier
+// runs that were killed have left is removed, as far as it is empty.
+func openGroups() (_ *kernelGroups, err error) {
+	removeStale()
+	own, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, fmt.Errorf("find the control group of this program: %w", err)
+	}
+	_, home, ok := strings.Cut("\n"+string(own), "\n0::")
+	if !ok {
+		return nil, fmt.Errorf("%w: this program is in no control group of version 2", ErrMachine)
+	}
+	home, _, _ = strings.Cut(home, "\n")
+	g := &kernelGroups{
+		dir:  filepath.Join(groupRoot, groupPrefix+strconv.Itoa(os.Getpid())),
+		home: filepath.Join(groupRoot, home),
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("make control groups: %w", err), g.Close())
+		}
+	}()
+	if err = enable(groupRoot); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{g.dir, g.self()} {
+		if err = os.Mkdir(dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	if err = enable(g.dir); err != nil {
+		return nil, err
+	}
+	return g, join(g.self())
+}
+
+func (g *kernelGroups) self() string { return filepath.Join(g.dir, "bench") }
+
+// enable gives the groups in dir the controllers that are wanted. Only memory has to be.
+func enable(dir string) error {
+	file := filepath.Join(dir, "cgroup.subtree_control")
+	if err := os.WriteFile(file, []byte("+memory"), 0); err != nil {
+		return err
+	}
+	for _, c := range []string{"+cpu", "+io"} {
+		if err := os.WriteFile(file, []byte(c), 0); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+	}
+	return nil
+}
+
+func join(dir string) error {
+	return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0)
+}
+
+// removeStale removes groups of runs whose process is gone.
+func removeStale() {
+	dirs, _ := filepath.Glob(filepath.Join(groupRoot, groupPrefix+"*"))
+	for _, dir := range dirs {
+		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), groupPrefix))
+		if err != nil || unix.Kill(pid, 0) == nil {
+			continue
+		}
+		inner, _ := filepath.Glob(filepath.Join(dir, "*", "cgroup.procs"))
+		for _, file := range inner {
+			_ = os.Remove(filepath.Dir(file)) // one with processes stays, and is no danger
+		}
+		_ = os.Remove(dir)
+	}
+}
+
+func (g *kernelGroups) Self() fs.FS { return os.DirFS(g.self()) }
+
+// Close moves this program back to where it came from and removes the folder.
+func (g *kernelGroups) Close() error {
+	if _, err := os.Stat(g.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	err := join(g.home)
+	if err != nil { // a group that has been given groups of its own since, or is gone
+		err = join(groupRoot)
+	}
+	return errors.Join(err, removeGroup(g.self()), removeGroup(g.dir))
+}
+
+// removeTimeout is far above what ending killed processes takes, swapped out as they are.
+const removeTimeout = time.Minute
+
+// removeGroup removes an empty group; processes that were killed leave it late.
+func removeGroup(dir string) error {
+	for deadline := time.Now().Add(removeTimeout); ; time.Sleep(10 * time.Millisecond) {
+		err := os.Remove(dir)
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return fmt.Errorf("remove control group: %w", err)
+		}
+	}
+}
+
+// Make makes the group of an application.
+func (g *kernelGroups) Make(name string) (group, error) {
+	dir := filepath.Join(g.dir, name)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("make control group: %w", err)
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
+	return &kernelGroup{dir, f}, nil
+}
+
+type kernelGroup struct {
+	dir    string
+	folder *os.File
+}
+
+func (g *kernelGroup) Files() fs.FS { return os.DirFS(g.dir) }
+func (g *kernelGroup) FD() int      { return int(g.folder.Fd()) }
+
+func (g *kernelGroup) Limit(bytes int64) error {
+	limit := "max"
+	if bytes > 0 {
+		limit = strconv.FormatInt(bytes, 10)
+	}
+	for name, value := range map[string]string{"memory.max": limit, "memory.swap.max": "max"} {
+		err := os.WriteFile(filepath.Join(g.dir, name), []byte(value), 0)
+		if name == "memory.swap.max" && errors.Is(err, fs.ErrNotExist) {
+			continue // a kernel that does not account swap does not limit it
+		}
+		if err != nil {
+			return fmt.Errorf("limit the application's memory: %w", err)
+		}
+	}
+	return nil
+}
+
+func (g *kernelGroup) Kill() error {
+	if err := os.WriteFile(filepath.Join(g.dir, "cgroup.kill"), []byte("1"), 0); err != nil {
+		return fmt.Errorf("end the application's processes: %w", err)
+	}
+	return nil
+}
+
+func (g *kernelGroup) Remove() error {
+	return errors.Join(g.folder.Close(), removeGroup(g.dir))
+}

@@ -1,0 +1,75 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"farswap/internal/human"
+)
+
+// missing stands where there is no figure.
+const missing = "–"
+
+// figure is a value to three digits, without its unit.
+func figure(v float64) string {
+	switch a := math.Abs(v); {
+	case v == 0:
+		return "0"
+	case a < 0.001:
+		return strconv.FormatFloat(v, 'e', 2, 64)
+	case a < 1:
+		return strconv.FormatFloat(v, 'f', 2-int(math.Floor(math.Log10(a))), 64)
+	case v < 0:
+		return "-" + human.Count(a)
+	}
+	return human.Count(v)
+}
+
+// span is between what a figure is.
+func span(low, high float64) string { return figure(low) + " to " + figure(high) }
+
+// times is a ratio as people read it.
+func times(q float64) string {
+	switch {
+	case q >= 99.95:
+		return fmt.Sprintf("%.0f×", q)
+	case q >= 9.995:
+		return fmt.Sprintf("%.1f×", q)
+	case q >= 0.0995:
+		return fmt.Sprintf("%.2f×", q)
+	case q >= 0.00995:
+		return fmt.Sprintf("%.3f×", q)
+	case q == 0:
+		return "0×"
+	}
+	return fmt.Sprintf("%.2g×", q)
+}
+
+// percent is a share of one processor, or of the time.
+func percent(share float64) string {
+	if share > 0 && share < 0.095 {
+		return fmt.Sprintf("%.1f%%", 100*share)
+	}
+	return fmt.Sprintf("%.0f%%", 100*share)
+}
+
+// count is a number of things, with its noun in the right form.
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
+}
+
+// sentence joins what is there.
+func sentence(parts ...string) string {
+	var all []string
+	for _, p := range parts {
+		if p != "" {
+			all = append(all, p)
+		}
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,14 @@
+package report
+
+import (
+	"farswap/internal/human"
+	"farswap/internal/loghist"
+)
+
+// quantile of a histogram, as people read it.
+func quantile(h *loghist.Histogram, q float64) string {
+	if h == nil || h.Count() == 0 {
+		return missing
+	}
+	return human.Nanos(h.Quantile(q))
+}
