@@ -46,7 +46,7 @@ shell *ARGS: (vm ARGS)
 # The binaries, into .cache/bin; they load the RDMA libraries when they run
 build:
     @mkdir -p .cache/bin
-    @CGO_ENABLED=1 go build -o .cache/bin/ ./cmd/...
+    @CGO_ENABLED=1 go build -ldflags "-X main.commit=$(git describe --always --dirty --abbrev=12 --match '' 2>/dev/null || true)" -o .cache/bin/ ./cmd/...
 
 # gofumpt, vet, staticcheck, shellcheck; whether what is generated is stale
 lint:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"farswap/benchmarks"
+	"farswap/benchmarks/harness"
 	"farswap/control"
 	"farswap/dash/web"
 	"farswap/donor"
@@ -45,10 +46,10 @@ func (e *usageError) Unwrap() []error { return []error{e.err, errUsage} }
 
 // usageErrors are the sentinels of other packages for values that came from the
 // command line.
-var usageErrors = []error{errUsage, swapdev.ErrConfig, donor.ErrConfig, benchmarks.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress, web.ErrConfig}
+var usageErrors = []error{errUsage, swapdev.ErrConfig, donor.ErrConfig, benchmarks.ErrConfig, harness.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress, web.ErrConfig}
 
 // refusals are the sentinels of other packages for what would lose data.
-var refusals = []error{status.ErrRefused, swapdev.ErrInUse, ublk.ErrInUse}
+var refusals = []error{status.ErrRefused, swapdev.ErrInUse, ublk.ErrInUse, harness.ErrOther, harness.ErrDamaged}
 
 // exitCode gives an error its exit code. Before a command ran, every error is
 // about the command line.

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// version is set by the linker (-X main.version=…) for releases.
-var version string
+// version is set by the linker (-X main.version=…) for releases, commit for builds without
+// the go command's own note of it.
+var version, commit string
 
 type versions struct {
 	Version string `json:"version"`
@@ -41,13 +42,13 @@ func (a *app) version() *cobra.Command {
 }
 
 func versionsHere() versions {
-	v := versions{Version: version, Go: runtime.Version()}
+	v := versions{Version: version, Commit: commit, Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v.Version == "" {
 			v.Version = info.Main.Version
 		}
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
+			if s.Key == "vcs.revision" && v.Commit == "" {
 				v.Commit = s.Value
 			}
 		}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"farswap/benchmarks/harness"
+)
+
+// benchProgress says how far a plan is: on a terminal in one line that is written over
+// again each second, else in a line for each run.
+type benchProgress struct {
+	w        io.Writer
+	terminal bool
+	stop     chan struct{}
+	done     sync.WaitGroup
+
+	mu    sync.Mutex // guards what follows
+	now   harness.Progress
+	at    time.Time // of now
+	shown bool
+}
+
+func newBenchProgress(w io.Writer) *benchProgress {
+	p := &benchProgress{w: w, terminal: isTerminal(w), stop: make(chan struct{})}
+	if p.terminal {
+		p.done.Go(p.tick)
+	}
+	return p
+}
+
+func (p *benchProgress) tick() {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-second.C:
+			p.mu.Lock()
+			if p.shown {
+				p.draw()
+			}
+			p.mu.Unlock()
+		}
+	}
+}
+
+// show is told of a new phase.
+func (p *benchProgress) show(now harness.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	another := now.What != p.now.What || now.Run != p.now.Run
+	p.now, p.at = now, time.Now()
+	switch {
+	case p.terminal:
+		p.draw()
+	case another:
+		fmt.Fprintln(p.w, benchLine(now, 0))
+	}
+}
+
+// draw writes the line, no wider than the terminal. p.mu is held.
+func (p *benchProgress) draw() {
+	p.shown = true
+	line := []rune(benchLine(p.now, time.Since(p.at)) + " · " + p.now.Phase)
+	if f, ok := p.w.(interface{ Fd() uintptr }); ok {
+		if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && size.Col > 1 {
+			line = line[:min(len(line), int(size.Col)-1)]
+		}
+	}
+	fmt.Fprintf(p.w, "\r\x1b[K%s", string(line))
+}
+
+// benchLine is what is run, since after it was told.
+func benchLine(now harness.Progress, since time.Duration) string {
+	left := "time left not known yet"
+	if now.Known {
+		left = max(now.Left-since, 0).Round(time.Second).String() + " left"
+	}
+	return fmt.Sprintf("run %d of %d · %v elapsed, %s · %s", now.Run, now.Of, (now.Elapsed + since).Round(time.Second), left, now.What)
+}
+
+// hide takes the line off the terminal until the next second, so that something else can be
+// written.
+func (p *benchProgress) hide() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+func (p *benchProgress) close() {
+	close(p.stop)
+	p.done.Wait()
+	p.hide()
+}
