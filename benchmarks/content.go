@@ -1,6 +1,10 @@
 package benchmarks
 
-import "fmt"
+import (
+	"fmt"
+
+	"farswap/internal/pseudo"
+)
 
 // PageSize is the unit of the paging workload in bytes, the kernel's page.
 const PageSize = 4096
@@ -11,18 +15,8 @@ const pageWords = PageSize / 8
 // that follows from both and the seed. The first two are plain so that a wrong
 // page tells where it came from; the rest does not compress.
 
-// golden and the multipliers of mix are those of SplitMix64 (Steele, Lea and
-// Flood, 2014).
-const golden = 0x9e3779b97f4a7c15
-
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
 func stream(seed, page, version uint64) uint64 {
-	return mix(mix(mix(seed)+page) + version)
+	return pseudo.Mix(pseudo.Mix(pseudo.Mix(seed)+page) + version)
 }
 
 // fill writes the content of page at version to w, which has pageWords words.
@@ -30,8 +24,8 @@ func fill(w []uint64, seed, page, version uint64) {
 	w[0], w[1] = page, version
 	x := stream(seed, page, version)
 	for i := range w[2:pageWords] {
-		x += golden
-		w[2+i] = mix(x)
+		x += pseudo.Golden
+		w[2+i] = pseudo.Mix(x)
 	}
 }
 
@@ -46,8 +40,8 @@ func verify(w []uint64, seed, page, version uint64) int {
 	}
 	x := stream(seed, page, version)
 	for i, got := range w[2:pageWords] {
-		x += golden
-		if got != mix(x) {
+		x += pseudo.Golden
+		if got != pseudo.Mix(x) {
 			return 2 + i
 		}
 	}

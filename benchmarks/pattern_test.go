@@ -5,23 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-
-	"pgregory.net/rapid"
 )
-
-func TestScatterIsOntoItself(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		n := rapid.Int64Range(1, 5000).Draw(t, "n")
-		step := scatter(n)
-		seen := make([]bool, n)
-		for i := range n {
-			seen[i*step%n] = true
-		}
-		if slices.Contains(seen, false) {
-			t.Fatalf("step %d leaves some of %d out", step, n)
-		}
-	})
-}
 
 func TestPatterns(t *testing.T) {
 	const n, draws = 1000, 200_000

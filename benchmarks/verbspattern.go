@@ -1,16 +1,20 @@
 package benchmarks
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"farswap/internal/pseudo"
+)
 
 // fillBytes writes pseudo-random bytes that follow from the salt. A part from the
 // beginning on is the filling of a shorter slice.
 func fillBytes(b []byte, salt uint64) {
 	x := stream(salt, 0, 0)
 	for ; len(b) >= 8; b = b[8:] {
-		x += golden
-		binary.LittleEndian.PutUint64(b, mix(x))
+		x += pseudo.Golden
+		binary.LittleEndian.PutUint64(b, pseudo.Mix(x))
 	}
-	rest := mix(x + golden)
+	rest := pseudo.Mix(x + pseudo.Golden)
 	for i := range b {
 		b[i] = byte(rest >> (8 * i))
 	}
@@ -22,8 +26,8 @@ func verifyBytes(b []byte, salt uint64) int {
 	x := stream(salt, 0, 0)
 	var word [8]byte
 	for at := 0; at < len(b); at += 8 {
-		x += golden
-		binary.LittleEndian.PutUint64(word[:], mix(x))
+		x += pseudo.Golden
+		binary.LittleEndian.PutUint64(word[:], pseudo.Mix(x))
 		for i := range min(8, len(b)-at) {
 			if b[at+i] != word[i] {
 				return at + i
