@@ -2,7 +2,7 @@
 set positional-arguments
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
-export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin"
+export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin:" + justfile_directory() + "/.cache/servers/usr/bin"
 
 scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/*"
 
