@@ -1,32 +1,32 @@
-// Package workload has the applications that `farswap bench run` measures: each brings
-// one up in a control group, loads it, and checks its results.
 package workload
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"time"
 )
 
-// Size says how much memory a workload uses.
-type Size string
-
-// Small fits a virtual machine of 3 GiB, Medium a machine of 16, Paper is as in the
-// paper's evaluation.
-const (
-	Small  Size = "small"
-	Medium Size = "medium"
-	Paper  Size = "paper"
+// Errors of a workload.
+var (
+	// ErrConfig means that a workload cannot be run as it was asked for.
+	ErrConfig = errors.New("unusable workload")
+	// ErrWrong means that an application returned or computed something wrong.
+	ErrWrong = errors.New("wrong result")
+	// ErrUnreadable means that the kernel could not bring a page back.
+	ErrUnreadable = errors.New("page cannot be read")
 )
 
 // Place is where an application runs.
 type Place interface {
 	// Command is a command whose process starts in the application's control group, the one
-	// that is limited. Load generators are started without it.
+	// that is limited. Load generators are started without it. The caller adds to its
+	// SysProcAttr, and runs it. It is killed when ctx ends.
 	Command(ctx context.Context, name string, args ...string) *exec.Cmd
-	// Dir is an empty folder for the application's files; it is removed afterwards.
+	// Dir is an empty folder for the application's files; it is removed afterwards. Workloads
+	// that run as another user give it to that user.
 	Dir() string
-	// Log says what is being done.
+	// Log says what is being done. It may be called from any goroutine.
 	Log(format string, args ...any)
 }
 
@@ -34,13 +34,15 @@ type Place interface {
 type Workload struct {
 	Name  string
 	About string
-	// Needs are commands that have to be on PATH.
+	// Needs are commands that Find has to find.
 	Needs []string
-	// Start brings the application up and fills it with its data. It fails if ctx ends.
+	// Start brings the application up and fills it with its data. It fails if ctx ends; what
+	// it has started does not end with ctx.
 	Start func(ctx context.Context, place Place, size Size) (Running, error)
 }
 
-// Running is an application that is up and holds its data.
+// Running is an application that is up and holds its data. Its methods are called one at a
+// time.
 type Running interface {
 	// Measure loads the application, for d if it is a server, once to the end if it is a
 	// program that ends. A wrong result is an error.

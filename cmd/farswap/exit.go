@@ -7,6 +7,7 @@ import (
 
 	"farswap/benchmarks"
 	"farswap/benchmarks/harness"
+	"farswap/benchmarks/workload"
 	"farswap/control"
 	"farswap/dash/web"
 	"farswap/donor"
@@ -46,7 +47,7 @@ func (e *usageError) Unwrap() []error { return []error{e.err, errUsage} }
 
 // usageErrors are the sentinels of other packages for values that came from the
 // command line.
-var usageErrors = []error{errUsage, swapdev.ErrConfig, donor.ErrConfig, benchmarks.ErrConfig, harness.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress, web.ErrConfig}
+var usageErrors = []error{errUsage, swapdev.ErrConfig, donor.ErrConfig, benchmarks.ErrConfig, harness.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress, web.ErrConfig, workload.ErrConfig}
 
 // refusals are the sentinels of other packages for what would lose data.
 var refusals = []error{status.ErrRefused, swapdev.ErrInUse, ublk.ErrInUse, harness.ErrOther, harness.ErrDamaged}

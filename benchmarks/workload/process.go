@@ -1,0 +1,151 @@
+package workload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// stopPatience is how long a process may take to end when asked: one that is mostly
+	// swapped out has to be brought in first.
+	stopPatience = 30 * time.Second
+	// pollInterval is how often a server that starts is asked whether it is up.
+	pollInterval = 20 * time.Millisecond
+	// tailSize is how much of what a process said last is kept for an error, in bytes.
+	tailSize = 2 << 10
+)
+
+// process is a process that a workload has started, the leader of its process group.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	said *tail
+	done chan struct{} // closed when it has ended
+	err  error         // how it ended; to be read when done is closed
+}
+
+// launch starts cmd. Its standard error is kept, and its standard output, too, unless cmd
+// has one.
+func launch(cmd *exec.Cmd) (*process, error) {
+	p := &process{name: cmd.Args[0], cmd: cmd, said: &tail{}, done: make(chan struct{})}
+	cmd.Stderr = p.said
+	if cmd.Stdout == nil {
+		cmd.Stdout = p.said
+	}
+	attr(cmd).Setpgid = true
+	// Whoever inherited its output may live on.
+	cmd.WaitDelay = time.Second
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.name, err)
+	}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// finish runs cmd to its end.
+func finish(cmd *exec.Cmd) error {
+	p, err := launch(cmd)
+	if err != nil {
+		return err
+	}
+	<-p.done
+	if p.err != nil {
+		return p.ended()
+	}
+	return nil
+}
+
+// attr is cmd's attributes, which it makes if there are none.
+func attr(cmd *exec.Cmd) *syscall.SysProcAttr {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	return cmd.SysProcAttr
+}
+
+// ended is an error that says how the process ended, and what it said last.
+//
+// Preconditions: p.done is closed.
+func (p *process) ended() error {
+	err := p.err
+	if err == nil {
+		err = errors.New("exit status 0")
+	}
+	if said := p.said.String(); said != "" {
+		return fmt.Errorf("%s ended: %w; it said: %s", p.name, err, said)
+	}
+	return fmt.Errorf("%s ended: %w", p.name, err)
+}
+
+// until calls try until it succeeds. It fails if the process ends, or ctx does.
+func (p *process) until(ctx context.Context, try func(context.Context) error) error {
+	for {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return p.ended()
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %s: %w; at last: %w", p.name, ctx.Err(), err)
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// stop ends the process: with the signal, and what is left of its group by force when it
+// has had stopPatience.
+func (p *process) stop(signal syscall.Signal) error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	if err := p.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop %s: %w", p.name, err)
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-time.After(stopPatience):
+	}
+	err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %s: %w", p.name, err)
+	}
+	<-p.done
+	return nil
+}
+
+// tail keeps the end of what is written to it.
+type tail struct {
+	mu   sync.Mutex // guards data
+	data []byte
+}
+
+// Write is part of io.Writer. It never fails.
+func (t *tail) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.data = append(t.data, b...)
+	t.data = t.data[max(0, len(t.data)-tailSize):]
+	return len(b), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.Join(strings.Fields(string(bytes.ToValidUTF8(t.data, nil))), " ")
+}
