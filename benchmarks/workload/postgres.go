@@ -40,10 +40,11 @@ const (
 // postgresRun is a PostgreSQL server that is up.
 type postgresRun struct {
 	place        Place
+	paths        map[string]string // of postgresCommands
+	user         *identity
+	memory       int64 // bytes
 	socket       socket
 	process      *process
-	psql         string
-	pgbench      string
 	transactions int64 // so far
 }
 
@@ -52,50 +53,78 @@ func startPostgres(ctx context.Context, place Place, size Size) (Running, error)
 	if err != nil {
 		return nil, err
 	}
-	paths := map[string]string{}
+	r := &postgresRun{place: place, memory: n, paths: map[string]string{}}
 	for _, command := range postgresCommands {
-		if paths[command], err = Find(command); err != nil {
+		if r.paths[command], err = Find(command); err != nil {
 			return nil, err
 		}
 	}
-	r := &postgresRun{place: place, psql: paths["psql"], pgbench: paths["pgbench"]}
+	if r.user, err = serverUser(); err != nil {
+		return nil, err
+	}
 	if r.socket, err = newSocket(); err != nil {
 		return nil, err
 	}
-	if err := r.start(ctx, paths, n); err != nil {
+	if err := r.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("postgres: %w", err), r.Stop())
 	}
 	return r, nil
 }
 
-func (r *postgresRun) start(ctx context.Context, paths map[string]string, n int64) error {
-	u, err := serverUser()
-	if err != nil {
+// start makes the database with a server outside of the control group: the files then are
+// not charged to it, as memory that can be thrown away would hide how much must stay.
+func (r *postgresRun) start(ctx context.Context) error {
+	if err := r.user.own(r.place.Dir(), r.socket.dir()); err != nil {
 		return err
 	}
-	if err := u.own(r.place.Dir(), r.socket.dir()); err != nil {
-		return err
-	}
-	data := filepath.Join(r.place.Dir(), "data")
 	r.place.Log("postgres: make an empty database")
-	initdb := r.place.Command(ctx, paths["initdb"], "-D", data, "-U", superuser, "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
-	u.become(initdb)
-	if err := finish(initdb); err != nil {
+	initdb := r.command(ctx, "initdb", "-D", r.data(), "-U", superuser, "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
+	r.user.become(initdb)
+	if err := finish(ctx, initdb); err != nil {
 		return err
 	}
-	server := r.place.Command(context.WithoutCancel(ctx), paths["postgres"], append([]string{"-D", data}, r.settings(n)...)...)
-	u.become(server)
+	outside := func(ctx context.Context, name string, args ...string) *exec.Cmd {
+		return exec.CommandContext(ctx, name, args...)
+	}
+	if err := r.serve(ctx, outside); err != nil {
+		return err
+	}
+	if err := r.fill(ctx); err != nil {
+		return err
+	}
+	// A fast shutdown, which writes everything to the files.
+	if err := r.process.stop(syscall.SIGINT); err != nil {
+		return err
+	}
+	if err := r.serve(ctx, r.place.Command); err != nil {
+		return err
+	}
+	r.place.Log("postgres: read the tables into shared_buffers")
+	_, err := r.query(ctx, "select pg_prewarm(oid) from pg_class where relname ~ '^pgbench_' and relkind in ('r', 'i')")
+	return err
+}
+
+func (r *postgresRun) data() string { return filepath.Join(r.place.Dir(), "data") }
+
+// serve starts a server, and waits until it answers.
+func (r *postgresRun) serve(ctx context.Context, command func(context.Context, string, ...string) *exec.Cmd) error {
+	server := command(context.WithoutCancel(ctx), r.paths["postgres"], r.settings()...)
+	r.user.become(server)
+	var err error
 	if r.process, err = launch(server); err != nil {
 		return err
 	}
-	return r.fill(ctx, max(n/scaleBytes, 1))
+	return r.process.until(ctx, func(ctx context.Context) error {
+		_, err := r.query(ctx, "select 1")
+		return err
+	})
 }
 
-// settings are the server's command line for n bytes of memory.
-func (r *postgresRun) settings(n int64) []string {
-	var args []string
+// settings are the server's command line.
+func (r *postgresRun) settings() []string {
+	args := []string{"-D", r.data()}
 	for _, s := range []string{
-		"shared_buffers=" + strconv.FormatInt(n>>20, 10) + "MB",
+		"shared_buffers=" + strconv.FormatInt(r.memory>>20, 10) + "MB",
 		"listen_addresses=", "unix_socket_directories=" + r.socket.dir(), "max_connections=32",
 		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
 		"max_wal_size=256MB", "min_wal_size=80MB", "checkpoint_timeout=1h", "autovacuum=off", "jit=off", "huge_pages=off",
@@ -105,39 +134,38 @@ func (r *postgresRun) settings(n int64) []string {
 	return args
 }
 
-// fill makes pgbench's tables and reads them into shared_buffers.
-func (r *postgresRun) fill(ctx context.Context, scale int64) error {
-	err := r.process.until(ctx, func(ctx context.Context) error {
-		_, err := r.query(ctx, "select 1")
-		return err
-	})
-	if err != nil {
-		return err
-	}
+// fill makes pgbench's tables.
+func (r *postgresRun) fill(ctx context.Context) error {
+	scale := max(r.memory/scaleBytes, 1)
 	r.place.Log("postgres: fill %d accounts", scale*100_000)
 	// G fills on the server, which is quicker than to send it.
-	if err := finish(r.benchCommand(ctx, "-i", "-q", "-I", "dtGvp", "-s", strconv.FormatInt(scale, 10))); err != nil {
+	if err := r.bench(ctx, "-i", "-q", "-I", "dtGvp", "-s", strconv.FormatInt(scale, 10)); err != nil {
 		return err
 	}
-	_, err = r.query(ctx, `create extension pg_prewarm;
-		select pg_prewarm(oid) from pg_class where relname ~ '^pgbench_' and relkind in ('r', 'i')`)
+	_, err := r.query(ctx, "create extension pg_prewarm")
 	return err
+}
+
+// command is one of postgresCommands, outside of the control group.
+func (r *postgresRun) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, r.paths[name], args...)
 }
 
 // query returns the answer to a query, columns between bars.
 func (r *postgresRun) query(ctx context.Context, text string) (string, error) {
-	cmd := exec.CommandContext(ctx, r.psql, "-h", r.socket.dir(), "-U", superuser, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, superuser)
+	cmd := r.command(ctx, "psql", "-h", r.socket.dir(), "-U", superuser, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, superuser)
 	said := &tail{}
 	cmd.Stderr = said
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", r.psql, err, said)
+		return "", fmt.Errorf("ask %q: %w: %s", text, err, said)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
 
-func (r *postgresRun) benchCommand(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, r.pgbench, append(args, "-h", r.socket.dir(), "-U", superuser, superuser)...)
+// bench runs pgbench.
+func (r *postgresRun) bench(ctx context.Context, args ...string) error {
+	return finish(ctx, r.command(ctx, "pgbench", append(args, "-h", r.socket.dir(), "-U", superuser, superuser)...))
 }
 
 // Measure is part of Running. Its latencies are those of a closed load.
@@ -149,10 +177,10 @@ func (r *postgresRun) Measure(ctx context.Context, d time.Duration) ([]Metric, e
 	defer func() { _ = os.RemoveAll(logs) }()
 	seconds := max(int64(d/time.Second), 1)
 	r.place.Log("postgres: %d clients, %d s", pgbenchClients, seconds)
-	err = finish(r.benchCommand(ctx, "-n", "-c", strconv.Itoa(pgbenchClients), "-j", strconv.Itoa(pgbenchThreads),
-		"-T", strconv.FormatInt(seconds, 10), "--random-seed", "1", "-l", "--log-prefix", filepath.Join(logs, "log")))
+	err = r.bench(ctx, "-n", "-c", strconv.Itoa(pgbenchClients), "-j", strconv.Itoa(pgbenchThreads),
+		"-T", strconv.FormatInt(seconds, 10), "--random-seed", "1", "-l", "--log-prefix", filepath.Join(logs, "log"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("postgres: %w", r.process.orEnded(err))
 	}
 	result, err := readTransactions(logs)
 	if err != nil {

@@ -53,13 +53,17 @@ func launch(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// finish runs cmd to its end.
-func finish(cmd *exec.Cmd) error {
+// finish runs cmd to its end. When ctx ends it ends with all that it has started.
+func finish(ctx context.Context, cmd *exec.Cmd) error {
 	p, err := launch(cmd)
 	if err != nil {
 		return err
 	}
-	<-p.done
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		return errors.Join(fmt.Errorf("%s: %w", p.name, ctx.Err()), p.kill())
+	}
 	if p.err != nil {
 		return p.ended()
 	}
@@ -86,6 +90,16 @@ func (p *process) ended() error {
 		return fmt.Errorf("%s ended: %w; it said: %s", p.name, err, said)
 	}
 	return fmt.Errorf("%s ended: %w", p.name, err)
+}
+
+// orEnded is err, with how the process ended if it has.
+func (p *process) orEnded(err error) error {
+	select {
+	case <-p.done:
+		return errors.Join(err, p.ended())
+	default:
+		return err
+	}
 }
 
 // until calls try until it succeeds. It fails if the process ends, or ctx does.
@@ -121,6 +135,11 @@ func (p *process) stop(signal syscall.Signal) error {
 		return nil
 	case <-time.After(stopPatience):
 	}
+	return p.kill()
+}
+
+// kill ends the process's group by force, and waits for the process.
+func (p *process) kill() error {
 	err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	if err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("kill %s: %w", p.name, err)

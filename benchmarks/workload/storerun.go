@@ -70,23 +70,13 @@ func (r *storeRun) fill(ctx context.Context) error {
 		return err
 	}
 	if err := r.store.fill(ctx, r.shares, r.log); err != nil {
-		return r.orEnded(err)
+		return r.process.orEnded(err)
 	}
 	n, err := r.holds()
 	if err == nil && n != r.store.keys {
 		err = fmt.Errorf("%d of %d keys are there after the fill: %w", n, r.store.keys, ErrWrong)
 	}
 	return err
-}
-
-// orEnded is err, with how the server ended if it has.
-func (r *storeRun) orEnded(err error) error {
-	select {
-	case <-r.process.done:
-		return errors.Join(err, r.process.ended())
-	default:
-		return err
-	}
 }
 
 // Measure is part of Running. A third of d is the closed phase, the rest the open one.
@@ -131,7 +121,7 @@ func (r *storeRun) phase(ctx context.Context, ph phase) (outcome, error) {
 	}
 	result, err := r.store.run(ctx, r.shares, ph)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", r.name, r.orEnded(err))
+		err = fmt.Errorf("%s: %w", r.name, r.process.orEnded(err))
 	}
 	return result, err
 }

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -79,13 +78,11 @@ func writeEntries(w io.Writer, entries benchEntries) error {
 	return out.Flush()
 }
 
-// missingCommands are those of a workload's that are not on PATH.
+// missingCommands are those of a workload's that this machine lacks.
 func missingCommands(w workload.Workload) string {
 	var missing []string
-	for _, name := range w.Needs {
-		if _, err := exec.LookPath(name); err != nil {
-			missing = append(missing, "the command "+name)
-		}
+	for _, name := range w.Missing() {
+		missing = append(missing, "the command "+name)
 	}
 	return strings.Join(missing, ", ")
 }

@@ -75,6 +75,23 @@ func TestBenchGrow(t *testing.T) {
 	}
 }
 
+func TestBenchWork(t *testing.T) {
+	got := execute(t, t.TempDir(), strings.Fields("bench work scan --size 1M --threads 3")...)
+	if got.code != 0 || !strings.Contains(got.stdout, "bandwidth") {
+		t.Errorf("%+v", got)
+	}
+	cmd := farswap(t.TempDir(), strings.Fields("bench work gups --size 1M --json --wait")...)
+	cmd.Stdin = strings.NewReader("\n")
+	output, err := cmd.Output()
+	if err != nil || !strings.HasPrefix(string(output), "ready\n[") || !strings.Contains(string(output), `"higher_is_better": true`) {
+		t.Errorf("%s, %v", output, err)
+	}
+	got = execute(t, t.TempDir(), strings.Fields("bench work gups --size 1M --wait")...)
+	if got.code != 1 || !strings.Contains(got.stderr, "standard input") {
+		t.Errorf("without the line: %+v", got)
+	}
+}
+
 func TestBenchPaging(t *testing.T) {
 	dir := t.TempDir()
 	args := strings.Fields("bench paging --size 1M --ops 1000 --duration 0 --threads 2 --json --name")
