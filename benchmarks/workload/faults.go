@@ -22,10 +22,9 @@ var faults = program{
 }
 
 const (
-	// maxFaults and maxFaultTime bound the accesses, whichever comes first.
-	maxFaults    = 50_000
-	maxFaultTime = 20 * time.Second
-	pageWords    = pageSize / 8
+	// maxFaults and maxWork bound the accesses, whichever comes first.
+	maxFaults = 50_000
+	pageWords = pageSize / 8
 )
 
 type faultsTask struct {
@@ -68,7 +67,7 @@ func (t *faultsTask) work() (float64, error) {
 	n := min(t.pages, maxFaults)
 	begin, done := time.Now(), 0
 	err := guarded(func() error {
-		for ; done < n && time.Since(begin) < maxFaultTime; done++ {
+		for ; done < n && time.Since(begin) < maxWork; done++ {
 			page, _ := bits.Mul64(pseudo.Mix(^t.seed+uint64(done)), uint64(t.pages))
 			if err := t.access(int(page)); err != nil {
 				return err
@@ -114,15 +113,13 @@ func (t *faultsTask) check() error {
 	return split(t.threads, len(t.words), func(_, low, high int) error { return t.verify(low, high) })
 }
 
-func (t *faultsTask) rate() Metric { return Metric{Name: "rate", Unit: "pages/s", Value: 1} }
-
-func (t *faultsTask) metrics() []Metric {
+func (t *faultsTask) figures(amount, seconds float64) []Metric {
 	of := &t.out
 	if t.out.done == 0 {
 		of = &t.in
 	}
 	return []Metric{
-		of.quantile("p50", 50), of.quantile("p99", 99),
+		rateOf(amount/seconds, "pages/s"), of.quantile("p50", 50), of.quantile("p99", 99),
 		{Name: "faults", Unit: "pages", Value: float64(t.out.done)},
 	}
 }

@@ -153,4 +153,6 @@ func (t *pagerankTask) check() error {
 	})
 }
 
-func (t *pagerankTask) rate() Metric { return Metric{Name: "rate", Unit: "edges/s", Value: 1} }
+func (t *pagerankTask) figures(amount, seconds float64) []Metric {
+	return []Metric{timeOf(seconds), rateOf(amount/seconds, "edges/s")}
+}

@@ -27,17 +27,26 @@ type program struct {
 
 // task is a program that has its data. It is used once.
 type task interface {
-	// work does what is measured; it returns how much that was, in the unit of rate.
+	// work does what is measured; it returns how much that was.
 	work() (amount float64, err error)
 	// check verifies data and results.
 	check() error
-	// rate is the metric for amount per second.
-	rate() Metric
+	// figures are those of a work that took that many seconds.
+	figures(amount, seconds float64) []Metric
 }
 
-// extra is a task with more figures, asked for after work.
-type extra interface {
-	metrics() []Metric
+// maxWork bounds work that is as long as one likes, which paging can make a thousand times
+// slower: what is told of it is a rate.
+const maxWork = 20 * time.Second
+
+func timeOf(seconds float64) Metric { return Metric{Name: "time", Unit: "s", Value: seconds} }
+
+func rateOf(perSecond float64, unit string) Metric {
+	return Metric{Name: "rate", Unit: unit, Value: perSecond, Higher: true}
+}
+
+func bandwidthOf(bytesPerSecond float64) Metric {
+	return Metric{Name: "bandwidth", Unit: "MB/s", Value: bytesPerSecond / 1e6, Higher: true}
 }
 
 var programs = []program{pagerank, kmeans, quicksort, gups, scan, stream, faults}
@@ -69,13 +78,7 @@ func RunProgram(c ProgramConfig, ready func() error) ([]Metric, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
-	rate := t.rate()
-	rate.Value, rate.Higher = rate.Value*amount/seconds, true
-	metrics := []Metric{{Name: "time", Unit: "s", Value: seconds}, rate}
-	if e, ok := t.(extra); ok {
-		metrics = append(metrics, e.metrics()...)
-	}
-	return metrics, nil
+	return t.figures(amount, seconds), nil
 }
 
 func findProgram(c ProgramConfig) (program, error) {

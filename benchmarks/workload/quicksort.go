@@ -84,4 +84,6 @@ func (t *quicksortTask) check() error {
 	return err
 }
 
-func (t *quicksortTask) rate() Metric { return Metric{Name: "rate", Unit: "keys/s", Value: 1} }
+func (t *quicksortTask) figures(amount, seconds float64) []Metric {
+	return []Metric{timeOf(seconds), rateOf(amount/seconds, "keys/s")}
+}

@@ -68,4 +68,6 @@ func (t *scanTask) work() (float64, error) {
 // check has nothing left to do: work has compared everything.
 func (t *scanTask) check() error { return nil }
 
-func (t *scanTask) rate() Metric { return Metric{Name: "bandwidth", Unit: "MB/s", Value: 1e-6} }
+func (t *scanTask) figures(amount, seconds float64) []Metric {
+	return []Metric{timeOf(seconds), bandwidthOf(amount / seconds)}
+}

@@ -96,4 +96,6 @@ func (t *streamTask) check() error {
 	})
 }
 
-func (t *streamTask) rate() Metric { return Metric{Name: "bandwidth", Unit: "MB/s", Value: 1e-6} }
+func (t *streamTask) figures(amount, seconds float64) []Metric {
+	return []Metric{timeOf(seconds), bandwidthOf(amount / seconds)}
+}
