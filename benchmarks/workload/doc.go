@@ -5,7 +5,9 @@
 //
 // An application takes as much memory as its Size says, whatever the machine has: bound
 // its control group first. Servers listen on Unix sockets in a folder of mode 0700, without
-// passwords. PostgreSQL runs with fsync off: its files do not outlive a crash, and need not.
+// passwords. PostgreSQL runs with fsync off: its files do not outlive a crash, and need not. It
+// refuses root; started by root, it runs in a user namespace where root has another number:
+// it owns what root owns, and has none of root's capabilities.
 //
 // Whoever starts a workload must Stop it, also after an error of Measure. Start stops what
 // it began if it fails.

@@ -41,8 +41,7 @@ const (
 type postgresRun struct {
 	place        Place
 	paths        map[string]string // of postgresCommands
-	user         *identity
-	memory       int64 // bytes
+	memory       int64             // bytes
 	socket       socket
 	process      *process
 	transactions int64 // so far
@@ -59,9 +58,6 @@ func startPostgres(ctx context.Context, place Place, size Size) (Running, error)
 			return nil, err
 		}
 	}
-	if r.user, err = serverUser(); err != nil {
-		return nil, err
-	}
 	if r.socket, err = newSocket(); err != nil {
 		return nil, err
 	}
@@ -74,13 +70,10 @@ func startPostgres(ctx context.Context, place Place, size Size) (Running, error)
 // start makes the database with a server outside of the control group: the files then are
 // not charged to it, as memory that can be thrown away would hide how much must stay.
 func (r *postgresRun) start(ctx context.Context) error {
-	if err := r.user.own(r.place.Dir(), r.socket.dir()); err != nil {
-		return err
-	}
 	r.place.Log("postgres: make an empty database")
 	initdb := r.command(ctx, "initdb", "-D", r.data(), "-U", superuser, "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
-	r.user.become(initdb)
-	if err := finish(ctx, initdb); err != nil {
+	rootless(initdb)
+	if err := finish(ctx, "initdb", initdb); err != nil {
 		return err
 	}
 	outside := func(ctx context.Context, name string, args ...string) *exec.Cmd {
@@ -109,9 +102,9 @@ func (r *postgresRun) data() string { return filepath.Join(r.place.Dir(), "data"
 // serve starts a server, and waits until it answers.
 func (r *postgresRun) serve(ctx context.Context, command func(context.Context, string, ...string) *exec.Cmd) error {
 	server := command(context.WithoutCancel(ctx), r.paths["postgres"], r.settings()...)
-	r.user.become(server)
+	rootless(server)
 	var err error
-	if r.process, err = launch(server); err != nil {
+	if r.process, err = launch("the server", server); err != nil {
 		return err
 	}
 	return r.process.until(ctx, func(ctx context.Context) error {
@@ -165,7 +158,7 @@ func (r *postgresRun) query(ctx context.Context, text string) (string, error) {
 
 // bench runs pgbench.
 func (r *postgresRun) bench(ctx context.Context, args ...string) error {
-	return finish(ctx, r.command(ctx, "pgbench", append(args, "-h", r.socket.dir(), "-U", superuser, superuser)...))
+	return finish(ctx, "pgbench", r.command(ctx, "pgbench", append(args, "-h", r.socket.dir(), "-U", superuser, superuser)...))
 }
 
 // Measure is part of Running. Its latencies are those of a closed load.

@@ -32,10 +32,10 @@ type process struct {
 	err  error         // how it ended; to be read when done is closed
 }
 
-// launch starts cmd. Its standard error is kept, and its standard output, too, unless cmd
+// launch starts cmd, which errors call by name. Its standard error is kept, and its standard output, too, unless cmd
 // has one.
-func launch(cmd *exec.Cmd) (*process, error) {
-	p := &process{name: cmd.Args[0], cmd: cmd, said: &tail{}, done: make(chan struct{})}
+func launch(name string, cmd *exec.Cmd) (*process, error) {
+	p := &process{name: name, cmd: cmd, said: &tail{}, done: make(chan struct{})}
 	cmd.Stderr = p.said
 	if cmd.Stdout == nil {
 		cmd.Stdout = p.said
@@ -53,9 +53,9 @@ func launch(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// finish runs cmd to its end. When ctx ends it ends with all that it has started.
-func finish(ctx context.Context, cmd *exec.Cmd) error {
-	p, err := launch(cmd)
+// finish runs cmd to its end, as launch starts it. When ctx ends it ends with all that it has started.
+func finish(ctx context.Context, name string, cmd *exec.Cmd) error {
+	p, err := launch(name, cmd)
 	if err != nil {
 		return err
 	}

@@ -39,10 +39,9 @@ func (p program) start(ctx context.Context, place Place, size Size) (Running, er
 		return nil, fmt.Errorf("start %s: %w", p.name, err)
 	}
 	place.Log("%s: fill %d MiB", p.name, n>>20)
-	if run.process, err = launch(cmd); err != nil {
+	if run.process, err = launch(p.name, cmd); err != nil {
 		return nil, err
 	}
-	run.process.name = p.name
 	select {
 	case <-run.out.seen:
 		return run, nil

@@ -52,11 +52,11 @@ const openPatience = 30 * time.Second
 // start starts the server and fills it; if it fails, nothing is left.
 func (r *storeRun) start(ctx context.Context, cmd *exec.Cmd) (Running, error) {
 	var err error
-	if r.process, err = launch(cmd); err != nil {
+	if r.process, err = launch(r.name, cmd); err != nil {
 		return nil, errors.Join(err, r.socket.remove())
 	}
 	if err = r.fill(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", r.name, err), r.Stop())
+		return nil, errors.Join(fmt.Errorf("fill %s: %w", r.name, err), r.Stop())
 	}
 	return r, nil
 }

@@ -23,8 +23,7 @@ type Place interface {
 	// that is limited. Load generators are started without it. The caller adds to its
 	// SysProcAttr, and runs it. It is killed when ctx ends.
 	Command(ctx context.Context, name string, args ...string) *exec.Cmd
-	// Dir is an empty folder for the application's files; it is removed afterwards. Workloads
-	// that run as another user give it to that user.
+	// Dir is an empty folder for the application's files; it is removed afterwards.
 	Dir() string
 	// Log says what is being done. It may be called from any goroutine.
 	Log(format string, args ...any)
