@@ -60,8 +60,9 @@ func (p Plan) Validate() error {
 		return bad("a duration of %v: want a millisecond or more, within the time limit of %v", p.Duration.Duration(), p.TimeLimit.Duration())
 	case p.TimeLimit.Duration() > maxTimeLimit:
 		return bad("a time limit of %v: want %v at most", p.TimeLimit.Duration(), maxTimeLimit)
-	case !slices.Contains([]workload.Size{workload.Small, workload.Medium, workload.Paper}, p.Size):
-		return bad("size %q: want small, medium or paper", string(p.Size))
+	}
+	if _, err := p.Size.Bytes(); err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	for _, l := range p.Limits {
 		if l < 1 || l > full {

@@ -14,9 +14,8 @@ import (
 // its size there; a wider screen shows more charts side by side.
 const (
 	chartWidth = 360
-	labelWidth = 92
 	valueWidth = 56
-	plotWidth  = chartWidth - labelWidth - valueWidth
+	letter     = 6.3 // how wide one is, about
 	barHeight  = 13
 	barStep    = 19
 	groupStep  = 24
@@ -29,7 +28,7 @@ type bars struct {
 	Width        int
 	Height       float64
 	Top, Bottom  float64 // of the plot
-	Left, Right  float64 // where it begins and ends
+	Left         float64 // where bars begin
 	One          float64 // where a ratio of 1 is
 	Groups       []label
 	Bars         []bar
@@ -42,7 +41,7 @@ type label struct {
 }
 
 type bar struct {
-	Series      int // which colour
+	Series      int // its colour
 	Y, Middle   float64
 	Width       float64
 	Low, High   float64 // ends of the whisker
@@ -66,11 +65,16 @@ func newBars(workload string, m metricView, backends []string) (b bars, ok bool)
 		return b, false
 	}
 	step, end := scale(most)
-	at := func(v float64) float64 { return labelWidth + plotWidth*min(v, end)/end }
+	left := 14.0
+	for _, r := range rows {
+		left = max(left, 14+letter*float64(len(r.Backend)))
+	}
+	right := float64(chartWidth - valueWidth)
+	at := func(v float64) float64 { return left + (right-left)*v/end }
 	b = bars{
 		Title: fmt.Sprintf("%s: %s against all in memory", workload, m.Name),
 		About: "Bars are the ratio of medians, above 1 is better; lines the 95% interval.",
-		Width: chartWidth, Left: labelWidth, Right: labelWidth + plotWidth, One: at(1), Top: 4,
+		Width: chartWidth, Left: left, One: at(1), Top: 4,
 	}
 	y := b.Top
 	limit := harness.Limit(0)
@@ -81,8 +85,8 @@ func newBars(workload string, m metricView, backends []string) (b bars, ok bool)
 			b.Groups = append(b.Groups, label{0, y - 8, fmt.Sprintf("%v of the peak", limit)})
 		}
 		b.Bars = append(b.Bars, bar{
-			Series: slices.Index(backends, r.Backend), Y: y, Middle: y + barHeight/2, Height: barHeight, Baseline: y + barHeight - 3,
-			Width: max(at(r.Ratio.Value)-labelWidth, 1), Low: at(r.Ratio.Low), High: at(r.Ratio.High),
+			Series: series(backends, r.Backend), Y: y, Middle: y + barHeight/2, Height: barHeight, Baseline: y + barHeight - 3,
+			Width: max(at(r.Ratio.Value)-left, 1), Low: at(r.Ratio.Low), High: at(r.Ratio.High),
 			Name: r.Backend, Value: times(r.Ratio.Value), ValueX: chartWidth,
 		})
 		y += barStep
@@ -190,8 +194,10 @@ func drawLines(title, source string, costs []harness.Cost, backends []string) li
 	}
 	for _, c := range costs {
 		h := c.Latencies[source]
-		series := slices.Index(backends, c.Backend)
-		line := curve{Series: series, Name: c.Backend, Dash: dashes[max(series, 0)%len(dashes)]}
+		line := curve{
+			Series: series(backends, c.Backend), Name: c.Backend,
+			Dash: dashes[slices.Index(backends, c.Backend)%len(dashes)],
+		}
 		row := []string{c.Backend, human.Count(float64(h.Count()))}
 		for i, s := range shown {
 			if !far(h, s.q) {
@@ -206,6 +212,11 @@ func drawLines(title, source string, costs []harness.Cost, backends []string) li
 	}
 	return l
 }
+
+// colours is how many the page has.
+const colours = 10
+
+func series(backends []string, name string) int { return slices.Index(backends, name) % colours }
 
 // far says whether enough durations are above a quantile.
 func far(h *loghist.Histogram, q float64) bool { return float64(h.Count())*(1-q) >= leastCount }

@@ -54,4 +54,4 @@ func Markdown(w io.Writer, f harness.File) error {
 // legend says how the tables are to be read.
 const legend = `Medians with 95% bootstrap intervals. "To in memory" is the ratio to the same application without
 a limit, turned so that above 1 is better; a verdict takes five runs and an interval without 1. CPU is in
-processors, waiting the share of time in which some task waited for memory; figures of the machine are medians.`
+percent of one processor; waiting is the share of the time in which some task waited for memory.`

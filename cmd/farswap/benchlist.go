@@ -34,13 +34,17 @@ func (a *app) benchList() *cobra.Command {
 		Short: "List the workloads and backends of bench run, and what this machine lacks for each",
 		Args:  a.noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			small, err := workload.Small.Bytes()
+			if err != nil {
+				return err
+			}
 			entries := benchEntries{Workloads: []benchEntry{}, Backends: []benchEntry{}}
 			for _, w := range workload.All() {
 				entries.Workloads = append(entries.Workloads, benchEntry{w.Name, w.About, missingCommands(w)})
 			}
 			for _, b := range backend.All() {
 				entry := benchEntry{Name: b.Name, About: b.About}
-				if err := b.Lacks(backendOptions(workload.Small, dir, device)); err != nil {
+				if err := b.Lacks(backendOptions(small, dir, device)); err != nil {
 					entry.Lacks = oneLine(err)
 				}
 				entries.Backends = append(entries.Backends, entry)
@@ -78,13 +82,13 @@ func writeEntries(w io.Writer, entries benchEntries) error {
 	return out.Flush()
 }
 
-// missingCommands are those of a workload's that this machine lacks.
+// missingCommands are those of a workload's that this machine has not got.
 func missingCommands(w workload.Workload) string {
-	var missing []string
-	for _, name := range w.Missing() {
-		missing = append(missing, "the command "+name)
+	missing := w.Missing()
+	if len(missing) == 0 {
+		return ""
 	}
-	return strings.Join(missing, ", ")
+	return "commands: " + strings.Join(missing, ", ")
 }
 
 // named finds entries by name, in the order of the names; what is unknown is wrong usage.

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type benchOptions struct {
 	plan                        harness.Plan
 	duration, timeLimit         time.Duration
 	size, dir                   string
+	bytes                       int64 // what size means
 	file, html                  string
 	skipMissing, otherSwap      bool
 	compare                     compareOptions
@@ -66,7 +68,7 @@ at once: the same command goes on where it was interrupted.
 	f.IntVar(&o.plan.Warmup, "warmup", 1, "runs before those, whose figures are thrown away")
 	f.DurationVar(&o.duration, "duration", 30*time.Second, "how long a server is loaded")
 	f.DurationVar(&o.timeLimit, "time-limit", 10*time.Minute, "how long a run may take, filling included; it has failed then")
-	f.StringVar(&o.size, "size", string(workload.Small), "memory of the workloads: small, medium, paper")
+	f.StringVar(&o.size, "size", string(workload.Small), "memory of the workloads: small, medium, paper or a size")
 	f.StringVar(&o.plan.Device, "device", "", "block device for the backends that need one; what is on it is overwritten")
 	f.StringVar(&o.dir, "dir", benchDir, "folder for files of runs, on a disk")
 	f.StringVar(&o.file, "json", "farswap-bench.json", "result file; one that is there is gone on with")
@@ -164,7 +166,14 @@ func (o *benchOptions) choose(cmd *cobra.Command) ([]workload.Workload, []backen
 		return nil, nil, err
 	}
 	o.plan.Duration, o.plan.TimeLimit = harness.Seconds(o.duration.Seconds()), harness.Seconds(o.timeLimit.Seconds())
-	o.plan.Size = workload.Size(o.size)
+	bytes, err := workBytes(o.size)
+	if err != nil {
+		return nil, nil, err
+	}
+	o.bytes, o.plan.Size = bytes, workload.Size(o.size)
+	if _, err := o.plan.Size.Bytes(); err != nil {
+		o.plan.Size = workload.Size(strconv.FormatInt(bytes, 10))
+	}
 	for _, text := range o.limits {
 		limit, err := harness.ParseLimit(text)
 		if err != nil {
@@ -199,7 +208,7 @@ func (a *app) withoutMissing(o *benchOptions, workloads []workload.Workload, bac
 	workloads = slices.DeleteFunc(workloads, func(w workload.Workload) bool {
 		return lacks(len(o.workloads) > 0, w.Name, missingCommands(w))
 	})
-	options := backendOptions(o.plan.Size, o.dir, o.plan.Device)
+	options := backendOptions(o.bytes, o.dir, o.plan.Device)
 	backends = slices.DeleteFunc(backends, func(b backend.Backend) bool {
 		err := b.Lacks(options)
 		return err != nil && lacks(len(o.backends) > 0, b.Name, oneLine(err))
@@ -211,14 +220,13 @@ func (a *app) withoutMissing(o *benchOptions, workloads []workload.Workload, bac
 }
 
 // backendOptions are those with which a backend is asked what it lacks, before peaks are
-// known.
-func backendOptions(size workload.Size, dir, device string) backend.Options {
-	peak := map[workload.Size]int64{workload.Small: 768 << 20, workload.Medium: 6 << 30, workload.Paper: 32 << 30}[size]
+// known: an application takes somewhat more than the bytes of its data.
+func backendOptions(bytes int64, dir, device string) backend.Options {
 	self, err := os.Executable()
 	if err != nil {
 		self = "farswap"
 	}
-	return backend.Options{Size: harness.SwapSize(peak), Dir: dir, Device: device, Farswap: self, Log: func(string, ...any) {}}
+	return backend.Options{Size: harness.SwapSize(bytes + bytes/4), Dir: dir, Device: device, Farswap: self, Log: func(string, ...any) {}}
 }
 
 // openBenchStore begins the result file, or goes on with it.

@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"farswap/benchmarks/harness"
 )
 
 func TestVersion(t *testing.T) {
@@ -108,4 +112,76 @@ func TestBenchPaging(t *testing.T) {
 	}
 	write(t, dir+"/c", strings.Replace(got.stdout, "a", "b", 1), 0o600)
 	bad("not a result", 1, "bench compare a c", "c is not a result").run(t, dir)
+}
+
+// TestBenchList: what bench run knows, as text and as JSON.
+func TestBenchList(t *testing.T) {
+	dir := t.TempDir()
+	if got := execute(t, dir, "bench", "list"); got.code != 0 || !strings.Contains(got.stdout, "gups") || !strings.Contains(got.stdout, "zram") {
+		t.Errorf("%+v", got)
+	}
+	var entries benchEntries
+	got := execute(t, dir, "bench", "list", "--json")
+	if err := json.Unmarshal([]byte(got.stdout), &entries); err != nil || len(entries.Workloads) < 5 || len(entries.Backends) < 5 {
+		t.Errorf("%+v, %v", entries, err)
+	}
+	known := map[string]bool{}
+	for _, e := range append(entries.Workloads, entries.Backends...) {
+		if e.Name == "" || e.About == "" || known[e.Name] {
+			t.Errorf("%+v", e)
+		}
+		known[e.Name] = true
+	}
+	for _, name := range append(defaultWorkloads, defaultBackends...) {
+		if !known[name] {
+			t.Errorf("%s is run if nothing is named, and there is none", name)
+		}
+	}
+}
+
+// TestBenchReport: a result file in every form, and against itself.
+func TestBenchReport(t *testing.T) {
+	dir := t.TempDir()
+	file, err := filepath.Abs("../../benchmarks/harness/testdata/result.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for flag, part := range map[string]string{
+		"":                              "95% interval",
+		"--markdown":                    "## The paper's results",
+		"--json":                        `"against_none"`,
+		"--html page.html":              "",
+		"--compare " + file:             "4 metrics, 0 regressions",
+		"--compare=" + file + " --json": `"tolerance": 0.05`,
+	} {
+		got := execute(t, dir, append([]string{"bench", "report", file}, strings.Fields(flag)...)...)
+		if got.code != 0 || !strings.Contains(got.stdout, part) || (part == "") != (got.stdout == "") || got.stderr != "" {
+			t.Errorf("%s: %+v", flag, got)
+		}
+	}
+	if page, err := os.ReadFile(dir + "/page.html"); err != nil || !strings.Contains(string(page), "<svg") {
+		t.Errorf("%v", err)
+	}
+	// The same with the first metric of one backend at half its value.
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var slow harness.File
+	if err := json.Unmarshal(data, &slow); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range slow.Runs {
+		if r.Backend == "zram" && r.Metrics != nil {
+			r.Metrics[0].Value /= 2
+		}
+	}
+	if data, err = json.Marshal(slow); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir+"/slow.json", string(data), 0o600)
+	got := execute(t, dir, "bench", "report", "slow.json", "--compare", file)
+	if got.code != 1 || !strings.Contains(got.stdout, "REGRESSION") || !strings.Contains(got.stderr, "slower than before, by more than 0.05") {
+		t.Errorf("%+v", got)
+	}
 }
