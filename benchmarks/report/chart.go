@@ -180,7 +180,7 @@ func drawLines(title, source string, costs []harness.Cost, backends []string) li
 	}
 	l := lines{
 		Title: title, About: "Measured in the kernel, all runs together; both scales are logarithmic.",
-		Width: chartWidth, Height: latencyHeight, Left: 46, Right: chartWidth - 12, Top: 10, Bottom: latencyHeight - 26,
+		Width: chartWidth, Height: latencyHeight, Left: 46, Right: chartWidth - 24, Top: 10, Bottom: latencyHeight - 26,
 		Table: table{head: []string{"backend", "count"}, left: 1},
 	}
 	x := func(i int) float64 { return l.Left + (l.Right-l.Left)*float64(i)/float64(len(shown)-1) }

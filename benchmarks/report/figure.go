@@ -47,6 +47,9 @@ func times(q float64) string {
 	return fmt.Sprintf("%.2g×", q)
 }
 
+// bare is a ratio without its sign.
+func bare(q float64) string { return strings.TrimSuffix(times(q), "×") }
+
 // percent is a share of one processor, or of the time.
 func percent(share float64) string {
 	if share > 0 && share < 0.095 {

@@ -90,6 +90,11 @@ func (d document) glance(load workloadView, limits []harness.Limit) []glance {
 		found := false
 		for _, b := range d.Backends {
 			cell := glanceCell{Backend: b, Ratio: missing}
+			for _, c := range load.Costs {
+				if c.Limit == limit && c.Backend == b && c.Runs == 0 {
+					cell.Verdict = "failed"
+				}
+			}
 			for _, r := range m.Rows {
 				if r.Limit == limit && r.Backend == b && r.Ratio != nil {
 					cell.Ratio, cell.Verdict, found = times(r.Ratio.Value), string(r.Ratio.Verdict), true

@@ -69,7 +69,7 @@ func figures(f harness.File) []string {
 		limit, backend := who(r.Cell)
 		all = append(all, r.Workload, limit, backend, r.Metric, r.Unit, figure(r.Median), figure(r.Low), figure(r.High))
 		if r.Ratio != nil {
-			all = append(all, times(r.Ratio.Value), times(r.Ratio.Low), times(r.Ratio.High), string(r.Ratio.Verdict))
+			all = append(all, times(r.Ratio.Value), bare(r.Ratio.Low), bare(r.Ratio.High), string(r.Ratio.Verdict))
 		}
 	}
 	for _, c := range f.Costs {
@@ -155,6 +155,9 @@ func TestHTML(t *testing.T) {
 	if !strings.Contains(page, `&lt;gups&gt;|x`) || !strings.Contains(page, `&lt;still&gt;`) {
 		t.Error("names are not escaped")
 	}
+	if !strings.Contains(page, "<small>failed</small>") {
+		t.Error("what failed is not to be seen at a glance")
+	}
 }
 
 // TestNothingYet: a plan without a single run can be shown.
@@ -205,7 +208,7 @@ func TestChanges(t *testing.T) {
 	if err := ChangesText(&out, c); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"not the same: kernel 7.3", "REGRESSION", "0.50× (0.40× to 0.60×)", "2 metrics, 1 regression beyond a tolerance of 5.0%"} {
+	for _, part := range []string{"not the same: kernel 7.3", "REGRESSION", "0.50× (0.40 to 0.60)", "2 metrics, 1 regression beyond a tolerance of 5.0%"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("%s lacks %q", out.String(), part)
 		}

@@ -132,7 +132,7 @@ func against(r *harness.Ratio) (ratio, verdict string) {
 	if r == nil {
 		return missing, ""
 	}
-	return fmt.Sprintf("%s (%s to %s)", times(r.Value), times(r.Low), times(r.High)), string(r.Verdict)
+	return fmt.Sprintf("%s (%s to %s)", times(r.Value), bare(r.Low), bare(r.High)), string(r.Verdict)
 }
 
 // runs is a row's number of runs, and how many of them were disturbed or failed.
