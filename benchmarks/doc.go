@@ -37,6 +37,12 @@
 // compared, and shows waits for memory. Memory that a virtual machine has never
 // touched takes longer the first time: touch it before.
 //
+// # Applications
+//
+// `farswap bench run` measures whole applications on several swap areas: package workload has
+// the ones, backend the others, harness runs them in turns under memory limits, and report
+// shows what came out.
+//
 // # Verbs
 //
 // RunVerbs measures one-sided READ and WRITE over one connection, of either

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,7 +39,8 @@ type group interface {
 
 const (
 	groupRoot   = "/sys/fs/cgroup"
-	groupPrefix = "farswap-bench-"
+	groupPrefix = "farswap-bench-" // and the number of the process
+	ownGroup    = "bench"
 )
 
 // CheckMachine returns an error wrapping ErrMachine if this process is not root, or has no
@@ -72,7 +74,9 @@ type kernelGroups struct {
 // openGroups makes the folder and moves this program into its group there. What earlier
 // runs that were killed have left is removed, as far as it is empty.
 func openGroups() (_ *kernelGroups, err error) {
-	removeStale()
+	if err := removeStale(); err != nil {
+		return nil, fmt.Errorf("make control groups: %w", err)
+	}
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return nil, fmt.Errorf("find the control group of this program: %w", err)
@@ -105,7 +109,7 @@ func openGroups() (_ *kernelGroups, err error) {
 	return g, join(g.self())
 }
 
-func (g *kernelGroups) self() string { return filepath.Join(g.dir, "bench") }
+func (g *kernelGroups) self() string { return filepath.Join(g.dir, ownGroup) }
 
 // enable gives the groups in dir the controllers that are wanted. Only memory has to be.
 func enable(dir string) error {
@@ -125,20 +129,32 @@ func join(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0)
 }
 
-// removeStale removes groups of runs whose process is gone.
-func removeStale() {
-	dirs, _ := filepath.Glob(filepath.Join(groupRoot, groupPrefix+"*"))
+// removeStale removes groups of runs whose process is gone. One that is still there is an
+// error: two at once would disturb each other.
+func removeStale() error {
+	dirs, err := filepath.Glob(filepath.Join(groupRoot, groupPrefix+"*"))
+	if err != nil {
+		return err
+	}
 	for _, dir := range dirs {
-		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), groupPrefix))
-		if err != nil || unix.Kill(pid, 0) == nil {
+		pid := strings.TrimPrefix(filepath.Base(dir), groupPrefix)
+		if _, err := strconv.Atoi(pid); err != nil {
 			continue
 		}
-		inner, _ := filepath.Glob(filepath.Join(dir, "*", "cgroup.procs"))
+		procs, err := os.ReadFile(filepath.Join(dir, ownGroup, "cgroup.procs"))
+		if err == nil && slices.Contains(strings.Fields(string(procs)), pid) {
+			return fmt.Errorf("process %s measures already: wait for its end", pid)
+		}
+		inner, err := filepath.Glob(filepath.Join(dir, "*", "cgroup.procs"))
+		if err != nil {
+			return err
+		}
 		for _, file := range inner {
 			_ = os.Remove(filepath.Dir(file)) // one with processes stays, and is no danger
 		}
 		_ = os.Remove(dir)
 	}
+	return nil
 }
 
 func (g *kernelGroups) Self() fs.FS { return os.DirFS(g.self()) }
