@@ -47,6 +47,7 @@ var scenarios = []Scenario{
 	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
 	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
 	{74, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
+	{75, "bench-goes-on", 8 * time.Minute, onlyTCP, benchGoesOn},
 
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
 	{41, "signals", 2 * time.Minute, both, signals},
