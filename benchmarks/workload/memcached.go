@@ -94,6 +94,9 @@ func (m memcachedLoad) holds(path string) func() (int64, error) {
 			return 0, err
 		}
 		defer func() { _ = conn.Close() }()
+		if err := conn.SetDeadline(time.Now().Add(openPatience)); err != nil {
+			return 0, err
+		}
 		stats, err := newMemcachedPipe(conn, m.values).stats()
 		if err != nil {
 			return 0, err

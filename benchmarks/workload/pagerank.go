@@ -9,12 +9,12 @@ import (
 // order, the ranks of their sources at random.
 var pagerank = program{
 	name:  "pagerank",
-	about: "PageRank on a power-law graph with about 16 edges to a vertex, 5 rounds",
+	about: "PageRank on a power-law graph with about 16 edges to a vertex, 3 rounds",
 	fill:  fillPageRank,
 }
 
 const (
-	pagerankRounds = 5
+	pagerankRounds = 3
 	damping        = 0.85
 )
 

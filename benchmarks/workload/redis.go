@@ -148,7 +148,8 @@ func (r *redisPipe) filled() error {
 
 // redisHolds asks how many keys there are.
 func redisHolds(path string) (int64, error) {
-	conn, err := redis.Dial("unix", path, redis.DialConnectTimeout(time.Second))
+	conn, err := redis.Dial("unix", path, redis.DialConnectTimeout(time.Second),
+		redis.DialReadTimeout(openPatience), redis.DialWriteTimeout(openPatience))
 	if err != nil {
 		return 0, err
 	}

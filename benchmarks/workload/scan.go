@@ -10,13 +10,13 @@ import (
 // and the best one of read-ahead.
 var scan = program{
 	name:  "scan",
-	about: "one thread reads an array in order, 8 times, with checksums",
+	about: "one thread reads an array in order, 4 times, with checksums",
 	fill:  fillScan,
 }
 
 const (
 	pageSize   = 4096
-	scanPasses = 8
+	scanPasses = 4
 )
 
 type scanTask struct {

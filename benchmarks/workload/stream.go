@@ -11,12 +11,12 @@ import (
 // time, not the best round.
 var stream = program{
 	name:  "stream",
-	about: "copy, scale, add and triad over three arrays (STREAM), 4 rounds",
+	about: "copy, scale, add and triad over three arrays (STREAM), 2 rounds",
 	fill:  fillStream,
 }
 
 const (
-	streamRounds = 4
+	streamRounds = 2
 	streamScalar = 3
 	// streamMoved is the bytes that a round reads and writes for each element: 16 for copy
 	// and for scale, 24 for add and for triad.
