@@ -13,8 +13,9 @@ import (
 )
 
 // DiskModel is how long a disk that turns takes for a request. A request that begins where
-// the last one ended takes the transfer alone, as the disk's track buffer makes it; every
-// other one a seek, half a turn, and the transfer.
+// the last one ended takes the transfer alone, of which the disk has done as much as there
+// was time for since then, in its track buffer; every other one takes a seek, half a turn,
+// and the transfer.
 type DiskModel struct {
 	Settle time.Duration // seek to the next track
 	Stroke time.Duration // seek from one end of the disk to the other
@@ -31,21 +32,23 @@ func (m DiskModel) String() string {
 	return fmt.Sprintf("%d rpm, seek %v to %v, %d MB/s in sequence", time.Minute/m.Turn, m.Settle, m.Stroke, m.Rate/1e6)
 }
 
-// Service is the time for n bytes at offset of a disk of size bytes whose head is at head.
-// A seek grows with the root of its distance: the arm accelerates half the way.
-func (m DiskModel) Service(head, offset, size int64, n int) time.Duration {
-	took := time.Duration(float64(n) / float64(m.Rate) * float64(time.Second))
-	if offset != head {
-		distance := math.Abs(float64(offset-head)) / float64(size)
-		took += m.Settle + time.Duration(float64(m.Stroke-m.Settle)*math.Sqrt(distance)) + m.Turn/2
+// Service is the time for n bytes at offset of a disk of size bytes whose head is at head,
+// and which has had nothing to do since idle. A seek grows with the root of its distance:
+// the arm accelerates half the way.
+func (m DiskModel) Service(head, offset, size int64, n int, idle time.Duration) time.Duration {
+	transfer := time.Duration(float64(n) / float64(m.Rate) * float64(time.Second))
+	if offset == head {
+		return max(0, transfer-idle)
 	}
-	return took
+	distance := math.Abs(float64(offset-head)) / float64(size)
+	seek := m.Settle + time.Duration(float64(m.Stroke-m.Settle)*math.Sqrt(distance))
+	return seek + m.Turn/2 + transfer
 }
 
 // HDD is the target that behaves like a hard disk: it keeps its blocks in locked memory and
 // answers when its model would. It has one head, so its device has one queue of depth 1; the
 // kernel's scheduler sorts what waits. What ublk and this process take for a request (some
-// 15 µs, 300 on an emulated machine) comes on top.
+// 15 µs, a millisecond on an emulated machine) comes on top, except in sequence.
 type HDD struct {
 	model DiskModel
 	mem   []byte
@@ -89,6 +92,7 @@ type hddServer struct {
 	timer  *uring.Timespec // off the heap: the kernel reads it
 	free   func() error
 	head   int64 // where the last request ended, bytes
+	end    int64 // when it did, on the loop's clock
 	answer int32 // what to complete the request with
 }
 
@@ -103,8 +107,9 @@ func (s *hddServer) Serve(tag int, d Desc) {
 		s.queue.Complete(tag, -int32(unix.EOPNOTSUPP))
 		return
 	}
-	took := s.disk.model.Service(s.head, d.Offset, int64(len(mem)), d.Length)
-	s.head, s.answer = d.Offset+int64(d.Length), int32(d.Length)
+	now := s.queue.Loop().Now()
+	took := s.disk.model.Service(s.head, d.Offset, int64(len(mem)), d.Length, time.Duration(max(0, now-s.end)))
+	s.head, s.end, s.answer = d.Offset+int64(d.Length), now+int64(took), int32(d.Length)
 	*s.timer = uring.Timespec{Sec: int64(took / time.Second), Nsec: int64(took % time.Second)}
 	s.queue.Loop().SQE(s.class, uint64(tag)).Timeout(s.timer, 0, 0)
 }
