@@ -13,8 +13,9 @@ import (
 type bringUp struct {
 	*ladder
 	Options
-	dir   string // for this backend's files alone; goes with the area
-	facts []func() []Fact
+	dir     string // for this backend's files alone; goes with the area
+	servers []*process
+	facts   []func() []Fact
 }
 
 // brings makes an Up of a function that brings the area up step by step.
@@ -66,9 +67,12 @@ func (b *bringUp) Facts() []Fact {
 
 // CPU is part of Area.
 func (b *bringUp) CPU() (device, donor time.Duration, err error) {
+	for _, p := range b.servers {
+		err = errors.Join(err, p.alive())
+	}
 	device, err1 := cpu(deviceSide)
 	donor, err2 := cpu(donorSide)
-	return device, donor, errors.Join(err1, err2)
+	return device, donor, errors.Join(err, err1, err2)
 }
 
 // Down is part of Area.

@@ -67,7 +67,8 @@ type Area interface {
 	// of it so far (compression, pages at donors).
 	Facts() []Fact
 	// CPU is the processor time that serving it has taken so far, of processes and kernel
-	// threads that can be told: on the swapping machine's side, and on the donor's.
+	// threads that can be told: on the swapping machine's side, and on the donor's. A server
+	// that has ended by itself is an error: what was measured is worth nothing.
 	CPU() (device, donor time.Duration, err error)
 	// Down takes it out of use and removes all that Up made. It has deadlines of its own
 	// and goes on when ctx ends: half an area is worth less than a late end.

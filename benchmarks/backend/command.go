@@ -11,17 +11,15 @@ import (
 	"time"
 )
 
-// commandTimeout bounds a command that does little, on a machine that is an emulated one.
-const commandTimeout = time.Minute
+// commandTimeout bounds a command, on a machine that may be an emulated one: most of all
+// swapoff, which reads what is still swapped out, from a hard disk if need be.
+const commandTimeout = 2 * time.Minute
 
 // command runs a command to its end and gives what it printed, which is also part of its
-// error. It is killed after commandTimeout, or when ctx ends if that has a deadline.
+// error. It is killed after commandTimeout, or when ctx ends.
 func command(ctx context.Context, argv ...string) (string, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, commandTimeout)
-		defer cancel()
-	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.WaitDelay = time.Second
 	output, err := cmd.CombinedOutput()

@@ -66,7 +66,7 @@ func (d donorSwap) up(ctx context.Context, b *bringUp) error {
 		host = a.host
 		b.fact("adapter", "%s on %s", a.name, a.netdev)
 	}
-	if err := control.InitCA(b.identity("ca"), "farswap bench"); err != nil {
+	if err := control.InitCA(b.identity("ca"), "farswap-bench"); err != nil {
 		return err
 	}
 	if err := control.Issue(b.identity("ca"), b.identity("device"), "device", nil); err != nil {

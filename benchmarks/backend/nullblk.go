@@ -56,6 +56,9 @@ func (p profile) up(ctx context.Context, b *bringUp) error {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
+		if _, missing := os.Stat(nullbConfig); missing != nil {
+			return fmt.Errorf("a null_blk device: %w: run `mount -t configfs config /sys/kernel/config` first", missing)
+		}
 		return fmt.Errorf("a null_blk device: %w", err)
 	}
 	for _, s := range p.settings(b.Size) {
@@ -71,7 +74,7 @@ func (p profile) up(ctx context.Context, b *bringUp) error {
 	if err != nil {
 		return err
 	}
-	b.fact("profile", "%v a request, %d MiB/s, %d queues of %d", p.latency, p.rate, p.queues, p.depth)
+	b.fact("profile", "%v a request, %d MiB/s; queues: %d of depth %d", p.latency, p.rate, p.queues, p.depth)
 	b.fact("model", "null_blk in memory: latency and rate alone, without cache or wear")
 	return b.swapOn(ctx, path, "--discard=pages")
 }

@@ -54,6 +54,7 @@ func (b *bringUp) start(side, name string, argv ...string) (*process, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
+	b.servers = append(b.servers, p)
 	go func() {
 		_ = p.cmd.Wait() // the exit code says all that its error would
 		close(p.done)
@@ -71,11 +72,19 @@ func (p *process) running() bool {
 	}
 }
 
+// alive is an error when the process has ended by itself.
+func (p *process) alive() error {
+	if p.running() {
+		return nil
+	}
+	return fmt.Errorf("%s ended by itself: %v: %s", p.name, p.cmd.ProcessState, p.lastWords())
+}
+
 // ready waits until the server is, and fails with its last words when it ends before.
 func (p *process) ready(ctx context.Context, is func() bool) error {
 	return until(ctx, startTimeout, p.name+" to start", func() (bool, error) {
-		if !p.running() {
-			return false, fmt.Errorf("%s ended: %v: %s", p.name, p.cmd.ProcessState, p.lastWords())
+		if err := p.alive(); err != nil {
+			return false, err
 		}
 		return is(), nil
 	})

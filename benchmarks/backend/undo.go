@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,10 +23,6 @@ var (
 	ErrBusy     = errors.New("another swap area of farswap bench is up")
 	ErrLeftover = errors.New("a run that was killed left something behind")
 )
-
-// stepTimeout bounds one step of the way down: most of all swapoff, which reads what is
-// still swapped out, from a disk of 120 requests a second if need be.
-const stepTimeout = 3 * time.Minute
 
 // step is one thing to undo.
 type step struct {
@@ -80,7 +75,7 @@ func (l *ladder) then(format string, args ...any) error {
 
 func (l *ladder) script() string {
 	var b strings.Builder
-	b.WriteString("#!/bin/sh\n# What a run of farswap bench left: takes it away, the last step first.\n" + ends)
+	b.WriteString("#!/bin/sh\n# What a run of farswap bench left: takes it away, the last step first.\n" + ends + applications)
 	for _, s := range slices.Backward(l.steps) {
 		b.WriteString(s.shell)
 		if s.first {
@@ -139,8 +134,6 @@ func (l *ladder) down(ctx context.Context) error {
 }
 
 func (s step) undo(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
-	defer cancel()
 	if s.run != nil {
 		return s.run(ctx)
 	}
@@ -161,6 +154,13 @@ const ends = `ends() {
   echo 1 >"$1/cgroup.kill"
   sleep 1
 }
+`
+
+// applications ends those of runs that are gone, in the groups that package harness makes:
+// swap cannot be taken off from under them without their dying for it.
+const applications = `for group in /sys/fs/cgroup/farswap-bench-[0-9]*; do
+  [ ! -e "$group/cgroup.kill" ] || kill -0 "${group##*-}" 2>/dev/null || echo 1 >"$group/cgroup.kill"
+done
 `
 
 // quote makes one word of a shell out of any text.

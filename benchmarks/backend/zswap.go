@@ -11,7 +11,9 @@ import (
 )
 
 // zswapDisk is a compressed cache in memory before the disk. Unlike zram's, its memory
-// counts within the workload's limit.
+// counts within the workload's limit. So its shrinker is on, which many distributions leave
+// off: without it, a workload whose pages do not compress fills its limit with zswap's copies
+// of them, and the kernel kills it.
 func zswapDisk() Backend {
 	return Backend{
 		Name:  "zswap-disk",
@@ -38,16 +40,18 @@ func zswapUp(ctx context.Context, b *bringUp) error {
 	if err != nil {
 		return err
 	}
-	enabled := filepath.Join(zswapParameters, "enabled")
-	before, err := get(enabled)
-	if err != nil {
-		return err
-	}
-	if err := b.then("echo %s >%s", before, enabled); err != nil {
-		return err
-	}
-	if err := set(enabled, "Y"); err != nil {
-		return err
+	for _, name := range []string{"shrinker_enabled", "enabled"} {
+		file := filepath.Join(zswapParameters, name)
+		before, err := get(file)
+		if err != nil {
+			return err
+		}
+		if err := b.then("echo %s >%s", before, file); err != nil {
+			return err
+		}
+		if err := set(file, "Y"); err != nil {
+			return err
+		}
 	}
 	for _, p := range []struct{ name, file string }{
 		{"compressor", "compressor"}, {"pool", "zpool"}, {"pool at most, % of RAM", "max_pool_percent"}, {"shrinker", "shrinker_enabled"},
