@@ -130,6 +130,7 @@ func (t *trial) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	t.run.Facts = t.area.Facts() // with what became of it: how well pages compressed, where they went
 	t.peak.Bytes, err = readNumber(t.group.Files(), "memory.peak")
 	if err != nil {
 		return fmt.Errorf("read the application's peak: %w", err)
