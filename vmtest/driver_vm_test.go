@@ -48,6 +48,33 @@ func driverLoop(w *World) {
 	}
 }
 
+// A hard disk keeps what was written, and is as slow as one: never faster, whatever the
+// machine, and slower at random than in sequence.
+func driverHDD(w *World) {
+	d := w.Add("--target", "hdd", "--size", "256M")
+	if turns, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(d.Path), "queue/rotational")); err != nil || string(turns) != "1\n" {
+		w.Errorf("rotational: %q, %v", turns, err)
+	}
+	w.Verify(d.Path, Fio{Name: "hdd", RW: "randwrite", Block: "4k", Depth: 4, Jobs: 2, PerJob: 256 << 10, Timeout: time.Minute})
+	rate := func(rw, block, size string) float64 {
+		r, err := parseFio(w.Must("fio", "--name="+rw, "--filename="+d.Path, "--rw="+rw, "--bs="+block, "--io_size="+size, "--size=256m",
+			"--ioengine=libaio", "--direct=1", "--thread", "--output-format=json"))
+		if err != nil {
+			w.Fatal(err)
+		}
+		return r.Read.IOPS
+	}
+	random, sequential := rate("randread", "4k", "1200k"), rate("read", "128k", "64m")
+	w.Logf("%.0f pages/s at random, %.1f MB/s in sequence", random, sequential*0.131072)
+	if random > 135 {
+		w.Errorf("%.0f random pages a second: want 126 at most, give or take luck", random)
+	}
+	if mb := sequential * 0.131072; mb > 151 || sequential < 2*random {
+		w.Errorf("%.1f MB/s in sequence: want 150 at most, and much more than the %.0f pages/s at random", mb, random)
+	}
+	d.Stop()
+}
+
 // Queues, depths and request sizes at their limits.
 func driverShapes(w *World) {
 	for _, shape := range [][]string{

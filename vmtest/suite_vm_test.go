@@ -17,6 +17,7 @@ var scenarios = []Scenario{
 	{1, "null", 2 * time.Minute, onlyTCP, driverNull},
 	{2, "loop", 2 * time.Minute, onlyTCP, driverLoop},
 	{3, "shapes", 2 * time.Minute, onlyTCP, driverShapes},
+	{4, "hdd", 2 * time.Minute, onlyTCP, driverHDD},
 
 	{10, "verify-matrix", 5 * time.Minute, both, verifyMatrix},
 	{11, "verify-strict", 2 * time.Minute, both, verifyStrict},
@@ -54,6 +55,10 @@ var scenarios = []Scenario{
 	{42, "server-killed", 2 * time.Minute, onlyTCP, serverKilled},
 	{43, "two-devices", 2 * time.Minute, both, twoDevices},
 
+	{80, "bench-run", 8 * time.Minute, onlyTCP, benchRuns},
+	{81, "bench-refused", 2 * time.Minute, onlyTCP, benchRefused},
+	{82, "bench-killed", 8 * time.Minute, onlyTCP, benchKilled},
+
 	{50, "bad-donor", 2 * time.Minute, onlyTCP, badDonor},
 	{51, "bad-backing", 2 * time.Minute, onlyTCP, badBacking},
 	{52, "bad-identity", 2 * time.Minute, onlyTCP, badIdentity},
@@ -71,7 +76,7 @@ var long = []Scenario{
 	{71, "probes-fio", 5 * time.Minute, onlyTCP, probesAgainstFio},
 }
 
-func TestSuite(t *testing.T) { play(t, scenarios) }
+func TestSuite(t *testing.T) { play(t, append(backendScenarios(), scenarios...)) }
 func TestLong(t *testing.T)  { play(t, long) }
 
 func play(t *testing.T, scenarios []Scenario) {
