@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin:" + justfile_directory() + "/.cache/servers/usr/bin"
 
-scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/*"
+scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/fuzz vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
 
 # The recipes and what they do
 list:
@@ -14,6 +14,11 @@ list:
 [no-cd]
 demo *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/demo" "$@"
+
+# Applications on swap backends under memory limits, in the virtual machine; see benchmarks/bench-in-vm
+[no-cd]
+bench *ARGS: build
+    @"{{ justfile_directory() }}/benchmarks/bench-in-vm" "$@"
 
 # Random page-in through farswap over TCP against nbd with a server in memory, in turns
 compare-nbd *ARGS: build
