@@ -63,9 +63,11 @@ func (c *client) run(ctx context.Context) error {
 // send sends every operation when it is due. When the time for answers is over it only
 // says what else was due.
 func (c *client) send(ctx context.Context) error {
-	// For the precision of its sleep. The thread ends with the goroutine.
-	runtime.LockOSThread()
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	if c.phase.rate > 0 {
+		// For the precision of its sleep. The thread ends with the goroutine.
+		runtime.LockOSThread()
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	}
 	var err error
 	for due := c.begin; ; {
 		if due, err = c.await(ctx, due); err != nil || !due.Before(c.end()) {

@@ -36,7 +36,7 @@ const (
 )
 
 // redisRate is the rate of the open phase, a second. Redis waits for each page fault alone.
-var redisRate = map[Size]float64{Small: 1_000, Medium: 5_000, Paper: 5_000}
+var redisRate = map[Size]float64{Small: 500, Medium: 5_000, Paper: 5_000}
 
 func (l redisLoad) workload() Workload {
 	return Workload{Name: l.name, About: l.about, Needs: []string{"redis-server"}, Start: l.start}
