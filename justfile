@@ -85,9 +85,9 @@ vmsuite KERNEL *ARGS: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/bpf.test ./bpf
     @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
 
-# What holds latencies against each other, on one kernel: takes a host that does nothing else
-vm-latency KERNEL *ARGS:
-    @shift; just --justfile "{{ justfile() }}" vmsuite {{ KERNEL }} -test.run "$(<vmtest/latency-tests)" "$@"
+# What the suite of ./do test leaves out, on one kernel: latencies against each other, which take a host that does nothing else, and every backend of bench
+vm-long KERNEL *ARGS:
+    @shift; just --justfile "{{ justfile() }}" vmsuite {{ KERNEL }} -test.run "$(<vmtest/long-tests)" "$@"
 
 # The C parts under AddressSanitizer, and cgo's pointers checked, on soft-RoCE in the virtual machine
 sanitize KERNEL="7.3": build

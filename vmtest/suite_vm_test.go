@@ -48,16 +48,11 @@ var scenarios = []Scenario{
 	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
 	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
 	{74, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
-	{75, "bench-goes-on", 8 * time.Minute, onlyTCP, benchGoesOn},
 
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
 	{41, "signals", 2 * time.Minute, both, signals},
 	{42, "server-killed", 2 * time.Minute, onlyTCP, serverKilled},
 	{43, "two-devices", 2 * time.Minute, both, twoDevices},
-
-	{80, "bench-run", 8 * time.Minute, onlyTCP, benchRuns},
-	{81, "bench-refused", 2 * time.Minute, onlyTCP, benchRefused},
-	{82, "bench-killed", 8 * time.Minute, onlyTCP, benchKilled},
 
 	{50, "bad-donor", 2 * time.Minute, onlyTCP, badDonor},
 	{51, "bad-backing", 2 * time.Minute, onlyTCP, badBacking},
@@ -65,10 +60,15 @@ var scenarios = []Scenario{
 	{53, "bad-device", 2 * time.Minute, onlyTCP, badDevice},
 	{54, "hostile-donor", 2 * time.Minute, onlyTCP, hostileDonor},
 	{55, "no-driver", 2 * time.Minute, onlyTCP, noDriver},
+
+	{80, "bench-run", 8 * time.Minute, onlyTCP, benchRuns},
+	{81, "bench-refused", 2 * time.Minute, onlyTCP, benchRefused},
+	{82, "bench-killed", 8 * time.Minute, onlyTCP, benchKilled},
+	{83, "bench-goes-on", 8 * time.Minute, onlyTCP, benchGoesOn},
 }
 
 // long are scenarios that are not part of ./do test: they hold latencies against each
-// other, which takes a host that does nothing else. ./do vmsuite KERNEL -test.run Long
+// other, which takes a host that does nothing else. ./do vm-long KERNEL
 var long = []Scenario{
 	{66, "slow-donor", 4 * time.Minute, onlyTCP, slowDonor},
 	{67, "slow-alike", 3 * time.Minute, onlyTCP, slowAlike},
@@ -76,8 +76,9 @@ var long = []Scenario{
 	{71, "probes-fio", 5 * time.Minute, onlyTCP, probesAgainstFio},
 }
 
-func TestSuite(t *testing.T) { play(t, append(backendScenarios(), scenarios...)) }
-func TestLong(t *testing.T)  { play(t, long) }
+func TestSuite(t *testing.T)    { play(t, scenarios) }
+func TestLong(t *testing.T)     { play(t, long) }
+func TestBackends(t *testing.T) { play(t, backendScenarios()) }
 
 func play(t *testing.T, scenarios []Scenario) {
 	fixture, err := NewFixture("/dev/vda")
