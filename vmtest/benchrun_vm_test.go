@@ -100,7 +100,7 @@ func benchRefused(w *World) {
 		{1, "no block device", []string{"--backend", "disk", "--device", "/dev/null"}},
 		{1, "tmpfs", []string{"--backend", "farswap-tcp", "--dir", "/run"}},
 		{1, "RDMA adapter", []string{"--backend", "farswap-rdma"}},
-		{1, other, []string{"--json", other}},
+		{3, other, []string{"--json", other}},
 	} {
 		run := w.benchRun(file, "zram", bad.options...)
 		r := run.Wait(time.Minute)
