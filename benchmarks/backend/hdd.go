@@ -24,7 +24,7 @@ func hardDiskUp(ctx context.Context, b *bringUp) error {
 		return err
 	}
 	b.fact("profile", "%v; one request at a time, sorted by mq-deadline", ublk.Disk7200)
-	b.fact("model", "ublk target in memory, without the disk's own cache and sorting; the area is the whole disk")
+	b.fact("model", "ublk target in memory: one head and a track buffer, no write cache; the area is the whole disk")
 	return b.swapOn(ctx, path)
 }
 

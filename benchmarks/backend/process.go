@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -95,7 +96,8 @@ func (p *process) stop(ctx context.Context) error {
 	if p.cmd.Process == nil || !p.running() {
 		return nil
 	}
-	if err := p.cmd.Process.Signal(unix.SIGTERM); err != nil {
+	// It may be ending by itself just now, as a device that was stopped is.
+	if err := p.cmd.Process.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("end %s: %w", p.name, err)
 	}
 	select {
@@ -104,7 +106,7 @@ func (p *process) stop(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-time.After(20 * time.Second):
 	}
-	if err := p.cmd.Process.Kill(); err != nil {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill %s: %w", p.name, err)
 	}
 	select {
