@@ -37,8 +37,18 @@ func command(ctx context.Context, argv ...string) (string, error) {
 // pageSize is that of swap, in bytes, and the block size of devices.
 const pageSize = 4096
 
-// module loads a kernel module, unless the kernel has it.
+// loaded reports whether the kernel has a module: loaded, or built in with parameters.
+func loaded(name string) bool {
+	_, err := os.Stat("/sys/module/" + name)
+	return err == nil
+}
+
+// module loads a kernel module, unless the kernel has it. A kernel into which it is built
+// may have no folder of modules for modprobe to look at.
 func module(ctx context.Context, name string, parameters ...string) error {
+	if loaded(name) {
+		return nil
+	}
 	_, err := command(ctx, append([]string{"modprobe", name}, parameters...)...)
 	return err
 }

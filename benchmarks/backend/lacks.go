@@ -56,10 +56,10 @@ func hasCommands(names ...string) check {
 	}
 }
 
-// hasModule looks for a kernel module that may also be built in; it loads nothing.
+// hasModule looks for a kernel module; it loads nothing.
 func hasModule(name string) check {
 	return func(Options) error {
-		if _, err := os.Stat("/sys/module/" + name); err == nil {
+		if loaded(name) {
 			return nil
 		}
 		if _, err := command(context.Background(), "modprobe", "--dry-run", "--quiet", name); err != nil {
