@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,8 +28,9 @@ type groups interface {
 
 // group is the control group of an application.
 type group interface {
-	// Limit sets memory.max, in bytes; 0 is none. Swap has no limit.
-	Limit(bytes int64) error
+	// Limit sets memory.max, in bytes; 0 is none. What is above is pushed out before. Swap
+	// has no limit.
+	Limit(ctx context.Context, bytes int64) error
 	Files() fs.FS
 	// FD is a descriptor of its folder, for starting processes in it; -1: there is none.
 	FD() int
@@ -208,9 +210,12 @@ type kernelGroup struct {
 func (g *kernelGroup) Files() fs.FS { return os.DirFS(g.dir) }
 func (g *kernelGroup) FD() int      { return int(g.folder.Fd()) }
 
-func (g *kernelGroup) Limit(bytes int64) error {
+func (g *kernelGroup) Limit(ctx context.Context, bytes int64) error {
 	limit := "max"
 	if bytes > 0 {
+		if err := squeeze(ctx, g.dir, bytes); err != nil {
+			return fmt.Errorf("limit the application's memory: %w", err)
+		}
 		limit = strconv.FormatInt(bytes, 10)
 	}
 	for name, value := range map[string]string{"memory.max": limit, "memory.swap.max": "max"} {

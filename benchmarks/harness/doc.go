@@ -23,9 +23,10 @@
 // what drifts, drifts for all of them. The first rounds are warm-ups, whose figures are
 // thrown away.
 //
-// A run makes a control group with its limit, drops caches, brings the backend up, then
-// the application, which fills its memory under the limit; counters are read, the
-// application is measured, and counters are read again. All of it is taken down. A run
+// A run makes a control group, drops caches, brings the backend up, then the application,
+// which fills its memory. Then what is above the limit is pushed out, and the limit set;
+// counters are read, the application is measured, and counters are read again. All of it
+// is taken down. A run
 // that fails or takes too long is recorded with its reason, and the plan goes on; only
 // when something cannot be taken down does it end.
 //

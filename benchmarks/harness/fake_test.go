@@ -127,7 +127,7 @@ func (l *lab) Make(string) (group, error) {
 
 type fakeGroup struct{ lab *lab }
 
-func (g *fakeGroup) Limit(bytes int64) error {
+func (g *fakeGroup) Limit(_ context.Context, bytes int64) error {
 	g.lab.max = append(g.lab.max, bytes)
 	return nil
 }

@@ -48,9 +48,6 @@ func (t *trial) up(ctx context.Context) error {
 	if t.group, err = t.r.groups.Make("app"); err != nil {
 		return err
 	}
-	if err := t.group.Limit(t.run.MemoryMax); err != nil {
-		return err
-	}
 	t.phase("dropping caches")
 	if err := t.r.system.dropCaches(); err != nil {
 		return fmt.Errorf("drop caches: %w", err)
@@ -69,7 +66,20 @@ func (t *trial) up(ctx context.Context) error {
 		return t.explain(fmt.Errorf("start %s: %w", t.workload.Name, err))
 	}
 	t.run.Fill = time.Since(began).Seconds()
+	if err := t.limit(ctx); err != nil {
+		return t.explain(err)
+	}
 	return t.explain(t.measure(ctx))
+}
+
+// limit takes from the application, which has filled its memory, what is above its limit.
+// Under the limit, filling a store on a hard disk would take longer than all the rest.
+func (t *trial) limit(ctx context.Context) error {
+	t.phase("pushing out")
+	_, err := bounded(ctx, "limit memory", t.r.system.grace, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, t.group.Limit(ctx, t.run.MemoryMax)
+	})
+	return err
 }
 
 func (t *trial) swapOn(ctx context.Context, files string) error {

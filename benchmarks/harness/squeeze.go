@@ -1,0 +1,62 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// reclaimStep is how much is pushed out at a time, in bytes: little enough to look at the
+// clock in between, on a hard disk too.
+const reclaimStep = 16 << 20
+
+// reclaimTries is how many steps in a row may free nothing before the kernel is asked to do
+// it its own way, by the limit, at the risk that it kills.
+const reclaimTries = 50
+
+// squeeze pushes memory of the group at dir out until it has at most bytes. Setting
+// memory.max on more would do the same, but the kernel then gives a slow disk few tries
+// before it kills a process.
+func squeeze(ctx context.Context, dir string, bytes int64) error {
+	for failed := 0; failed < reclaimTries; {
+		now, err := readNumber(os.DirFS(dir), "memory.current")
+		if err != nil {
+			return err
+		}
+		if now <= bytes {
+			return nil
+		}
+		step := strconv.FormatInt(min(now-bytes, reclaimStep), 10)
+		switch err := reclaim(dir, step); {
+		case err == nil:
+			failed = 0
+		case errors.Is(err, fs.ErrNotExist): // before Linux 5.19
+			return nil
+		case errors.Is(err, unix.EAGAIN): // less than that was freed: writes are under way
+			failed++
+			time.Sleep(10 * time.Millisecond)
+		default:
+			return fmt.Errorf("push %s bytes out: %w", step, err)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+func reclaim(dir, bytes string) error {
+	f, err := os.OpenFile(filepath.Join(dir, "memory.reclaim"), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(bytes)
+	return errors.Join(err, f.Close())
+}
