@@ -80,11 +80,13 @@ type IO struct {
 	Flushes       uint64 `json:"flushes"`
 	BytesRead     uint64 `json:"bytes_read"`
 	BytesWritten  uint64 `json:"bytes_written"`
-	RemoteReads   uint64 `json:"remote_reads"`   // pages read from donors
+	RemoteReads   uint64 `json:"remote_reads"`   // pages that donors had, fetched ahead or not
 	RemoteWrites  uint64 `json:"remote_writes"`  // pages written to donors
 	BackingReads  uint64 `json:"backing_reads"`  // pages read from the backing file
 	BackingWrites uint64 `json:"backing_writes"` // pages written to the backing file
 	ZeroReads     uint64 `json:"zero_reads"`     // pages answered with zeros, without I/O
+	Prefetched    uint64 `json:"prefetched"`     // pages read from donors before they were asked for
+	PrefetchHits  uint64 `json:"prefetch_hits"`  // RemoteReads that were fetched ahead
 }
 
 // Quantiles of a latency distribution, in nanoseconds; all 0 before the first

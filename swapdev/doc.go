@@ -38,6 +38,14 @@
 // checksum, and read from the other copy if it is wrong. A discard forgets
 // pages. A flush waits until the backing file has all that was answered.
 //
+// # Readers in order
+//
+// A queue that sees requests follow on one another fetches the next pages from their
+// donor, a run of up to the largest request at a time, into spare buffers. A page of a
+// run answers a request if nothing has happened to it since it was looked up
+// ([slabmap.Map.Same]) and its bytes have its checksum; so nobody has to tell the runs
+// of writes, moves or lost donors. Runs yield their buffers to writes that need one.
+//
 // # Transports
 //
 // Pages travel over RDMA or TCP. Each session with a donor takes the first of them

@@ -67,7 +67,7 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 	e.probes = noProbes{state: status.ProbesOff, reason: "not opened"}
 	e.shared = shared{
 		transports: transports, keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
-		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, events: newEvents(),
+		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, prefetch: !cfg.NoPrefetch, events: newEvents(),
 	}
 	if e.spec.Queues > maxQueues {
 		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, maxQueues, ErrConfig)

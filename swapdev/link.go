@@ -156,18 +156,25 @@ func (l *link) doorbell() bool {
 // request fills in the work request of a part.
 func (l *link) request(id int32) {
 	p := &l.q.parts[id]
-	r := &l.q.requests[p.tag]
-	first, _ := l.q.pages.Geometry().PageRange(int(p.slab))
+	start, _ := l.q.pages.Geometry().PageRange(int(p.slab))
 	op := verbs.OpRead
 	if p.kind == writeRemote {
 		op = verbs.OpWrite
 	}
+	page, local := l.q.memory(p)
 	l.wr = verbs.WR{
-		ID: uint64(id), Op: op,
-		Local:  l.q.bytes(int(p.tag), int(p.first), int(p.first+p.pages)),
-		Remote: uint64(r.page+int64(p.first)-first) * slabmap.PageSize,
+		ID: uint64(id), Op: op, Local: local,
+		Remote: uint64(page-start) * slabmap.PageSize,
 		Key:    l.q.keys.get(int(p.slab), p.epoch),
 	}
+}
+
+// memory is a remote part's first page, and its bytes in the arena.
+func (q *queue) memory(p *part) (page int64, local []byte) {
+	if p.kind == prefetch {
+		return p.page, q.front.BufferAt(int(p.buf))[:p.pages*slabmap.PageSize]
+	}
+	return q.requests[p.tag].page + int64(p.first), q.bytes(int(p.tag), int(p.first), int(p.first+p.pages))
 }
 
 // done ends a part.
@@ -175,6 +182,11 @@ func (l *link) done(id int32, ok bool) {
 	q := l.q
 	p := q.parts[id]
 	q.freeThe(id)
+	if p.kind == prefetch { // longer than what requests ask for: no measure of a donor
+		q.ahead.arrived(&p, ok)
+		q.pages.Done(int(p.slab), p.epoch)
+		return
+	}
 	took := q.loop.Now() - p.begun
 	q.requests[p.tag].times.remoteTook(took, l.donor)
 	if ok {

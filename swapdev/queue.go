@@ -22,6 +22,7 @@ type front interface {
 	Buffer(tag int) []byte
 	BufferAt(buf int) []byte
 	Detach(tag int) (buf int, ok bool)
+	TakeSpare() (buf int, ok bool)
 	Release(buf int)
 	Complete(tag int, res int32)
 	RegisterFile(slot int, fd int32) error
@@ -40,6 +41,7 @@ type shared struct {
 	ack      AckPolicy
 	patience int64   // nanoseconds
 	hot      float64 // HotThreshold
+	prefetch bool
 	events   *events
 
 	backingFailed atomic.Bool // a write to the backing file has failed: flushes cannot promise it
@@ -72,6 +74,7 @@ type queue struct {
 
 	links    []*link // by donor; they may become more
 	parked   []int   // tags
+	ahead    prefetcher
 	timers   []uring.Timespec
 	armed    [2]bool // parkTimer, tickTimer
 	freeTime func() error
@@ -101,9 +104,10 @@ func openQueue(s *shared, f front, maxIO, spare, donors int) (*queue, error) {
 	q.states = make([]pageState, depth*q.perTag)
 	q.parked = make([]int, 0, depth)
 	// A request has at most one part per page, and a write one more; a buffer that
-	// was detached has one.
+	// was detached or is fetched into has one.
 	q.makeParts(depth*(q.perTag+1) + spare)
 	q.acked.init(&s.progress[f.Index()], spare)
+	q.ahead.init(q, s.prefetch)
 	if err := q.makeTimers(); err != nil {
 		return nil, err
 	}
@@ -130,6 +134,9 @@ func (q *queue) Serve(tag int, d ublk.Desc) {
 		q.beginFlush(tag)
 	}
 	q.drive(tag)
+	if d.Op == ublk.OpRead { // after it: nobody waits for those pages yet
+		q.ahead.follow(d.Offset/slabmap.PageSize, d.Length/slabmap.PageSize)
+	}
 }
 
 // drive moves a request on as far as it goes now.
@@ -200,9 +207,9 @@ func (q *queue) Handle(id uint64, res int32, _ uint32) {
 }
 
 // Idle implements ublk.Server: no write to the backing file is under way any
-// more for a request that was answered, and no timer.
+// more for a request that was answered, no pages are fetched ahead, and no timer runs.
 func (q *queue) Idle() bool {
-	return q.acked.inFlight == 0 && q.armed == [2]bool{}
+	return q.acked.inFlight == 0 && q.ahead.coming == 0 && q.armed == [2]bool{}
 }
 
 // Close implements ublk.Server.
@@ -211,6 +218,7 @@ func (q *queue) Close() error {
 	for i := range q.links {
 		q.links[i].abandon()
 	}
+	q.ahead.close()
 	q.detach()
 	q.loop.Detach(q.class)
 	err := q.freeTime()

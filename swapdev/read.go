@@ -36,7 +36,22 @@ func (q *queue) driveRead(tag int) {
 			s.done = true
 			q.counts.ZeroReads++
 			i++
-		case fromRemote, fromBacking:
+		case fromRemote:
+			taken, comes := q.ahead.take(r.page+int64(i), s.view, q.bytes(tag, i, i+1))
+			switch {
+			case taken:
+				s.done = true
+				q.pages.Touch(q.pages.SlabOf(r.page+int64(i)), 1)
+				q.counts.RemoteReads++
+				q.counts.PrefetchHits++
+				i++
+			case comes:
+				waits = true
+				i++
+			default:
+				i = q.readRun(tag, i, src, &waits)
+			}
+		case fromBacking:
 			i = q.readRun(tag, i, src, &waits)
 		case notYet:
 			waits = true

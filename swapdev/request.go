@@ -85,6 +85,7 @@ const (
 	writeBacking
 	writeAcked // writeBacking, after its request was answered
 	syncBacking
+	prefetch // pages into a run of the prefetcher, whose number is in place of a tag
 )
 
 // part is one I/O: a run of a request's pages, from or to one place. Parts are
@@ -98,9 +99,9 @@ type part struct {
 	slab  int32 // of a remote part
 	donor uint16
 	epoch uint64 // under which a remote part is counted in
-	buf   int32  // writeAcked: the detached buffer
+	buf   int32  // writeAcked: the detached buffer; prefetch: the run's
 	seq   uint64 // writeAcked: its place in the order of acknowledged writes
-	page  int64  // writeAcked: first page of the device
+	page  int64  // writeAcked, prefetch: first page of the device
 	begun int64  // loop time
 }
 

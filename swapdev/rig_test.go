@@ -61,11 +61,22 @@ func (q *fakeQueue) BufferAt(buf int) []byte {
 }
 
 func (q *fakeQueue) Detach(tag int) (int, bool) {
+	fresh, ok := q.TakeSpare()
+	if !ok {
+		return 0, false
+	}
+	buf := q.bufs[tag]
+	q.bufs[tag] = fresh
+	return buf, true
+}
+
+func (q *fakeQueue) TakeSpare() (int, bool) {
 	if len(q.free) == 0 {
 		return 0, false
 	}
-	buf, last := q.bufs[tag], len(q.free)-1
-	q.bufs[tag], q.free = q.free[last], q.free[:last]
+	last := len(q.free) - 1
+	buf := q.free[last]
+	q.free = q.free[:last]
 	return buf, true
 }
 
@@ -334,11 +345,11 @@ func (r *rig) thread(q *fakeQueue, opened chan<- error) {
 			return
 		}
 	}
-	if len(q.free) != q.spec.Spare {
-		r.t.Errorf("queue %d: %d buffers are free at the end, of %d", q.index, len(q.free), q.spec.Spare)
-	}
 	if err := q.close(); err != nil {
 		r.t.Error(err)
+	}
+	if len(q.free) != q.spec.Spare {
+		r.t.Errorf("queue %d: %d buffers are free at the end, of %d", q.index, len(q.free), q.spec.Spare)
 	}
 }
 

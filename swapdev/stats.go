@@ -49,6 +49,8 @@ func (c *Counts) add(o *Counts) {
 	c.BackingReads += o.BackingReads
 	c.BackingWrites += o.BackingWrites
 	c.ZeroReads += o.ZeroReads
+	c.Prefetched += o.Prefetched
+	c.PrefetchHits += o.PrefetchHits
 	c.BackPressure += o.BackPressure
 	c.BackingErrors += o.BackingErrors
 }

@@ -208,6 +208,9 @@ func (q *queue) acknowledge(tag int) {
 		return
 	}
 	buf, ok := q.front.Detach(tag)
+	if !ok && q.ahead.shed() {
+		buf, ok = q.front.Detach(tag)
+	}
 	if !ok {
 		q.counts.BackPressure++
 		return

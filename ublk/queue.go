@@ -71,16 +71,26 @@ func (q *Queue) BufferAt(buf int) []byte {
 // while its data stay in use; the tag goes on with a fresh one. It returns
 // false when no spare buffer is left. Release gives the buffer back.
 func (q *Queue) Detach(tag int) (buf int, ok bool) {
-	if len(q.free) == 0 {
+	fresh, ok := q.TakeSpare()
+	if !ok {
 		return 0, false
 	}
-	buf = q.buffers[tag]
-	last := len(q.free) - 1
-	q.buffers[tag], q.free = q.free[last], q.free[:last]
+	buf, q.buffers[tag] = q.buffers[tag], fresh
 	return buf, true
 }
 
-// Release makes a detached buffer spare again.
+// TakeSpare takes a buffer that is no tag's, for whatever the target has to keep.
+// Release gives it back.
+func (q *Queue) TakeSpare() (buf int, ok bool) {
+	last := len(q.free) - 1
+	if last < 0 {
+		return 0, false
+	}
+	buf, q.free = q.free[last], q.free[:last]
+	return buf, true
+}
+
+// Release makes a buffer of Detach or TakeSpare spare again.
 func (q *Queue) Release(buf int) { q.free = append(q.free, buf) }
 
 // Complete ends the request of a tag: res is the number of bytes done, 0 for

@@ -105,6 +105,8 @@ func deviceCounters(s status.Device) map[string]float64 {
 		`page_ios_total` + device + `,op="read",place="backing"}`:  s.IO.BackingReads,
 		`page_ios_total` + device + `,op="write",place="backing"}`: s.IO.BackingWrites,
 		`page_ios_total` + device + `,op="read",place="zero"}`:     s.IO.ZeroReads,
+		`prefetched_pages_total` + device + `}`:                    s.IO.Prefetched,
+		`prefetch_hits_total` + device + `}`:                       s.IO.PrefetchHits,
 		`slabs_moved_total` + device + `}`:                         s.Moves.Slabs,
 		`slabs_moved_slow_total` + device + `}`:                    s.Moves.Slow,
 		`slabs_dropped_total` + device + `}`:                       s.Moves.Dropped,

@@ -39,6 +39,7 @@ type addOptions struct {
 	cluster       clusterOptions
 	transport     string
 	spin          time.Duration
+	prefetch      bool
 	rdma          rdmaOptions
 	cert          string
 	insecure      bool
@@ -97,6 +98,7 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 	o.cluster.flags(f)
 	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for what works with each donor")
 	f.DurationVar(&o.spin, "spin", swapdev.DefaultSpin, "how long a queue polls for RDMA completions before it sleeps, at most 10ms; it costs CPU time")
+	f.BoolVar(&o.prefetch, "prefetch", true, "fetch pages of donors ahead of who reads in order")
 	o.rdma.flags(f)
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")

@@ -86,8 +86,12 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	io := d.IO
 	fmt.Fprintf(t, "requests\treads %d (%s), writes %d (%s), discards %d, flushes %d\n", io.Reads, humanBytes(int64(io.BytesRead)),
 		io.Writes, humanBytes(int64(io.BytesWritten)), io.Discards, io.Flushes)
-	fmt.Fprintf(t, "page I/O\tremote %d in %d out, backing %d in %d out, zeros %d\n", io.RemoteReads, io.RemoteWrites,
+	fmt.Fprintf(t, "page I/O\tremote %d in %d out, backing %d in %d out, zeros %d", io.RemoteReads, io.RemoteWrites,
 		io.BackingReads, io.BackingWrites, io.ZeroReads)
+	if io.Prefetched > 0 {
+		fmt.Fprintf(t, ", %d fetched ahead and %d of them used", io.Prefetched, io.PrefetchHits)
+	}
+	fmt.Fprintln(t)
 	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d\n", io.Errors, io.Corrupt, io.Failovers)
 	if m := d.Moves; m.Slabs+m.Dropped > 0 {
 		fmt.Fprintf(t, "given back\t%d slabs moved, the last in %s, %d dropped", m.Slabs, humanNanos(m.Last), m.Dropped)

@@ -39,7 +39,7 @@ func (o *addOptions) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		ID: o.id, Size: int64(o.size), SlabSize: int64(o.slab),
 		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
 		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss,
-		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin,
+		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
 		Probes:    swapdev.Probes(o.probes),

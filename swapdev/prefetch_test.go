@@ -1,0 +1,180 @@
+package swapdev
+
+import (
+	"bytes"
+	"testing"
+
+	"farswap/internal/allocs"
+	"farswap/ublk"
+)
+
+// scan reads pages [from, to) in order, n at a time, and checks what comes; page p is
+// version p+1, or as versions says.
+func (r *rig) scan(q *fakeQueue, from, to, n int64, versions map[int64]uint64) {
+	r.t.Helper()
+	got := make([]byte, n*testPage)
+	for page := from; page < to; page += n {
+		if res := q.do(ublk.OpRead, page*testPage, got, len(got)); int(res) != len(got) {
+			r.t.Fatalf("read of page %d: %d", page, res)
+		}
+		for i := range n {
+			version := uint64(page + i + 1)
+			if v, ok := versions[page+i]; ok {
+				version = v
+			}
+			if !bytes.Equal(got[i*testPage:(i+1)*testPage], content(page+i, version, 1)) {
+				r.t.Fatalf("page %d is not version %d", page+i, version)
+			}
+		}
+	}
+}
+
+// fillOrdered writes version p+1 to each page p of the first slab, until a donor has all.
+func (r *rig) fillOrdered(pages int64) {
+	r.t.Helper()
+	r.until("the first slab is at a donor", func() bool {
+		for page := range pages {
+			if res := r.queue(0).do(ublk.OpWrite, page*testPage, content(page, uint64(page+1), 1), testPage); res != testPage {
+				r.t.Fatalf("write of page %d: %d", page, res)
+			}
+		}
+		c := r.engine.pages.CountSlab(0)
+		return c.Both+c.Remote >= pages
+	})
+}
+
+func TestPrefetchServesWhoReadsInOrder(t *testing.T) {
+	const pages = 512
+	for _, n := range []int64{1, 2, 8} {
+		r := newRig(t, rigOptions{donors: 1})
+		r.fillOrdered(pages)
+		before := r.engine.report().IO
+		r.scan(r.queue(0), 0, pages, n, nil)
+		after := r.engine.report().IO
+		hits, fetched := after.PrefetchHits-before.PrefetchHits, after.Prefetched-before.Prefetched
+		if hits < pages/2 || hits > fetched || fetched > pages+2*16 {
+			t.Errorf("%d pages a request: %d fetched ahead and %d of them used, of %d", n, fetched, hits, pages)
+		}
+		if got := after.RemoteReads - before.RemoteReads; got != pages {
+			t.Errorf("%d pages a request: %d from donors, want %d", n, got, pages)
+		}
+	}
+}
+
+func TestPrefetchSeesEveryWrite(t *testing.T) {
+	const pages = 256
+	r := newRig(t, rigOptions{donors: 1, queues: 2})
+	r.fillOrdered(pages)
+	versions := map[int64]uint64{}
+	// Pages that lie ahead are written, by this queue and by another, after they were
+	// fetched.
+	for page := int64(0); page+8 < pages; page += 8 {
+		r.scan(r.queue(0), page, page+8, 1, versions)
+		for _, ahead := range []int64{1, 4, 9} {
+			if p := page + 8 + ahead; p < pages {
+				versions[p] = uint64(1_000_000 + p*pages + page)
+				q := r.queue(int(ahead) % 2)
+				if res := q.do(ublk.OpWrite, p*testPage, content(p, versions[p], 1), testPage); res != testPage {
+					t.Fatalf("write of page %d: %d", p, res)
+				}
+			}
+		}
+	}
+	if c := r.engine.report().IO; c.PrefetchHits == 0 {
+		t.Error("nothing was used that was fetched ahead")
+	}
+}
+
+func TestPrefetchLeavesRandomReadsAlone(t *testing.T) {
+	const pages = 512
+	r := newRig(t, rigOptions{donors: 1})
+	r.fillOrdered(pages)
+	got := make([]byte, testPage)
+	for i := range int64(2000) {
+		page := i * 211 % pages // a step that is no page's neighbour
+		if res := r.queue(0).do(ublk.OpRead, page*testPage, got, testPage); res != testPage {
+			t.Fatalf("read of page %d: %d", page, res)
+		}
+	}
+	if c := r.engine.report().IO; c.Prefetched > 0 {
+		t.Errorf("%d pages were fetched ahead of nobody", c.Prefetched)
+	}
+}
+
+func TestPrefetchOff(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.NoPrefetch = true }})
+	r.fillOrdered(256)
+	r.scan(r.queue(0), 0, 256, 1, nil)
+	if c := r.engine.report().IO; c.Prefetched > 0 {
+		t.Errorf("%d pages were fetched ahead", c.Prefetched)
+	}
+}
+
+// TestPrefetchWithoutBuffers has one spare buffer, which writes and runs want at once.
+func TestPrefetchWithoutBuffers(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, spare: 1})
+	r.fillOrdered(256)
+	r.scan(r.queue(0), 0, 128, 1, nil)
+	versions := map[int64]uint64{}
+	for page := int64(128); page < 256; page++ {
+		versions[200] = uint64(page)
+		if res := r.queue(0).do(ublk.OpWrite, 200*testPage, content(200, versions[200], 1), testPage); res != testPage {
+			t.Fatalf("write: %d", res)
+		}
+		r.scan(r.queue(0), page, page+1, 1, versions)
+	}
+}
+
+// TestPrefetchOutlivesItsDonor kills the donor while pages of it are fetched ahead.
+func TestPrefetchOutlivesItsDonor(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 2})
+	r.fillOrdered(512)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20 {
+			r.scan(r.queue(0), 0, 512, 1, nil)
+		}
+	}()
+	for _, d := range r.donors {
+		d.kill()
+	}
+	<-done
+}
+
+func TestPrefetchAllocatesNothing(t *testing.T) {
+	r := newInline(t, rigOptions{})
+	r.warm()
+	page := int64(0)
+	n := allocs.PerRun(2000, func() {
+		r.batch(ublk.OpRead, page, 1)
+		page = (page + 1) % 512
+	})
+	if n != 0 {
+		t.Errorf("%v allocations per request", n)
+	}
+	if c := r.engine.queues[0].counts; c.PrefetchHits == 0 {
+		t.Error("nothing was used that was fetched ahead")
+	}
+}
+
+// BenchmarkScan reads pages one after the other, one request at a time.
+func BenchmarkScan(b *testing.B) {
+	for _, off := range []bool{false, true} {
+		name := "prefetch"
+		if off {
+			name = "plain"
+		}
+		b.Run(name, func(b *testing.B) {
+			r := newInline(b, rigOptions{prepare: func(c *Config) { c.NoPrefetch = off }})
+			r.warm()
+			b.ReportAllocs()
+			b.SetBytes(testPage)
+			page := int64(0)
+			for b.Loop() {
+				r.batch(ublk.OpRead, page, 1)
+				page = (page + 1) % 512
+			}
+		})
+	}
+}
