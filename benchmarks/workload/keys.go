@@ -15,13 +15,19 @@ const (
 	// zipfKeys draws rank r with a probability of about r^-0.99, as YCSB does, and scatters the
 	// ranks over the keys, or the hot ones would be neighbours in memory.
 	zipfKeys distribution = "zipf"
+	// etcKeys are steeper, with an exponent of 1.25: so the less popular half of the keys of
+	// one connection has about 1% of the requests, as Atikoglu et al. (2012) found it for ETC.
+	etcKeys distribution = "etc"
 	// gaussKeys draws around the middle with a deviation of a sixth of the range, as
 	// memtier_benchmark does; what is drawn outside is drawn again. Hot keys are neighbours.
 	gaussKeys distribution = "gauss"
 )
 
 // zipfExponent is YCSB's.
-const zipfExponent = 0.99
+const (
+	zipfExponent = 0.99
+	etcExponent  = 1.25
+)
 
 // chooser returns a function that draws numbers below n, which is at least 1. It is not for
 // several goroutines at a time.
@@ -31,6 +37,10 @@ func (d distribution) chooser(rng *rand.Rand, n int64) func() int64 {
 		z := newZipf(n, zipfExponent)
 		step := pseudo.Scatter(n)
 		return func() int64 { return z.rank(rng.Float64()) * step % n }
+	case etcKeys:
+		z := rand.NewZipf(rng, etcExponent, 1, uint64(n-1))
+		step := pseudo.Scatter(n)
+		return func() int64 { return int64(z.Uint64()) * step % n }
 	case gaussKeys:
 		return func() int64 {
 			for {

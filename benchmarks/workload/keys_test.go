@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"farswap/internal/pseudo"
 )
 
 const draws = 400_000
@@ -50,6 +52,29 @@ func TestZipfIsAsExpected(t *testing.T) {
 	}
 }
 
+// TestKeysAreAsMeasured holds the two of memcached's loads against what was measured at
+// Facebook, for the keys of one connection at the small size.
+func TestKeysAreAsMeasured(t *testing.T) {
+	for _, tt := range []struct {
+		d          distribution
+		n          int64
+		share      float64 // of the keys, the most popular ones
+		least, top float64 // of the requests that they have
+	}{
+		{etcKeys, 100_000, 0.5, 0.985, 0.995},
+		{zipfKeys, 75_000, 0.25, 0.85, 0.95},
+	} {
+		hits := count(tt.d, tt.n)
+		var got float64
+		for rank := range int64(float64(tt.n) * tt.share) {
+			got += hits[rank*pseudo.Scatter(tt.n)%tt.n] / draws
+		}
+		if got < tt.least || got > tt.top {
+			t.Errorf("%s: %.3f of the requests for %v of the keys, want %v to %v", tt.d, got, tt.share, tt.least, tt.top)
+		}
+	}
+}
+
 func TestZipfScattersItsHotKeys(t *testing.T) {
 	hits := count(zipfKeys, 1000)
 	order := make([]int, len(hits))
@@ -91,7 +116,7 @@ func TestUniformIsAsExpected(t *testing.T) {
 }
 
 func TestOneKey(t *testing.T) {
-	for _, d := range []distribution{uniformKeys, zipfKeys, gaussKeys} {
+	for _, d := range []distribution{uniformKeys, zipfKeys, etcKeys, gaussKeys} {
 		for _, n := range []int64{1, 2, 3} {
 			choose := d.chooser(rand.New(rand.NewPCG(1, 2)), n)
 			for range 1000 {

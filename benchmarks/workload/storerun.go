@@ -43,8 +43,8 @@ type storeRun struct {
 	spent   bool // what the store holds is not known any more
 }
 
-// defaultRate is for sizes without a name, which are those of tests, a second.
-const defaultRate = 1000
+// defaultRate is for sizes without a name, a second: small ones, such as tests have.
+const defaultRate = 500
 
 // openPatience is how long after the end of a phase answers are waited for at least.
 const openPatience = 30 * time.Second
