@@ -24,6 +24,14 @@ bench *ARGS: build
 compare-nbd *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-nbd" "$@"
 
+# The way of a page over TCP: against an empty device and a bare exchange, and against nbd, in the virtual machine
+compare-path *ARGS: build
+    @"{{ justfile_directory() }}/benchmarks/demo/compare-path" "$@"
+
+# Pages with more donors, more queues and larger devices, and a program beside farswap, in the virtual machine
+compare-scale *ARGS: build
+    @"{{ justfile_directory() }}/benchmarks/demo/compare-scale" "$@"
+
 # RDMA against perftest and against TCP, on soft-RoCE in the virtual machine, in turns
 compare-rdma *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-rdma" "$@"

@@ -22,7 +22,7 @@ import (
 
 func (a *app) bench() *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure swap, and what it travels over, with workloads that check every byte"}
-	cmd.AddCommand(a.benchPaging(), a.benchCompare(), a.benchVerbs(), a.benchLoad(), a.benchGrow(), a.benchWork())
+	cmd.AddCommand(a.benchPaging(), a.benchCompare(), a.benchPingPong(), a.benchVerbs(), a.benchLoad(), a.benchGrow(), a.benchWork())
 	cmd.AddCommand(a.benchList(), a.benchRun(), a.benchReport())
 	group(cmd)
 	return cmd
