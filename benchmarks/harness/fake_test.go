@@ -61,9 +61,10 @@ func groupFiles() fstest.MapFS {
 
 // lab is a machine on which nothing is real. It counts what is up.
 type lab struct {
-	t     *testing.T
-	root  fstest.MapFS
-	files fstest.MapFS // of control groups
+	warmed int // how often applications were warmed up
+	t      *testing.T
+	root   fstest.MapFS
+	files  fstest.MapFS // of control groups
 
 	mu    sync.Mutex // guards what follows
 	up    map[string]int
@@ -166,6 +167,12 @@ func (l *lab) workload(name string) workload.Workload {
 }
 
 type fakeRunning struct{ lab *lab }
+
+// Warm is part of workload.Warmer.
+func (r *fakeRunning) Warm(context.Context, time.Duration) error {
+	r.lab.warmed++
+	return nil
+}
 
 func (r *fakeRunning) Measure(ctx context.Context, _ time.Duration) ([]workload.Metric, error) {
 	l := r.lab

@@ -38,6 +38,9 @@ func TestRunner(t *testing.T) {
 	if len(l.order) != 2*(1+5*3) || len(f.Runs) != 30 || len(f.Peaks) != 2 {
 		t.Fatalf("%d measured, %d runs, peaks %+v", len(l.order), len(f.Runs), f.Peaks)
 	}
+	if want := 2 * 4 * 3; l.warmed != want { // all but the peaks and the reference
+		t.Errorf("%d warmed up, want %d", l.warmed, want)
+	}
 	if p := f.Peaks[0]; p.Workload != "gups" || p.Bytes != 100<<20 || p.File != 2000000 {
 		t.Errorf("peak %+v", p)
 	}

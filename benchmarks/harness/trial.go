@@ -69,6 +69,15 @@ func (t *trial) up(ctx context.Context) error {
 	if err := t.limit(ctx); err != nil {
 		return t.explain(err)
 	}
+	if w, ok := t.running.(workload.Warmer); ok && t.run.MemoryMax > 0 {
+		t.phase("warming up")
+		_, err := bounded(ctx, "warm up "+t.workload.Name, t.r.system.grace, func(ctx context.Context) (struct{}, error) {
+			return struct{}{}, w.Warm(ctx, t.r.plan.Duration.Duration())
+		})
+		if err != nil {
+			return t.explain(fmt.Errorf("warm up %s: %w", t.workload.Name, err))
+		}
+	}
 	return t.explain(t.measure(ctx))
 }
 

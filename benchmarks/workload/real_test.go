@@ -95,6 +95,11 @@ func TestAll(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if w, ok := running.(Warmer); ok {
+				if err := w.Warm(t.Context(), 200*time.Millisecond); err != nil {
+					t.Error(err)
+				}
+			}
 			metrics, err := running.Measure(t.Context(), 3*time.Second)
 			if err != nil {
 				t.Error(err)
@@ -182,12 +187,12 @@ func TestStartEndsWithItsContext(t *testing.T) {
 	for _, w := range All() {
 		t.Run(w.Name, func(t *testing.T) {
 			find(t, w)
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
 			place := newHere(t)
 			running, err := w.Start(ctx, place, "268435456")
 			if err == nil {
-				t.Error("256 MiB were filled in a tenth of a second")
+				t.Error("256 MiB were filled in 20 ms")
 				_ = running.Stop()
 			} else if !errors.Is(err, context.DeadlineExceeded) {
 				t.Error(err)

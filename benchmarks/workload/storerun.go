@@ -79,6 +79,19 @@ func (r *storeRun) fill(ctx context.Context) error {
 	return err
 }
 
+var _ Warmer = (*storeRun)(nil)
+
+// Warm is part of Warmer. What was filled in last is in memory when the limit is set, and
+// not what is asked for most.
+func (r *storeRun) Warm(ctx context.Context, d time.Duration) error {
+	if r.spent {
+		return fmt.Errorf("%s has left operations unanswered: start it again: %w", r.name, ErrConfig)
+	}
+	result, err := r.phase(ctx, phase{depth: r.depth, duration: d, patience: max(d, openPatience)})
+	r.spent = err != nil || result.late > 0
+	return err
+}
+
 // Measure is part of Running. A third of d is the closed phase, the rest the open one.
 func (r *storeRun) Measure(ctx context.Context, d time.Duration) ([]Metric, error) {
 	if r.spent {

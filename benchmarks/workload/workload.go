@@ -50,6 +50,13 @@ type Running interface {
 	Stop() error
 }
 
+// Warmer is a Running that has to be loaded for a while before it is measured: until what
+// is in memory is what its clients ask for.
+type Warmer interface {
+	Running
+	Warm(ctx context.Context, d time.Duration) error
+}
+
 // Metric is one figure of a run.
 type Metric struct {
 	Name  string  `json:"metric"`
