@@ -75,11 +75,11 @@ type Config struct {
 
 	// Transport is "tcp", "rdma", or "auto": with each donor RDMA if both ends have
 	// it, else TCP. "": auto.
-	Transport  string
-	RDMA       *rdma.Config // nil: rdma.DefaultConfig()
-	NoPrefetch bool         // do not fetch pages of donors ahead of who reads in order
+	Transport string
+	RDMA      *rdma.Config  // nil: rdma.DefaultConfig()
+	Spin      time.Duration // how long a queue polls for RDMA completions before it sleeps, at most 10 ms; 0: not at all
 
-	Spin time.Duration // how long a queue polls for RDMA completions before it sleeps, at most 10 ms; 0: not at all
+	NoPrefetch bool // do not fetch pages ahead of who reads in order
 
 	Identity *control.Identity // of this machine; nil only with Insecure
 	Insecure bool              // sessions without TLS, to loopback addresses only

@@ -83,6 +83,10 @@ func (h *history) step(rng *rand.Rand) {
 		if h.accept(q.do(ublk.OpWrite, page*testPage, content(page, version, int(n)), int(n)*testPage), int(n)*testPage, page, n) {
 			h.set(page, n, version)
 		}
+	case 5:
+		for p := page; p < page+n; p++ { // in order: pages beyond are fetched ahead
+			h.check(q, p, 1)
+		}
 	default:
 		h.check(q, page, n)
 	}
@@ -164,7 +168,7 @@ func TestHistory(t *testing.T) {
 			n := h.during(*historyTime, func() {})
 			s := h.engine.report()
 			t.Logf("%d requests: %+v %+v", n, s.Pages, s.IO)
-			if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.IO.RemoteReads == 0 {
+			if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.IO.RemoteReads == 0 || s.IO.PrefetchHits == 0 {
 				t.Errorf("%+v", s.IO)
 			}
 		})

@@ -37,6 +37,7 @@ type run struct {
 	buf    int // valid if pages > 0
 	first  int64
 	pages  int // 0: free
+	donor  uint16
 	coming bool
 	used   uint64
 }
@@ -71,26 +72,26 @@ func (p *prefetcher) find(page int64) int {
 }
 
 // take copies page into dst, if it was fetched and nothing has happened to it since; v is
-// how it is now. wait says that it is on its way.
-func (p *prefetcher) take(page int64, v slabmap.View, dst []byte) (ok, wait bool) {
+// how it is now. If it is on its way, it returns the run.
+func (p *prefetcher) take(page int64, v slabmap.View, dst []byte) (ok bool, coming *run) {
 	i := p.find(page)
 	if i < 0 {
-		return false, false
+		return false, nil
 	}
 	r := &p.runs[i]
 	at := int(page - r.first)
 	switch {
 	case !p.q.pages.Same(page, p.viewsOf(i)[at]):
-		return false, false
+		return false, nil
 	case r.coming:
-		return false, true
+		return false, r
 	}
 	copy(dst, p.q.front.BufferAt(r.buf)[at*slabmap.PageSize:])
 	if slabmap.Checksum(dst) != v.CRC {
-		return false, false // the request reads it again, and tells
+		return false, nil // the request reads it again, and tells if the donor's is bad
 	}
 	r.used = p.clock
-	return true, false
+	return true, nil
 }
 
 // follow takes a read down, and fetches what comes next if it is part of a stream.
@@ -173,7 +174,7 @@ func (p *prefetcher) fetch(first int64, limit int) int {
 		q.pages.Done(slab, held.Epoch)
 		return 0
 	}
-	p.runs[i] = run{buf: buf, first: first, pages: n, coming: true, used: p.clock}
+	p.runs[i] = run{buf: buf, first: first, pages: n, donor: held.Donor, coming: true, used: p.clock}
 	p.coming++
 	id, part := q.takePart(prefetch, i, 0, n)
 	part.slab, part.donor, part.epoch, part.page, part.buf = int32(slab), held.Donor, held.Epoch, first, int32(buf)

@@ -3,9 +3,13 @@ package swapdev
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"farswap/internal/allocs"
+	"farswap/status"
 	"farswap/ublk"
+	"farswap/verbs"
+	"farswap/verbs/faulty"
 )
 
 // scan reads pages [from, to) in order, n at a time, and checks what comes; page p is
@@ -140,6 +144,38 @@ func TestPrefetchOutlivesItsDonor(t *testing.T) {
 		d.kill()
 	}
 	<-done
+}
+
+// TestSlowDonorIsBlamedForWhatItFetches has a donor that answers late while pages of it are
+// fetched ahead.
+func TestSlowDonorIsBlamedForWhatItFetches(t *testing.T) {
+	var device *faulty.Device
+	r := newRig(t, rigOptions{donors: 1, wrap: func(d verbs.Device) verbs.Device {
+		device = faulty.Wrap(d, faulty.Plan{})
+		return device
+	}})
+	r.fillOrdered(256)
+	r.scan(r.queue(0), 0, 8, 1, nil)
+	device.SetPlan(faulty.Plan{Delay: 1, DelayMax: 100 * time.Millisecond})
+	before := r.engine.report().IO
+	r.scan(r.queue(0), 8, 128, 1, nil)
+	s := r.engine.report()
+	// All but the first come from runs; who waits for one is parked, and has no part.
+	if misses := s.IO.RemoteReads - before.RemoteReads - (s.IO.PrefetchHits - before.PrefetchHits); misses > 2 {
+		t.Errorf("%d pages were not fetched ahead", misses)
+	}
+	slow := 0
+	for _, p := range s.Slowest {
+		if p.Op == status.SourceRead && p.Total > int64(10*time.Millisecond) {
+			slow++
+			if p.Blame != status.BlameDonor || p.Donor != r.donors[0].cfg.Name {
+				t.Errorf("%+v", p)
+			}
+		}
+	}
+	if slow < 2 {
+		t.Errorf("%d slow reads", slow)
+	}
 }
 
 func TestPrefetchAllocatesNothing(t *testing.T) {

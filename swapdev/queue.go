@@ -244,7 +244,7 @@ func (q *queue) retryParked() {
 		q.parked = q.parked[:len(q.parked)-1]
 		r := &q.requests[tag]
 		r.parked = false
-		r.times.queued += q.loop.Now() - r.parkedAt
+		r.times.waited(q.loop.Now()-r.parkedAt, r.fetched, r.fetcher)
 		q.drive(tag)
 	}
 }

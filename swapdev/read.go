@@ -24,6 +24,7 @@ const (
 func (q *queue) driveRead(tag int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
 	waits := false
+	r.fetched = false
 	for i := 0; i < r.pages; {
 		s := &states[i]
 		if s.done || s.inFlight {
@@ -37,20 +38,7 @@ func (q *queue) driveRead(tag int) {
 			q.counts.ZeroReads++
 			i++
 		case fromRemote:
-			taken, comes := q.ahead.take(r.page+int64(i), s.view, q.bytes(tag, i, i+1))
-			switch {
-			case taken:
-				s.done = true
-				q.pages.Touch(q.pages.SlabOf(r.page+int64(i)), 1)
-				q.counts.RemoteReads++
-				q.counts.PrefetchHits++
-				i++
-			case comes:
-				waits = true
-				i++
-			default:
-				i = q.readRun(tag, i, src, &waits)
-			}
+			i = q.readRemote(tag, i, &waits)
 		case fromBacking:
 			i = q.readRun(tag, i, src, &waits)
 		case notYet:
@@ -119,6 +107,27 @@ func (q *queue) acquireRead(slab int, v slabmap.View) (held slabmap.Slab, ok boo
 		return held, false
 	}
 	return held, ok
+}
+
+// readRemote takes page i from what was fetched ahead, has the request wait if it is on
+// its way, or starts a part for it and those after it. It returns the first page after.
+func (q *queue) readRemote(tag, i int, waits *bool) int {
+	r, s := &q.requests[tag], &q.pagesOf(tag)[i]
+	page := r.page + int64(i)
+	taken, coming := q.ahead.take(page, s.view, q.bytes(tag, i, i+1))
+	switch {
+	case taken:
+		s.done = true
+		q.pages.Touch(q.pages.SlabOf(page), 1)
+		q.counts.RemoteReads++
+		q.counts.PrefetchHits++
+	case coming != nil:
+		r.fetched, r.fetcher = true, coming.donor
+		*waits = true
+	default:
+		return q.readRun(tag, i, fromRemote, waits)
+	}
+	return i + 1
 }
 
 // readRun starts one part for the pages from i on that have the same source,

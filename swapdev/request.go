@@ -19,7 +19,9 @@ type request struct {
 	left   int   // parts in flight
 
 	times    times
-	parkedAt int64 // loop time, while parked
+	parkedAt int64  // loop time, while parked
+	fetched  bool   // parked for a page that is being fetched ahead
+	fetcher  uint16 // the donor that it comes from
 
 	// Writes.
 	started    bool // the parts have been made

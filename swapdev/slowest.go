@@ -41,6 +41,17 @@ func (t *times) remoteTook(ns int64, donor uint16) {
 	}
 }
 
+// waited takes down that the request was parked: for a page that was on its way from donor,
+// if fetched.
+func (t *times) waited(ns int64, fetched bool, donor uint16) {
+	if !fetched {
+		t.queued += ns
+		return
+	}
+	t.remote += ns
+	t.donor = donor
+}
+
 // blame is who took the most of total: see status.SlowPage.
 func (t *times) blame(total int64) string {
 	server := max(t.queued, total-t.remote-t.backing)
