@@ -36,7 +36,7 @@ type plainDevice struct {
 
 // swapFlags are the flags of the swap target alone.
 var swapFlags = []string{
-	"slab", "donor", "join", "gossip-key", "gossip-listen", "transport", "spin", "rdma-device", "rdma-port", "rdma-gid", "rdma-mtu", "cert", "insecure", "accept-loss", "ack", "hot", "op-timeout", "patience", "probes", "name",
+	"slab", "donor", "join", "gossip-key", "gossip-listen", "transport", "spin", "prefetch", "rdma-device", "rdma-port", "rdma-gid", "rdma-mtu", "cert", "insecure", "accept-loss", "ack", "hot", "op-timeout", "patience", "probes", "name",
 }
 
 // checkPlain refuses flags that the target does not have and shapes that the
