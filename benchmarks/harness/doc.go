@@ -24,12 +24,11 @@
 // thrown away.
 //
 // A run makes a control group, drops caches, brings the backend up, then the application,
-// which fills its memory. Then what is above the limit is pushed out, and the limit set;
-// a key-value store is loaded until what is asked for has come back in;
-// counters are read, the application is measured, and counters are read again. All of it
-// is taken down. A run
-// that fails or takes too long is recorded with its reason, and the plan goes on; only
-// when something cannot be taken down does it end.
+// which fills its memory. What is above the limit is pushed out, the limit is set, and a
+// key-value store is loaded for a while, so that what is asked for comes back in. Counters
+// are read, the application is measured, and counters are read again. All of it is taken
+// down. A run that fails or takes too long is recorded with its reason, and the plan goes
+// on; only when something cannot be taken down does it end.
 //
 // # Figures
 //

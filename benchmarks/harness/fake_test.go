@@ -61,10 +61,10 @@ func groupFiles() fstest.MapFS {
 
 // lab is a machine on which nothing is real. It counts what is up.
 type lab struct {
-	warmed int // how often applications were warmed up
 	t      *testing.T
 	root   fstest.MapFS
 	files  fstest.MapFS // of control groups
+	warmed int          // how often applications were warmed up
 
 	mu    sync.Mutex // guards what follows
 	up    map[string]int

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,7 +26,8 @@ const reclaimTries = 50
 // memory.max on more would do the same, but the kernel then gives a slow disk few tries
 // before it kills a process.
 func squeeze(ctx context.Context, dir string, bytes int64) error {
-	for failed := 0; failed < reclaimTries; {
+	least := int64(math.MaxInt64)
+	for failed := 0; failed < reclaimTries; failed++ {
 		now, err := readNumber(os.DirFS(dir), "memory.current")
 		if err != nil {
 			return err
@@ -33,14 +35,15 @@ func squeeze(ctx context.Context, dir string, bytes int64) error {
 		if now <= bytes {
 			return nil
 		}
+		if now < least {
+			least, failed = now, 0
+		}
 		step := strconv.FormatInt(min(now-bytes, reclaimStep), 10)
 		switch err := reclaim(dir, step); {
 		case err == nil:
-			failed = 0
 		case errors.Is(err, fs.ErrNotExist): // before Linux 5.19
 			return nil
 		case errors.Is(err, unix.EAGAIN): // less than that was freed: writes are under way
-			failed++
 			time.Sleep(10 * time.Millisecond)
 		default:
 			return fmt.Errorf("push %s bytes out: %w", step, err)
