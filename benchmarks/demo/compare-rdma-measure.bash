@@ -55,7 +55,7 @@ perftest_client() { timeout 60 "$1" "${perftest[@]}" "${@:2}" "$address" >"$work
 page_in() {
   [[ ! -s $work/device-$1.why ]] || why "page_in_$1" "no device: $(<"$work/device-$1.why")" || return
   on_device "$1" --rw=randread --ioengine=psync --norandommap --time_based --runtime="$seconds" || why "page_in_$1" "$(last_words "$work/fio.log")" || return
-  add "page_in_$1" "$(awk '/"read" *:/ { read = 1 } read && /"50.000000"/ { gsub(/[^0-9]/, "", $3); print $3; exit }' "$work/fio.json")"
+  add "page_in_$1" "$(read_field 50.000000)"
 }
 
 # on_device NAME OPTION…: fio with pages, figures in $work/fio.json.

@@ -12,6 +12,12 @@ add() {
 # cpu_time PID: of all its threads, in ns.
 cpu_time() { cat "/proc/$1/task/"*/schedstat | awk '{ ns += $1 } END { printf "%.0f", ns }'; }
 
+# read_field NAME: a figure of fio's about reads, from $work/fio.json.
+read_field() {
+  awk -v field="\"$1\"" -F'[:,]' '/"read" *:/ { read = 1 }
+    read && index($1, field) { gsub(/[^0-9.]/, "", $2); print $2; exit }' "$work/fio.json"
+}
+
 # add_durations SERIES FIELD MESSAGE LOG: a duration of every event, in ns.
 add_durations() {
   local figure
