@@ -109,7 +109,13 @@ func clusterLives(w *World) {
 		donor.CutLink()
 	}
 	known(total - 1 - len(cut))
-	w.Log(w.Must(append([]string{"farswap", "cluster", "members"}, join...)...))
+	// Of those to join, one has left: the other has three seconds to answer, while all
+	// devices fail over.
+	w.Until(30*time.Second, "the cluster's members are listed", func() bool {
+		r := w.Run(append([]string{"farswap", "cluster", "members"}, join...)...)
+		w.Log(r.Stdout + r.Stderr)
+		return r.Code == 0
+	})
 	w.Phase("and are back")
 	for _, donor := range cut {
 		donor.RestoreLink()
