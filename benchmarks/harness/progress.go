@@ -12,8 +12,11 @@ type Progress struct {
 	Phase   string // of it
 	Run, Of int    // this run, from 1, and how many the plan has
 	Elapsed time.Duration
-	Left    time.Duration // for this run and all after it, as long as Known
-	Known   bool
+	Ran     time.Duration // of that, in this run
+	// Whole is what this run is expected to take, Later what all after it are; they hold
+	// if Known.
+	Whole, Later time.Duration
+	Known        bool
 }
 
 // Left estimates how long steps will take, by the runs so far: the median of the same

@@ -39,12 +39,13 @@ type Runner struct {
 	Log, Warn func(format string, args ...any)
 	Progress  func(Progress)
 
-	system system
-	groups groups
-	plan   Plan
-	now    Progress
-	began  time.Time
-	todo   []Step // the current one first
+	system   system
+	groups   groups
+	plan     Plan
+	now      Progress
+	began    time.Time
+	runBegan time.Time // for the current run
+	todo     []Step    // the current one first
 
 	silent map[string]bool // backends without probes, of which it was said
 }
@@ -165,14 +166,14 @@ func (r *Runner) try(ctx context.Context, run *Run) (Peak, error) {
 		r: r, run: run, log: &runLog{say: r.Log},
 		workload: r.workload(run.Workload), backend: r.backend(run.Backend),
 	}
-	began := time.Now()
+	r.runBegan = time.Now()
 	limited, cancel := context.WithTimeout(ctx, r.plan.TimeLimit.Duration())
 	failure := t.up(limited)
 	late := failure != nil && ctx.Err() == nil && limited.Err() != nil
 	phase := r.now.Phase
 	cancel()
 	err := t.down(context.WithoutCancel(ctx))
-	run.Seconds = time.Since(began).Seconds()
+	run.Seconds = time.Since(r.runBegan).Seconds()
 	switch {
 	case err != nil:
 		return Peak{}, fmt.Errorf("%w after %v: %w", ErrLeft, run.Step, err)
@@ -203,8 +204,9 @@ func (r *Runner) backend(name string) backend.Backend {
 func (r *Runner) say(phase string) {
 	all := len(r.plan.Steps())
 	r.now.Phase, r.now.Run, r.now.Of = phase, all-len(r.todo)+1, all
-	r.now.Elapsed = time.Since(r.began)
-	r.now.Left, r.now.Known = Left(r.Store.File.Runs, r.todo)
+	r.now.Elapsed, r.now.Ran = time.Since(r.began), time.Since(r.runBegan)
+	r.now.Whole, r.now.Known = Left(r.Store.File.Runs, r.todo[:1])
+	r.now.Later, _ = Left(r.Store.File.Runs, r.todo[1:])
 	r.Progress(r.now)
 }
 

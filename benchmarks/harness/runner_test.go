@@ -60,7 +60,7 @@ func TestRunner(t *testing.T) {
 			t.Fatalf("%+v", p)
 		}
 	}
-	if last := said[len(said)-1]; last.Run != 30 || !last.Known {
+	if last := said[len(said)-1]; last.Run != 30 || !last.Known || last.Whole <= 0 || last.Later != 0 || last.Ran <= 0 || last.Ran > last.Elapsed {
 		t.Errorf("at the end %+v", last)
 	}
 	row := f.Rows[2] // gups, zram, 75%, rate

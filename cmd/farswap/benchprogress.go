@@ -79,8 +79,11 @@ func (p *benchProgress) draw() {
 // benchLine is what is run, since after it was told.
 func benchLine(now harness.Progress, since time.Duration) string {
 	left := "time left not known yet"
-	if now.Known {
-		left = max(now.Left-since, 0).Round(time.Second).String() + " left"
+	switch ran := now.Ran + since; {
+	case now.Known && ran > now.Whole: // it takes longer than those before
+		left = fmt.Sprintf("more than %v left", now.Later.Round(time.Second))
+	case now.Known:
+		left = fmt.Sprintf("%v left", (now.Whole - ran + now.Later).Round(time.Second))
 	}
 	return fmt.Sprintf("run %d of %d · %v elapsed, %s · %s", now.Run, now.Of, (now.Elapsed + since).Round(time.Second), left, now.What)
 }
