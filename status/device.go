@@ -74,7 +74,7 @@ type IO struct {
 	Writes    uint64 `json:"writes"`
 	Discards  uint64 `json:"discards"`
 	Errors    uint64 `json:"errors"`    // requests that ended with an error in the kernel
-	Corrupt   uint64 `json:"corrupt"`   // pages that failed their checksum and were served from another copy
+	Corrupt   uint64 `json:"corrupt"`   // pages that failed their checksum and were read again or from another copy
 	Failovers uint64 `json:"failovers"` // slabs taken off a donor that failed
 
 	Flushes       uint64 `json:"flushes"`

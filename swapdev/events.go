@@ -97,7 +97,7 @@ func (e *engine) tellNote(n note, hidden int) {
 	var t *entry
 	switch {
 	case n.corrupt:
-		t = e.journal.warn(status.EventCorrupt, "a page failed its checksum; another copy is used").
+		t = e.journal.warn(status.EventCorrupt, "a page failed its checksum; it is read again or from another copy").
 			at(e.pages.SlabOf(n.page)).with("page", n.page).with("copy", n.from)
 		if n.from == slabmap.Remote {
 			t.of("donor", e.donors.get(n.donor))

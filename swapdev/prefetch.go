@@ -88,7 +88,10 @@ func (p *prefetcher) take(page int64, v slabmap.View, dst []byte) (ok bool, comi
 	}
 	copy(dst, p.q.front.BufferAt(r.buf)[at*slabmap.PageSize:])
 	if slabmap.Checksum(dst) != v.CRC {
-		return false, nil // the request reads it again, and tells if the donor's is bad
+		p.q.counts.Corrupt++
+		p.q.events.corrupt(page, slabmap.Remote, r.donor)
+		p.forget(i) // the request reads it again: it may be good where it came from
+		return false, nil
 	}
 	r.used = p.clock
 	return true, nil

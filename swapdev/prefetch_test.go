@@ -178,6 +178,25 @@ func TestSlowDonorIsBlamedForWhatItFetches(t *testing.T) {
 	}
 }
 
+// TestCorruptRunIsCounted has a bit altered in whatever a donor answers.
+func TestCorruptRunIsCounted(t *testing.T) {
+	var device *faulty.Device
+	r := newRig(t, rigOptions{donors: 1, wrap: func(d verbs.Device) verbs.Device {
+		device = faulty.Wrap(d, faulty.Plan{})
+		return device
+	}})
+	r.fillOrdered(256)
+	r.scan(r.queue(0), 0, 8, 1, nil)
+	device.SetPlan(faulty.Plan{Corrupt: 1})
+	before := r.engine.report().IO
+	r.scan(r.queue(0), 8, 128, 1, nil)
+	after := r.engine.report().IO
+	plain := after.RemoteReads - before.RemoteReads - (after.PrefetchHits - before.PrefetchHits)
+	if corrupt := after.Corrupt - before.Corrupt; corrupt <= plain || after.Errors != before.Errors {
+		t.Errorf("%d counted as corrupt, %d of them not fetched ahead: %+v", corrupt, plain, after)
+	}
+}
+
 func TestPrefetchAllocatesNothing(t *testing.T) {
 	r := newInline(t, rigOptions{})
 	r.warm()

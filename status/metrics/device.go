@@ -41,7 +41,7 @@ var (
 	devicePrefetched   = deviceCounter("prefetched_pages_total", "Pages fetched from donors before they were asked for.")
 	devicePrefetchHits = deviceCounter("prefetch_hits_total", "Pages read from donors that had been fetched before they were asked for.")
 	devicePageIO       = deviceCounter("page_ios_total", "Pages read or written, by place: remote, a donor's memory; backing, the backing file; zero, never written and made up as zeros.", "place", "op")
-	deviceCorrupt      = deviceCounter("corrupt_pages_total", "Pages that failed their checksum and were served from another copy.")
+	deviceCorrupt      = deviceCounter("corrupt_pages_total", "Pages that failed their checksum and were read again or from another copy.")
 	deviceFailovers    = deviceCounter("slab_failovers_total", "Slabs taken off a donor that failed.")
 	deviceMoved        = deviceCounter("slabs_moved_total", "Slabs moved to another donor while in use.")
 	deviceSlowMoved    = deviceCounter("slabs_moved_slow_total", "Of slabs_moved_total, those that left a donor because it was slow.")
