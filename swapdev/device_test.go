@@ -1,6 +1,7 @@
 package swapdev
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -99,7 +100,7 @@ func TestCorruptCopiesAreReplaced(t *testing.T) {
 	if res := r.queue(0).do(ublk.OpRead, testPage, buf, testPage); res != -5 {
 		t.Errorf("a page with no good copy: %d, want -EIO", res)
 	}
-	if s := r.engine.report(); s.IO.Corrupt != 1 || s.IO.Errors != 1 {
+	if s := r.engine.report(); s.IO.Corrupt != 2 || s.IO.Errors != 1 { // read twice
 		t.Errorf("%+v", s.IO)
 	}
 }
@@ -145,6 +146,35 @@ func TestWithoutBackingFile(t *testing.T) {
 	}
 	r.read(0, 100, 0, 1) // never written: zeros need no donor
 	r.until("the loss shows", func() bool { return r.engine.report().Pages.Lost == 16 })
+}
+
+// TestOnlyCopyIsReadTwice has no other copy of the pages whose answers are altered on the
+// way, one in ten: two in a row are an error, one is not.
+func TestOnlyCopyIsReadTwice(t *testing.T) {
+	const pages, reads = 256, 2000
+	var device *faulty.Device
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) {
+		c.Backing, c.AcceptLoss = NoBacking, true
+	}, wrap: func(d verbs.Device) verbs.Device {
+		device = faulty.Wrap(d, faulty.Plan{})
+		return device
+	}})
+	for page := int64(0); page < pages; page += 16 {
+		r.write(0, page, 1, 16)
+	}
+	device.SetPlan(faulty.Plan{Corrupt: 0.1})
+	buf := make([]byte, testPage)
+	for i := range int64(reads) {
+		page := i * 101 % pages // no page's neighbour: none is fetched ahead
+		switch res := r.queue(0).do(ublk.OpRead, page*testPage, buf, testPage); {
+		case res == -5:
+		case res != testPage || !bytes.Equal(buf, content(page, 1, 1)):
+			t.Fatalf("read of page %d: %d, or other bytes", page, res)
+		}
+	}
+	if s := r.engine.report(); s.IO.Errors == 0 || s.IO.Errors > s.IO.Corrupt/4 || s.Pages.Lost != 0 {
+		t.Errorf("%+v %+v", s.Pages, s.IO)
+	}
 }
 
 // TestBackingFileFails: one fault loses nothing under remote-first, and is said;

@@ -63,7 +63,8 @@ func (q *queue) driveRead(tag int) {
 	}
 }
 
-// locate looks page i of the request up, and keeps what it saw.
+// locate looks page i of the request up, and keeps what it saw. When every copy was bad
+// they are read once more: it may have been the way.
 func (q *queue) locate(r *request, states []pageState, i int) source {
 	s := &states[i]
 	v := q.pages.Look(r.page + int64(i))
@@ -80,6 +81,9 @@ func (q *queue) locate(r *request, states []pageState, i int) source {
 		return fromBacking
 	case usable != 0 || v.Pending:
 		return notYet
+	case s.avoid != 0 && !s.again:
+		s.again, s.avoid = true, 0
+		return q.locate(r, states, i)
 	}
 	return gone
 }

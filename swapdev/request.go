@@ -61,6 +61,7 @@ type pageState struct {
 	inFlight bool          // read: a part is reading it
 	remote   bool          // write: the donor has it
 	avoid    slabmap.Place // read: copies found bad
+	again    bool          // read: all were, and are tried once more
 	crc      uint32        // write: of its bytes
 	epoch    uint64        // write: of its slab when it was sent
 	view     slabmap.View  // read: where it was when the part was made
