@@ -36,7 +36,8 @@
 // A read asks the map where each page is and reads runs of pages with one
 // source as one part each; what comes back is checked against the page's
 // checksum, and read again or from the other copy if it is wrong: a page whose every
-// copy was wrong twice is an error. A discard forgets pages. A flush waits until the backing file has all that was answered.
+// copy was wrong twice is an error. A discard forgets pages. A flush waits until the
+// backing file has all that was answered.
 //
 // # Readers in order
 //
