@@ -3,6 +3,7 @@
 package vmtest
 
 import (
+	"sync"
 	"testing"
 	"time"
 )
@@ -80,8 +81,11 @@ func TestSuite(t *testing.T)    { play(t, scenarios) }
 func TestLong(t *testing.T)     { play(t, long) }
 func TestBackends(t *testing.T) { play(t, backendScenarios()) }
 
+// fixtureOnce prepares the virtual machine for all that one run of the binary plays.
+var fixtureOnce = sync.OnceValues(func() (*Fixture, error) { return NewFixture("/dev/vda") })
+
 func play(t *testing.T, scenarios []Scenario) {
-	fixture, err := NewFixture("/dev/vda")
+	fixture, err := fixtureOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
