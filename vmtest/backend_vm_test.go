@@ -58,11 +58,11 @@ func pageTo(w *World, b backend.Backend) {
 	if _, err := b.Up(w.ctx, o); !errors.Is(err, backend.ErrBusy) {
 		w.Errorf("%s a second time: %v, want ErrBusy", b.Name, err)
 	}
-	limit := int64(pagingLimit)
-	if b.Name == "zswap-disk" { // whose copies of pages that do not compress count within it
-		limit = pagingLimit * 3 / 2
+	program := w.Page(pagingSize, pagingLimit, "--duration", "1s", "--threads", "2", "--pattern", "uniform")
+	if b.Name == "zswap-disk" { // copies of pages that do not compress count within the limit, and would fill it
+		program.limitZswap(pagingLimit / 4)
 	}
-	w.Page(pagingSize, limit, "--duration", "1s", "--threads", "2", "--pattern", "uniform").Check(4 * time.Minute)
+	program.Check(4 * time.Minute)
 	device, donor, err := area.CPU()
 	if err != nil {
 		w.Error(err)

@@ -14,7 +14,8 @@ import (
 // Paging is a run of `farswap bench paging` with less memory than it uses.
 type Paging struct {
 	*Process
-	w *World
+	w     *World
+	group string // folder of its control group
 }
 
 // Page starts a program that uses size bytes of memory and may have limit bytes
@@ -40,7 +41,16 @@ func (w *World) Page(size, limit int64, options ...string) *Paging {
 	}
 	defer dir.Close()
 	argv := append([]string{"farswap", "bench", "paging", "--json", "--size", strconv.FormatInt(size, 10)}, options...)
-	return &Paging{w.Start(&syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}, argv...), w}
+	return &Paging{w.Start(&syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}, argv...), w, cgroup}
+}
+
+// limitZswap bounds the bytes of memory that zswap's copies of the program's pages take.
+func (p *Paging) limitZswap(bytes int64) {
+	p.w.Helper()
+	err := os.WriteFile(filepath.Join(p.group, "memory.zswap.max"), strconv.AppendInt(nil, bytes, 10), 0)
+	if err != nil {
+		p.w.Fatal(err)
+	}
 }
 
 // Check waits for the end of the run. Every page must have been right, and
