@@ -60,7 +60,7 @@ func pageTo(w *World, b backend.Backend) {
 	}
 	program := w.Page(pagingSize, pagingLimit, "--duration", "1s", "--threads", "2", "--pattern", "uniform")
 	if b.Name == "zswap-disk" { // copies of pages that do not compress count within the limit, and would fill it
-		program.limitZswap(pagingLimit / 4)
+		program.LimitZswap(pagingLimit / 4)
 	}
 	program.Check(4 * time.Minute)
 	device, donor, err := area.CPU()

@@ -44,8 +44,8 @@ func (w *World) Page(size, limit int64, options ...string) *Paging {
 	return &Paging{w.Start(&syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}, argv...), w, cgroup}
 }
 
-// limitZswap bounds the bytes of memory that zswap's copies of the program's pages take.
-func (p *Paging) limitZswap(bytes int64) {
+// LimitZswap bounds the bytes of memory that zswap's copies of the program's pages take.
+func (p *Paging) LimitZswap(bytes int64) {
 	p.w.Helper()
 	err := os.WriteFile(filepath.Join(p.group, "memory.zswap.max"), strconv.AppendInt(nil, bytes, 10), 0)
 	if err != nil {
