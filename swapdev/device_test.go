@@ -152,13 +152,7 @@ func TestWithoutBackingFile(t *testing.T) {
 // way, one in ten: two in a row are an error, one is not.
 func TestOnlyCopyIsReadTwice(t *testing.T) {
 	const pages, reads = 256, 2000
-	var device *faulty.Device
-	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) {
-		c.Backing, c.AcceptLoss = NoBacking, true
-	}, wrap: func(d verbs.Device) verbs.Device {
-		device = faulty.Wrap(d, faulty.Plan{})
-		return device
-	}})
+	r, device := newFaultyRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true }})
 	for page := int64(0); page < pages; page += 16 {
 		r.write(0, page, 1, 16)
 	}
@@ -268,11 +262,7 @@ func TestCloseWhileConnecting(t *testing.T) {
 // TestWriteThatNoCopyGot: the donor's connection and the backing file fail
 // together. The kernel must be told.
 func TestWriteThatNoCopyGot(t *testing.T) {
-	var device *faulty.Device
-	r := newRig(t, rigOptions{donors: 1, frozen: true, wrap: func(d verbs.Device) verbs.Device {
-		device = faulty.Wrap(d, faulty.Plan{})
-		return device
-	}})
+	r, device := newFaultyRig(t, rigOptions{donors: 1, frozen: true})
 	write := func() int32 { return r.queue(0).do(ublk.OpWrite, 0, content(0, 1, 4), 4*testPage) }
 	r.until("the slab is mapped", func() bool { return write() == 4*testPage })
 	device.SetPlan(faulty.Plan{Fail: 1})

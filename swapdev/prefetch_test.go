@@ -8,7 +8,6 @@ import (
 	"farswap/internal/allocs"
 	"farswap/status"
 	"farswap/ublk"
-	"farswap/verbs"
 	"farswap/verbs/faulty"
 )
 
@@ -149,11 +148,7 @@ func TestPrefetchOutlivesItsDonor(t *testing.T) {
 // TestSlowDonorIsBlamedForWhatItFetches has a donor that answers late while pages of it are
 // fetched ahead.
 func TestSlowDonorIsBlamedForWhatItFetches(t *testing.T) {
-	var device *faulty.Device
-	r := newRig(t, rigOptions{donors: 1, wrap: func(d verbs.Device) verbs.Device {
-		device = faulty.Wrap(d, faulty.Plan{})
-		return device
-	}})
+	r, device := newFaultyRig(t, rigOptions{donors: 1})
 	r.fillOrdered(256)
 	r.scan(r.queue(0), 0, 8, 1, nil)
 	device.SetPlan(faulty.Plan{Delay: 1, DelayMax: 100 * time.Millisecond})
@@ -180,11 +175,7 @@ func TestSlowDonorIsBlamedForWhatItFetches(t *testing.T) {
 
 // TestCorruptRunIsCounted has a bit altered in whatever a donor answers.
 func TestCorruptRunIsCounted(t *testing.T) {
-	var device *faulty.Device
-	r := newRig(t, rigOptions{donors: 1, wrap: func(d verbs.Device) verbs.Device {
-		device = faulty.Wrap(d, faulty.Plan{})
-		return device
-	}})
+	r, device := newFaultyRig(t, rigOptions{donors: 1})
 	r.fillOrdered(256)
 	r.scan(r.queue(0), 0, 8, 1, nil)
 	device.SetPlan(faulty.Plan{Corrupt: 1})

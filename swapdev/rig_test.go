@@ -25,6 +25,7 @@ import (
 	"farswap/ublk"
 	"farswap/uring"
 	"farswap/verbs"
+	"farswap/verbs/faulty"
 	"farswap/verbs/tcp"
 )
 
@@ -236,6 +237,19 @@ type rigOptions struct {
 	source  cluster.Source
 
 	transports []*transport // instead of TCP
+}
+
+// newFaultyRig has a device between the engine and its donors that does well until told
+// otherwise, by SetPlan.
+func newFaultyRig(t testing.TB, o rigOptions) (*rig, *faulty.Device) {
+	t.Helper()
+	var device *faulty.Device
+	o.wrap = func(d verbs.Device) verbs.Device {
+		device = faulty.Wrap(d, faulty.Plan{})
+		return device
+	}
+	r := newRig(t, o)
+	return r, device
 }
 
 func newRig(t testing.TB, o rigOptions) *rig {

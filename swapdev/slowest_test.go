@@ -10,7 +10,6 @@ import (
 
 	"farswap/status"
 	"farswap/ublk"
-	"farswap/verbs"
 	"farswap/verbs/faulty"
 )
 
@@ -81,11 +80,7 @@ func TestBlame(t *testing.T) {
 
 // TestSlowDonorIsBlamed has a donor that answers late.
 func TestSlowDonorIsBlamed(t *testing.T) {
-	var device *faulty.Device
-	r := newRig(t, rigOptions{donors: 1, queues: 2, wrap: func(d verbs.Device) verbs.Device {
-		device = faulty.Wrap(d, faulty.Plan{})
-		return device
-	}})
+	r, device := newFaultyRig(t, rigOptions{donors: 1, queues: 2})
 	r.heat(1)
 	first, _ := r.engine.pages.Geometry().PageRange(1)
 	r.write(0, first+7, 1, 3)
