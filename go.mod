@@ -1,4 +1,4 @@
-module farswap
+module github.com/farswap/farswap
 
 go 1.26.0
 

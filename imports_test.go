@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,7 +15,7 @@ import (
 // floors are the rooms from the ground up. A room may import rooms of lower
 // floors only, apart from the parts of a room, which may import the room or its base.
 var floors = [][]string{
-	{"internal"},
+	{"internal", "offheap"},
 	{"uring"},
 	{"slabmap", "evict", "status", "control", "cluster", "bpf", "verbs", "ublk"},
 	{"benchmarks", "dash", "sim", "swapdev", "donor"},
@@ -23,9 +24,12 @@ var floors = [][]string{
 
 // bases are the parts of rooms on which the parts after them, and all others, stand.
 var bases = map[string][]string{
-	"dash":       {"farswap/dash/feed"},
-	"benchmarks": {"farswap/benchmarks/workload", "farswap/benchmarks/backend", "farswap/benchmarks/harness"},
+	"dash":       {"dash/feed"},
+	"benchmarks": {"benchmarks/workload", "benchmarks/backend", "benchmarks/harness"},
 }
+
+// public rooms are for anybody: they import each other, and nothing else of the module.
+var public = []string{"offheap", "uring", "verbs", "ublk"}
 
 // below says whether a part of a room is one on which another part may stand.
 func below(from, to string) bool {
@@ -40,8 +44,23 @@ var pure = map[string][]string{
 	"evict":   {"os", "net", "time", "syscall", "io", "log", "golang.org/x/sys"},
 }
 
+// module is the path of this module, which go.mod alone says.
+func module(t *testing.T) string {
+	text, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	path, ok := strings.CutPrefix(first, "module ")
+	if !ok {
+		t.Fatalf("go.mod begins with %q", first)
+	}
+	return path
+}
+
+// room is the first folder of a package's path in the module.
 func room(path string) string {
-	name, _, _ := strings.Cut(strings.TrimPrefix(path, "farswap/"), "/")
+	name, _, _ := strings.Cut(path, "/")
 	return name
 }
 
@@ -54,7 +73,7 @@ func floor(t *testing.T, path string) int {
 }
 
 func TestImportsRunDownwards(t *testing.T) {
-	checked := 0
+	checked, module := 0, module(t)
 	for from, imports := range importsByPackage(t) {
 		for to := range imports {
 			for _, forbidden := range pure[room(from)] {
@@ -62,11 +81,15 @@ func TestImportsRunDownwards(t *testing.T) {
 					t.Errorf("%s is pure and imports %s", from, to)
 				}
 			}
-			if !strings.HasPrefix(to, "farswap/") {
+			to, ours := strings.CutPrefix(to, module+"/")
+			if !ours {
 				continue
 			}
 			checked++
-			part := room(from) == room(to) && (strings.HasPrefix(from, to+"/") || room(from) == "internal" || below(from, to))
+			if slices.Contains(public, room(from)) && !slices.Contains(public, room(to)) {
+				t.Errorf("%s is for anybody and imports %s", from, to)
+			}
+			part := room(from) == room(to) && (strings.HasPrefix(from, to+"/") || strings.HasPrefix(to, from+"/internal/") || room(from) == "internal" || below(from, to))
 			if !part && floor(t, to) >= floor(t, from) {
 				t.Errorf("%s imports %s, which is not below it", from, to)
 			}
@@ -94,7 +117,7 @@ func importsByPackage(t *testing.T) map[string]map[string]bool {
 		if err != nil {
 			return err
 		}
-		from := "farswap/" + filepath.ToSlash(filepath.Dir(path))
+		from := filepath.ToSlash(filepath.Dir(path))
 		if packages[from] == nil {
 			packages[from] = map[string]bool{}
 		}

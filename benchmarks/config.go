@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Errors of a paging run.

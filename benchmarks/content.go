@@ -3,7 +3,7 @@ package benchmarks
 import (
 	"fmt"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // PageSize is the unit of the paging workload in bytes, the kernel's page.

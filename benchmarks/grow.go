@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/memory"
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/internal/memory"
+	"github.com/farswap/farswap/offheap"
 )
 
 // GrowConfig describes a program that grows, and works meanwhile and afterwards.

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 
 	"golang.org/x/sys/unix"
 )

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // ErrUnused means that a donor holds no page at the end of a run.

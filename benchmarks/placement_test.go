@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"testing"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 func device() status.Device {

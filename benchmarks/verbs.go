@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // VerbsConfig describes measurements of one-sided operations: a row for each

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"farswap/internal/offheap"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 const verbsRegion = 1 << 20

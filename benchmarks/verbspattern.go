@@ -3,7 +3,7 @@ package benchmarks
 import (
 	"encoding/binary"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // fillBytes writes pseudo-random bytes that follow from the salt. A part from the

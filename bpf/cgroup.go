@@ -11,7 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"os"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // histogram is struct histogram of probes.c.

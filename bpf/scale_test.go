@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // durations are the ends of every bucket, one in its middle, and what is out of range.

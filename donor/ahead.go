@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 // preparePause is between a change and the preparing that follows. Preparing keeps

@@ -3,7 +3,7 @@ package donor
 import (
 	"fmt"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 // Allowance lets the devices with certificates of one name use a donor. Its bounds

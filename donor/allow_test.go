@@ -7,7 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 // lendTo serves a donor of 8 slabs to certificates of some names, and returns what

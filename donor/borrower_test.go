@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/control"
-	"farswap/internal/memory"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 // borrower is a device as an eviction sees it.

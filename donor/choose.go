@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"farswap/control"
-	"farswap/evict"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/evict"
 )
 
 // loan is a slab that a device with a session has mapped.

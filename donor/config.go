@@ -10,10 +10,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
-	"farswap/evict"
-	"farswap/internal/memory"
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/internal/memory"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // ErrConfig is what Validate's errors wrap, besides control's own.

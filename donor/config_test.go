@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"farswap/control"
-	"farswap/verbs"
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 func TestOpenRefuses(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"farswap/control"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
 )
 
 // device is one device that has a session, or slabs under lease, or both.

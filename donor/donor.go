@@ -11,10 +11,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
-	"farswap/evict"
-	"farswap/internal/offheap"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/status"
 )
 
 // Donor lends memory to devices. Its methods may be called from any goroutine.

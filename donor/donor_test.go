@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/control"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
 )
 
 func TestLendAndTakeBack(t *testing.T) {

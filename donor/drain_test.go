@@ -10,8 +10,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
 )
 
 // TestDrain: everything goes back, also under lease and from a device that is late,

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/control"
-	"farswap/evict"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/evict"
 )
 
 // BenchmarkEvict takes one slab back from a device that drops it at once, E′ others

@@ -12,9 +12,9 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
-	"farswap/control"
-	"farswap/status"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
 )
 
 // TestShortage: prepared slabs go first, then the least active mapped ones, within

@@ -6,8 +6,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
-	"farswap/donor"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/donor"
 )
 
 // A donor lends 64 MiB; a device asks for a slab of 4 MiB and gives it back.

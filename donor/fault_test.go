@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"farswap/control"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
 )
 
 var errFault = errors.New("injected fault")

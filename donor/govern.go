@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"farswap/evict"
-	"farswap/internal/memory"
+	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 // machine is the machine's memory as last looked at.

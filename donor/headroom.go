@@ -3,7 +3,7 @@ package donor
 import (
 	"fmt"
 
-	"farswap/internal/memory"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 // defaultShare is the share of memory that is kept available if nothing else is

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // heldSlab is a slab without a key.

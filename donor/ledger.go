@@ -7,9 +7,9 @@ import (
 	"slices"
 	"sync"
 
-	"farswap/control"
-	"farswap/evict"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/status"
 )
 
 // ledger decides who may take how much of the pool. Every map passes it before it

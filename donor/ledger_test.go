@@ -6,9 +6,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/control"
-	"farswap/evict"
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/offheap"
 )
 
 // TestLedgerHistories: whoever takes and gives back what, nobody gets more than its

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/control"
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/offheap"
 )
 
 // lockedBytes is what this process has locked, from /proc.

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 // mayLock says whether this process may lock n bytes at once. It locks an empty

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/verbs"
-	"farswap/verbs/rdma"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 // retryServe is how often a transport is tried again that cannot be served.

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"farswap/control"
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/offheap"
 )
 
 // getTimeout bounds how long a Map waits for memory that is being prepared or

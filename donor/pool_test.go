@@ -8,8 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/control"
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/offheap"
 )
 
 const page = 4096 // stands for a slab, so that many are cheap

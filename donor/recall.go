@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"farswap/control"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
 )
 
 // ErrOverdue ends the session of a device that does not return slabs in time.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/control"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
 )
 
 // requests answers what one session asks.

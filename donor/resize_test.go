@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/control"
-	"farswap/internal/memory"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 func TestGrow(t *testing.T) {

@@ -13,13 +13,13 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
-	"farswap/control"
-	"farswap/internal/memory"
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
-	"farswap/verbs/rdma"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/memory"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 func TestMain(m *testing.M) {

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // server lends memory over one transport, and keeps account of what was prepared

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/control"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Admit implements control.Service: it gives a device a session, ends an older

@@ -5,8 +5,8 @@ import (
 	"os"
 	"slices"
 
-	"farswap/status"
-	"farswap/verbs"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Status is the donor at this moment. It does not wait for operations that are

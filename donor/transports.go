@@ -11,8 +11,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/status"
-	"farswap/verbs"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
 )
 
 // transports are the servers over which a donor lends, one for each transport.

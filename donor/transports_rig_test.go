@@ -10,10 +10,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
-	"farswap/verbs"
-	"farswap/verbs/rdma"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 // account is what a server is told of memory ahead of need. It finds a Forget too

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"farswap/control"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
 )
 
 // TestTwoTransports lends one slab over each to one session: a key is good for its

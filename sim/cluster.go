@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"farswap/evict"
-	"farswap/slabmap"
+	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // cluster is a simulation under way. One goroutine runs it.

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 func run(t testing.TB, c Config) Result {

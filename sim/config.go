@@ -3,8 +3,8 @@ package sim
 import (
 	"fmt"
 
-	"farswap/evict"
-	"farswap/slabmap"
+	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // Config is one simulation. Make one with DefaultConfig.

@@ -3,7 +3,7 @@ package sim
 import (
 	"math"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // container runs a program with less memory than it wants, or as much.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // history is how many ends of seconds a device remembers, and reach with how many

@@ -7,8 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"farswap/internal/loghist"
-	"farswap/slabmap"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // Latency is a model of how long a page-in from a donor takes, and a machine that is

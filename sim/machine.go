@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"farswap/evict"
+	"github.com/farswap/farswap/evict"
 )
 
 // ref names a slab of a container's device.

@@ -5,7 +5,7 @@ import (
 	"container/heap"
 	"slices"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // nobody is the target of a slab that is dropped.

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // points is how many moments a result keeps for plots, about.

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // Judge says which donors are slow, and which slabs are to leave them. Make one with

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 const (

@@ -3,7 +3,7 @@ package status
 import (
 	"time"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // Sources of a [Histogram], from the application down. Those of the kernel come from

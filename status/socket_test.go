@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 func serve(t *testing.T, src Source) string {

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/internal/allocs"
-	"farswap/ublk"
+	"github.com/farswap/farswap/internal/allocs"
+	"github.com/farswap/farswap/ublk"
 )
 
 // inline is a rig whose one queue the calling thread drives itself.

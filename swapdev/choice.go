@@ -3,7 +3,7 @@ package swapdev
 import (
 	"time"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // choice is a donor that the policy names, and what it went by.

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // chooser finds donors for slabs, by the placement policy. It belongs to one

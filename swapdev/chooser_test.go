@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	daemon "farswap/donor"
-	"farswap/internal/memory"
+	daemon "github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 // still is a machine whose applications use what they use.

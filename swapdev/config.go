@@ -8,12 +8,12 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/cluster"
-	"farswap/control"
-	"farswap/slabmap"
-	"farswap/ublk"
-	"farswap/verbs"
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // AckPolicy says when a write is answered.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 func goodConfig() Config {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"farswap/control"
-	"farswap/status"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
 )
 
 // connect makes a connection for each queue, over the first transport that works,

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/control"
-	"farswap/slabmap"
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 const (

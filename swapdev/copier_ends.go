@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 
-	"farswap/internal/offheap"
-	"farswap/slabmap"
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // The connections of a copier.

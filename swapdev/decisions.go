@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"farswap/slabmap"
-	"farswap/status"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 )
 
 // How many decisions are kept: the last of the device, and of each slab.

@@ -7,11 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"farswap/cluster"
-	"farswap/control"
-	"farswap/internal/inuse"
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/inuse"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 // Device is a swap device that this process serves. Its methods may be called

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"farswap/slabmap"
-	"farswap/ublk"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
 func TestUnmappedSlabsAreServedLocally(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 	"time"
 	"unicode"
 
-	"farswap/control"
-	"farswap/slabmap"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 )
 
 // Waits for donors.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/slabmap"
-	"farswap/status"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 )
 
 // giveUp ends a move that gets no further though both donors are there: the backing

@@ -8,13 +8,13 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"farswap/cluster"
-	"farswap/control"
-	"farswap/internal/offheap"
-	"farswap/slabmap"
-	"farswap/status"
-	"farswap/ublk"
-	"farswap/verbs"
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/verbs"
 )
 
 // engine is the device without the block driver: the state that all share,

@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/slabmap"
-	"farswap/status"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 )
 
 // events carries what a queue's thread notices to the goroutines that tell and

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/uring"
+	"github.com/farswap/farswap/uring"
 )
 
 // progress is how far one queue is with the backing writes of answered

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"farswap/control"
-	"farswap/slabmap"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/verbs"
 )
 
 // TestOldOrderSparesANewMapping tries an order again that was carried out, when the

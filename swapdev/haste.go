@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // errMakeWay is why a move stops in the middle: another slab's donor is short of memory.

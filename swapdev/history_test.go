@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"farswap/status"
-	"farswap/ublk"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
 // historyTime is the length of each history; ./do soak makes it long.

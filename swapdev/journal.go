@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // journal tells an operator what has happened. Each entry becomes a line of the log and

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"farswap/slabmap"
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 func TestJournal(t *testing.T) {

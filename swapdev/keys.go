@@ -3,7 +3,7 @@ package swapdev
 import (
 	"sync/atomic"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // keyring has the key of each mapped slab's memory, and while a slab moves those at

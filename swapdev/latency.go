@@ -3,8 +3,8 @@ package swapdev
 import (
 	"time"
 
-	"farswap/internal/loghist"
-	"farswap/slabmap"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // latencySource knows how long reads of each donor's memory took. One goroutine uses it.

@@ -11,12 +11,12 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 // lender is a donor that serves over any transports, all of them TCP by another

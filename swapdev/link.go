@@ -1,9 +1,9 @@
 package swapdev
 
 import (
-	"farswap/internal/loghist"
-	"farswap/slabmap"
-	"farswap/verbs"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/verbs"
 )
 
 // link is a queue's connection to one donor, and the line of parts that wait

@@ -3,7 +3,7 @@ package swapdev
 import (
 	"golang.org/x/sys/unix"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // backingPart is the part of a write that goes to the backing file.

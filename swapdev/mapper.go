@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/control"
-	"farswap/slabmap"
-	"farswap/status"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
 )
 
 // tickPeriod is how often activity is measured and hot slabs are mapped.

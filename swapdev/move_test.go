@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"farswap/slabmap"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
 // churn has random slabs given back until the time is over, some in the middle of a move.

@@ -9,8 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"farswap/status"
-	"farswap/verbs"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
 )
 
 const (

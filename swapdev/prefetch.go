@@ -1,6 +1,6 @@
 package swapdev
 
-import "farswap/slabmap"
+import "github.com/farswap/farswap/slabmap"
 
 const (
 	// prefetchRuns is how many runs of pages a queue keeps, each in a spare buffer: so

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"farswap/internal/allocs"
-	"farswap/status"
-	"farswap/ublk"
-	"farswap/verbs/faulty"
+	"github.com/farswap/farswap/internal/allocs"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
 // scan reads pages [from, to) in order, n at a time, and checks what comes; page p is

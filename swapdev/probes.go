@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/bpf"
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/bpf"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // Probes says whether latency is measured in the kernel.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/bpf"
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/bpf"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // fakeProbes stand in for the kernel's: each slab had as many reads as its number.

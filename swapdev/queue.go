@@ -7,10 +7,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/slabmap"
-	"farswap/ublk"
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // front is what a queue needs of the block device's queue; *ublk.Queue has it.

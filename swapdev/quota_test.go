@@ -4,9 +4,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"farswap/control"
-	daemon "farswap/donor"
-	"farswap/slabmap"
+	"github.com/farswap/farswap/control"
+	daemon "github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // authority returns what makes identities of one CA.

@@ -3,9 +3,9 @@ package swapdev
 import (
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
-	"farswap/slabmap"
-	"farswap/uring"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/uring"
 )
 
 // source is where a page's bytes can be had now.

@@ -4,10 +4,10 @@ import (
 	"os"
 	"time"
 
-	"farswap/internal/inuse"
-	"farswap/internal/loghist"
-	"farswap/slabmap"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/inuse"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 )
 
 // snapshotDeadline bounds the wait for the queues' threads, which take part

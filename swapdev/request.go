@@ -3,8 +3,8 @@ package swapdev
 import (
 	"golang.org/x/sys/unix"
 
-	"farswap/slabmap"
-	"farswap/ublk"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/ublk"
 )
 
 // request is what a tag is about.

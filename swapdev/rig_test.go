@@ -18,15 +18,15 @@ import (
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
-	"farswap/cluster"
-	daemon "farswap/donor"
-	"farswap/internal/offheap"
-	"farswap/slabmap"
-	"farswap/ublk"
-	"farswap/uring"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/cluster"
+	daemon "github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -7,10 +7,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"farswap/cluster"
-	"farswap/control"
-	"farswap/slabmap"
-	"farswap/status"
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 )
 
 // firstDonors is how long a device that is to find its donors in a cluster waits for

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/cluster"
-	daemon "farswap/donor"
+	"github.com/farswap/farswap/cluster"
+	daemon "github.com/farswap/farswap/donor"
 )
 
 // listed is a cluster whose members the test sets.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"farswap/slabmap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // leaveSlow moves a slab away from a slow donor. It stays if the donor is well by now,

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 // slowFor is how long a slow request is remembered.

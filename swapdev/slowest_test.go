@@ -8,9 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/status"
-	"farswap/ublk"
-	"farswap/verbs/faulty"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
 // TestSlowestOfTheLastMinute holds the ring against a list of all requests.

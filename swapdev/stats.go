@@ -1,9 +1,9 @@
 package swapdev
 
 import (
-	"farswap/internal/loghist"
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 // Counts are what one queue has done. They belong to its thread; a copy is

@@ -4,8 +4,8 @@ import (
 	"runtime"
 	"testing"
 
-	"farswap/slabmap"
-	"farswap/status"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 )
 
 // BenchmarkStatus is of a device of 10,000 slabs, a hundred of which change before

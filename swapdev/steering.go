@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"farswap/internal/loghist"
-	"farswap/slabmap"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // steering judges the donors once a period by the latency of their reads, and has

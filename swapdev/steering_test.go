@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"farswap/internal/loghist"
-	"farswap/slabmap"
-	"farswap/status"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
 // byAddress is a device whose connections can be slowed down, address by address.

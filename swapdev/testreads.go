@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
-	"farswap/control"
-	"farswap/internal/loghist"
-	"farswap/slabmap"
-	"farswap/verbs"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/verbs"
 )
 
 // A slow donor that lost its hot slabs has few reads, or none, to show that it is well

@@ -1,8 +1,8 @@
 package swapdev
 
 import (
-	"farswap/internal/offheap"
-	"farswap/uring"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
 )
 
 // makeTimers puts the intervals where the kernel can read them.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"sync"
 
-	"farswap/verbs"
-	"farswap/verbs/rdma"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 // Values of Config.Transport. The last two are names of transports.

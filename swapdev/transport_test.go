@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"farswap/verbs"
-	"farswap/verbs/rdma"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 func TestOpenTransports(t *testing.T) {

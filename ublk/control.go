@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/uring"
+	"github.com/farswap/farswap/uring"
 )
 
 // Deadlines of control commands. Most answer at once; those that wait for

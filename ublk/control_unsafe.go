@@ -4,8 +4,8 @@ import (
 	"errors"
 	"unsafe"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
 )
 
 // withPayload runs f with a zeroed T off the Go heap, as typed pointer and as

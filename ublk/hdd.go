@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
 )
 
 // DiskModel is how long a disk that turns takes for a request. A request that begins where

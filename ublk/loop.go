@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
 )
 
 // Loop is the target that passes every request on to a file or block device,

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
 )
 
 // Queue is one hardware queue of a device, with the thread, loop and buffers

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 // Handler gets the completions of the operations that were prepared under its

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 func newTestLoop(t testing.TB, entries uint32) *Loop {

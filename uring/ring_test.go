@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 func newTestRing(t *testing.T, cfg Config) *Ring {

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 // submission is the submission ring: we produce, the kernel consumes.

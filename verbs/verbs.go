@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/uring"
+	"github.com/farswap/farswap/uring"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/backend"
 )
 
 // What `farswap bench run` swaps to: each backend comes up, takes a program that uses

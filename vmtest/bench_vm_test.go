@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 // benchGoesOn interrupts a plan of bench run while an application is swapped out, finds

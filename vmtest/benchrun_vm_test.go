@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 // `farswap bench run` as a person would use it.

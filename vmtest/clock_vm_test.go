@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/control"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
 )
 
 const (

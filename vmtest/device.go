@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Device is a device and its server.

@@ -4,7 +4,7 @@ import (
 	"os"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Donor is a donor on a machine of its own.

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // The driver alone, without slabs and donors.

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Donors that want their memory back: slabs move while they are in use.

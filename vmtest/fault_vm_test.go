@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Donors that go away, in every way: no page is wrong, no request fails. Where

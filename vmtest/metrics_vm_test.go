@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // metricsTrue compares the metrics of a device under load, and of its donors, with what

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"farswap/benchmarks"
+	"github.com/farswap/farswap/benchmarks"
 )
 
 // Paging is a run of `farswap bench paging` with less memory than it uses.

@@ -13,8 +13,8 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // Probes in the kernel, as the device uses them. What they measure is checked against

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // readPause is between two reads of a reader: the emulated machine is to be idle for

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Donors behind a slow network: the placement by latency moves hot slabs away from one

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/human"
-	"farswap/internal/inuse"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/internal/inuse"
 )
 
 // disk is swap on the device as it is, or on a file.

@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 
-	"farswap/control"
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 // How many copies a page has, and when a write is done.

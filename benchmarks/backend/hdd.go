@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"farswap/ublk"
+	"github.com/farswap/farswap/ublk"
 )
 
 // hardDisk is swap on a disk that turns, as `farswap ublk add --target hdd` models it.

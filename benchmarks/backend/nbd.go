@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"farswap/internal/human"
+	"github.com/farswap/farswap/internal/human"
 )
 
 // nbd is swap on the kernel's network block device, with a server in memory.

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"farswap/internal/human"
+	"github.com/farswap/farswap/internal/human"
 )
 
 // zram is swap into compressed memory of this machine.

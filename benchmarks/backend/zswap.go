@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"farswap/internal/human"
+	"github.com/farswap/farswap/internal/human"
 )
 
 // zswapDisk is a compressed cache in memory before the disk. Unlike zram's, its memory

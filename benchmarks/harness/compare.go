@@ -3,7 +3,7 @@ package harness
 import (
 	"slices"
 
-	"farswap/internal/stats"
+	"github.com/farswap/farswap/internal/stats"
 )
 
 // Change is one metric of a cell in two result files.

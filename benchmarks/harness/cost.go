@@ -1,6 +1,6 @@
 package harness
 
-import "farswap/internal/stats"
+import "github.com/farswap/farswap/internal/stats"
 
 // Cost is what the runs of a cell took: medians of their counters, and the latencies of
 // all of them together. Shares are of the time of the measurement: 1 is one processor, or

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"farswap/bpf"
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/bpf"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 func TestReadEnvironment(t *testing.T) {

@@ -12,10 +12,10 @@ import (
 	"testing/fstest"
 	"time"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/workload"
-	"farswap/bpf"
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/workload"
+	"github.com/farswap/farswap/bpf"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // machineFiles are a machine's, with a little of everything.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"farswap/benchmarks/workload"
+	"github.com/farswap/farswap/benchmarks/workload"
 )
 
 // Reference is the name of the backend without any limit, all in memory.

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/benchmarks/workload"
+	"github.com/farswap/farswap/benchmarks/workload"
 )
 
 func TestParseLimit(t *testing.T) {

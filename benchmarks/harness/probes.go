@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/bpf"
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/bpf"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // Latencies are histograms of what the probes measured, by the names of package bpf.

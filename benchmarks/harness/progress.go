@@ -3,7 +3,7 @@ package harness
 import (
 	"time"
 
-	"farswap/internal/stats"
+	"github.com/farswap/farswap/internal/stats"
 )
 
 // Progress is what a Runner does now.

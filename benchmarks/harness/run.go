@@ -3,8 +3,8 @@ package harness
 import (
 	"time"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/workload"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/workload"
 )
 
 // Run is one run of a step. A warm-up has no figures.

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/workload"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/workload"
 )
 
 // Errors of a Runner.

@@ -14,8 +14,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"farswap/benchmarks/workload"
-	"farswap/internal/stats"
+	"github.com/farswap/farswap/benchmarks/workload"
+	"github.com/farswap/farswap/internal/stats"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

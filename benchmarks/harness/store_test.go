@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/workload"
-	"farswap/internal/loghist"
-	"farswap/internal/stats"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/workload"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/stats"
 )
 
 var update = flag.Bool("update", false, "write the golden file anew")

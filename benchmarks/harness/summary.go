@@ -1,8 +1,8 @@
 package harness
 
 import (
-	"farswap/benchmarks/workload"
-	"farswap/internal/stats"
+	"github.com/farswap/farswap/benchmarks/workload"
+	"github.com/farswap/farswap/internal/stats"
 )
 
 // Row is one metric of a cell.

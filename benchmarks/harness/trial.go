@@ -10,9 +10,9 @@ import (
 	"slices"
 	"time"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/workload"
-	"farswap/bpf"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/workload"
+	"github.com/farswap/farswap/bpf"
 )
 
 // trial is one run while it is under way. What it has brought up is taken down in

@@ -5,9 +5,9 @@ import (
 	"math"
 	"slices"
 
-	"farswap/benchmarks/harness"
-	"farswap/internal/human"
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/benchmarks/harness"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // Shapes are in units of a view box that is as wide as a telephone, so that text keeps

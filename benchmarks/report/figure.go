@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"farswap/internal/human"
+	"github.com/farswap/farswap/internal/human"
 )
 
 // missing stands where there is no figure.

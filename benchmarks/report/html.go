@@ -6,7 +6,7 @@ import (
 	"io"
 	"slices"
 
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 //go:embed report.html

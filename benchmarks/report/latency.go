@@ -1,8 +1,8 @@
 package report
 
 import (
-	"farswap/internal/human"
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // quantile of a histogram, as people read it.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 // Markdown writes a result file as benchmarks/RESULTS.md has it, the paper's results

@@ -14,10 +14,10 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/benchmarks/harness"
-	"farswap/benchmarks/workload"
-	"farswap/internal/loghist"
-	"farswap/internal/stats"
+	"github.com/farswap/farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/workload"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/stats"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

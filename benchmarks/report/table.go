@@ -5,8 +5,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"farswap/benchmarks/harness"
-	"farswap/internal/human"
+	"github.com/farswap/farswap/benchmarks/harness"
+	"github.com/farswap/farswap/internal/human"
 )
 
 // table is a heading and rows of as many fields. The first left fields are words, the

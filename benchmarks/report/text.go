@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 // Text writes a result file for a terminal.

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"farswap/benchmarks/harness"
-	"farswap/internal/human"
+	"github.com/farswap/farswap/benchmarks/harness"
+	"github.com/farswap/farswap/internal/human"
 )
 
 // view is a result file as it is shown, whatever the format.

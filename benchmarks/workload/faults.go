@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // faults pushes its memory out and reads single pages at random, one at a time: the

@@ -3,7 +3,7 @@ package workload
 import (
 	"math"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // graph is a directed graph in compressed sparse rows of incoming edges. Both degrees follow

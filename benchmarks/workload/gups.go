@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // gups is HPCC's RandomAccess: read-modify-write of one word at random, which no cache and

@@ -4,7 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // distribution says how a load chooses keys.

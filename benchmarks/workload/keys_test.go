@@ -7,7 +7,7 @@ import (
 	"slices"
 	"testing"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 const draws = 400_000

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // kmeans is Lloyd's algorithm on points around known centres: every round reads all points

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // quicksort sorts words in place with one thread, by the standard library's

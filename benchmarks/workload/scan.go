@@ -3,7 +3,7 @@ package workload
 import (
 	"fmt"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // scan reads an array from its beginning to its end, several times: the worst case of LRU,

@@ -3,7 +3,7 @@ package workload
 import (
 	"fmt"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // stream is McCalpin's STREAM: copy, scale, add and triad over three arrays. It differs in

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"farswap/internal/pseudo"
+	"github.com/farswap/farswap/internal/pseudo"
 )
 
 // keySize is the length of every key in bytes: a number, padded.

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 // array maps n zeroed values of T, which the garbage collector does not know, untouched

@@ -8,10 +8,10 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
-	"farswap/internal/flusher"
-	"farswap/slabmap"
-	"farswap/swapdev"
-	"farswap/ublk"
+	"github.com/farswap/farswap/internal/flusher"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev"
+	"github.com/farswap/farswap/ublk"
 )
 
 const defaultDeviceConfig = "/etc/farswap/device.toml"

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/cluster"
-	"farswap/control"
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
 )
 
 // noConfig keeps a file in /etc out of the tests.

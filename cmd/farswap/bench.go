@@ -16,8 +16,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks"
-	"farswap/status"
+	"github.com/farswap/farswap/benchmarks"
+	"github.com/farswap/farswap/status"
 )
 
 func (a *app) bench() *cobra.Command {

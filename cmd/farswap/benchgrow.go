@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks"
+	"github.com/farswap/farswap/benchmarks"
 )
 
 func (a *app) benchGrow() *cobra.Command {

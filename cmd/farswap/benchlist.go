@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/workload"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/workload"
 )
 
 // benchEntry is a workload or a backend as it is listed.

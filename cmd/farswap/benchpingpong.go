@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks"
-	"farswap/internal/human"
+	"github.com/farswap/farswap/benchmarks"
+	"github.com/farswap/farswap/internal/human"
 )
 
 func (a *app) benchPingPong() *cobra.Command {

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 // benchProgress says how far a plan is: on a terminal in one line that is written over

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 // TestBenchProgress: off a terminal there is one line for each run.

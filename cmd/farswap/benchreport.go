@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/benchmarks/harness"
-	"farswap/benchmarks/report"
+	"github.com/farswap/farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/report"
 )
 
 func (a *app) benchReport() *cobra.Command {

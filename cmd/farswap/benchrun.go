@@ -15,10 +15,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks/backend"
-	"farswap/benchmarks/harness"
-	"farswap/benchmarks/report"
-	"farswap/benchmarks/workload"
+	"github.com/farswap/farswap/benchmarks/backend"
+	"github.com/farswap/farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/report"
+	"github.com/farswap/farswap/benchmarks/workload"
 )
 
 // benchDir is where runs have their files: on a disk, on most machines.

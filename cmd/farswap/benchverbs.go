@@ -12,9 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks"
-	"farswap/control"
-	"farswap/verbs"
+	"github.com/farswap/farswap/benchmarks"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/verbs"
 )
 
 // verbsOptions are the flags of `bench verbs`.

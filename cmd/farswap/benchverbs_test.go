@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/benchmarks"
-	"farswap/status"
+	"github.com/farswap/farswap/benchmarks"
+	"github.com/farswap/farswap/status"
 )
 
 const verbsArgs = "bench verbs --transport tcp --ops 100 --size 1,4K --depth 1,7"

@@ -12,10 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/status"
-	"farswap/verbs"
-	"farswap/verbs/rdma"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 // openTransport opens this machine's side of a transport.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/benchmarks/workload"
+	"github.com/farswap/farswap/benchmarks/workload"
 )
 
 func (a *app) benchWork() *cobra.Command {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 func (a *app) cert() *cobra.Command {

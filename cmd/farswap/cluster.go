@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/cluster"
+	"github.com/farswap/farswap/cluster"
 )
 
 func (a *app) cluster() *cobra.Command {

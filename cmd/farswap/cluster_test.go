@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
-	"farswap/cluster"
+	"github.com/farswap/farswap/cluster"
 )
 
 // observe is cluster members with the key that newCluster made.

@@ -7,7 +7,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
-	"farswap/cluster"
+	"github.com/farswap/farswap/cluster"
 )
 
 // donorGossip is where a donor gossips: the port after those of its control and

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/cluster"
+	"github.com/farswap/farswap/cluster"
 )
 
 // clusterDonor is one line of `cluster members`.

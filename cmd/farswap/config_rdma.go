@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/pflag"
 
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // rdmaOptions are the flags about the RDMA device, of the commands that page.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/control"
-	"farswap/dash/feed"
-	"farswap/dash/web"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/dash/web"
 )
 
 func (a *app) dash() *cobra.Command {

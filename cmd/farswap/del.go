@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 func (a *app) ublkDel() *cobra.Command {

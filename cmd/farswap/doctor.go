@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // errUnfit means that this machine cannot serve a device, not even over TCP.

@@ -15,11 +15,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/bpf"
-	"farswap/ublk"
-	"farswap/uring"
-	"farswap/verbs"
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/bpf"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // sickbay makes machines for doctor.

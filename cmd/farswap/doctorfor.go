@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"farswap/verbs"
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // defaultControlPort is that of `farswap donor`.

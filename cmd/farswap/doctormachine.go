@@ -13,10 +13,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/bpf"
-	"farswap/ublk"
-	"farswap/uring"
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/bpf"
+	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // Kernel that ublk's control commands need (ioctl-encoded opcodes).

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"farswap/verbs"
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // Where the nodes of RDMA are.

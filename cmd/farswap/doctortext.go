@@ -5,7 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // writeExamination shows the checks, a line each, then the RDMA ports and their

@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
-	"farswap/verbs/rdma"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 func text(t *testing.T, e examination) string {

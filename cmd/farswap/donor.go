@@ -10,8 +10,8 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
-	"farswap/donor"
-	"farswap/status"
+	"github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/status"
 )
 
 const defaultDonorConfig = "/etc/farswap/donor.toml"

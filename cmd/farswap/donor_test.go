@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/control"
-	"farswap/status"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
 )
 
 // startDonor runs a donor until the test ends and waits until it tells systemd

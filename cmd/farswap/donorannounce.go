@@ -8,10 +8,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/cluster"
-	"farswap/control"
-	"farswap/donor"
-	"farswap/status"
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/status"
 )
 
 // announcePeriod is how often a donor tells its gossip what it has. That decides

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // pollDrain is how often a draining donor is looked at.

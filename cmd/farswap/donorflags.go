@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"farswap/donor"
+	"github.com/farswap/farswap/donor"
 )
 
 // headRoom is a flag's value: a size, or a share of the machine's memory.

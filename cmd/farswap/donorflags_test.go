@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/donor"
+	"github.com/farswap/farswap/donor"
 )
 
 func TestHeadRoomFlag(t *testing.T) {

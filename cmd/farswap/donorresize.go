@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/donor"
-	"farswap/status"
+	"github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/status"
 )
 
 func (a *app) donorResize() *cobra.Command {

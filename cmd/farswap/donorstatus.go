@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 func (a *app) donorStatus() *cobra.Command {

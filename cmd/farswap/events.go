@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 // followPause is between two questions of `events --follow`. A server that tells more

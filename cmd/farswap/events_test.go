@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // eventsFrom makes events with the numbers from first to last.

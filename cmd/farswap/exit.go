@@ -5,15 +5,15 @@ import (
 	"fmt"
 	"strings"
 
-	"farswap/benchmarks"
-	"farswap/benchmarks/harness"
-	"farswap/benchmarks/workload"
-	"farswap/control"
-	"farswap/dash/web"
-	"farswap/donor"
-	"farswap/status"
-	"farswap/swapdev"
-	"farswap/ublk"
+	"github.com/farswap/farswap/benchmarks"
+	"github.com/farswap/farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/workload"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/dash/web"
+	"github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev"
+	"github.com/farswap/farswap/ublk"
 )
 
 const (

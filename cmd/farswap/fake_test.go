@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // fakeServer is a device's server as the other commands see it: a lock and a

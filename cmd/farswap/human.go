@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"farswap/internal/human"
+	"github.com/farswap/farswap/internal/human"
 )
 
 func humanBytes(n int64) string       { return human.Bytes(n) }

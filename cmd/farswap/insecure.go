@@ -3,7 +3,7 @@ package main
 import (
 	"net"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 // identity loads what --cert names. With --insecure there is none, which is

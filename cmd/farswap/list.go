@@ -16,9 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/internal/inuse"
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/internal/inuse"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 // Owners of a device in a listing.

@@ -16,8 +16,8 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
-	"farswap/control"
-	"farswap/status/metrics"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status/metrics"
 )
 
 const (

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 func TestMetricsOnce(t *testing.T) {

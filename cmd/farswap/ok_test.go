@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/benchmarks/harness"
+	"github.com/farswap/farswap/benchmarks/harness"
 )
 
 func TestVersion(t *testing.T) {

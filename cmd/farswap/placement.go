@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"farswap/slabmap"
-	"farswap/swapdev"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev"
 )
 
 // placementOptions are the flags of how slabs get their donors.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/status"
-	"farswap/swapdev"
-	"farswap/ublk"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev"
+	"github.com/farswap/farswap/ublk"
 )
 
 // plainDevice serves a target of package ublk, which knows no donors.

@@ -12,8 +12,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
-	"farswap/status"
-	"farswap/swapdev"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev"
 )
 
 // fakeDevice is a device that ends as it is told to.

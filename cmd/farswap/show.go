@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/status"
-	"farswap/swapdev"
-	"farswap/ublk"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev"
+	"github.com/farswap/farswap/ublk"
 )
 
 // errNoDevice means that no device of this machine is farswap's.

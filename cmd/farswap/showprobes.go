@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // probesLine is what the kernel measured of page faults, or why it did not; "" where

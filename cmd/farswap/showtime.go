@@ -5,7 +5,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // How much of two long lists `status` shows.

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/sim"
-	"farswap/sim/plots"
+	"github.com/farswap/farswap/sim"
+	"github.com/farswap/farswap/sim/plots"
 )
 
 func (a *app) sim() *cobra.Command {

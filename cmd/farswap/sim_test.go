@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/sim"
+	"github.com/farswap/farswap/sim"
 )
 
 // quickWorkload writes a file: the paper's cluster for three virtual minutes.

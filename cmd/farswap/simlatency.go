@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/sim"
-	"farswap/swapdev"
+	"github.com/farswap/farswap/sim"
+	"github.com/farswap/farswap/swapdev"
 )
 
 // latencyRuns are one simulation under each placement.

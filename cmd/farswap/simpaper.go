@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/sim"
-	"farswap/sim/plots"
-	"farswap/slabmap"
+	"github.com/farswap/farswap/sim"
+	"github.com/farswap/farswap/sim/plots"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // maxRuns bounds --runs, which multiplies the time.

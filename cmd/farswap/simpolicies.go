@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/sim"
+	"github.com/farswap/farswap/sim"
 )
 
 func (a *app) simPolicies() *cobra.Command {

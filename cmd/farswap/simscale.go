@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/sim"
-	"farswap/sim/plots"
+	"github.com/farswap/farswap/sim"
+	"github.com/farswap/farswap/sim/plots"
 )
 
 // scaleResult is the last simulation, and all of them.

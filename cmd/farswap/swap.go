@@ -8,8 +8,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/cluster"
-	"farswap/swapdev"
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/swapdev"
 )
 
 // swapConfig is the configuration of target swap.

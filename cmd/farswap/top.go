@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"farswap/dash/feed"
-	"farswap/dash/top"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/dash/top"
 )
 
 func (a *app) top() *cobra.Command {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"farswap/dash/dashtest"
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/dashtest"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 // screen is a tmux with a private socket and farswap top in it.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"farswap/status"
-	"farswap/ublk"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
 
 func (a *app) ublkWhy() *cobra.Command {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 func TestWhy(t *testing.T) {

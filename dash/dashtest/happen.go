@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // When what happens, within a period.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // load is the I/O of one step.

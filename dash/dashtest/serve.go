@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Servers show a world below a root as real servers do: a locked folder and a socket for

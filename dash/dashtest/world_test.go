@@ -8,7 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -3,7 +3,7 @@ package feed
 import (
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Column is one source's latency over a few points in a row: a column of a heatmap.

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 const (

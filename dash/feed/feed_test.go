@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/dash/dashtest"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/dashtest"
+	"github.com/farswap/farswap/status"
 )
 
 func world(t *testing.T) (*dashtest.World, *dashtest.Servers, *Feed) {

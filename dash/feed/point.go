@@ -3,7 +3,7 @@ package feed
 import (
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Point is what happened to a device between two answers of its server.

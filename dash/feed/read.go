@@ -5,7 +5,7 @@ import (
 	"maps"
 	"slices"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // Device is what is known of one device now.

@@ -3,8 +3,8 @@ package feed
 import (
 	"math"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // The rows of a heatmap: coarser than the buckets of loghist, so that an hour of them

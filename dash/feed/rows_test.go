@@ -5,7 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // TestRows: every bucket lies in its row, and rows follow each other.

@@ -4,8 +4,8 @@ import (
 	"time"
 	"unique"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // Bounds of what is kept of one server; an hour at one second.

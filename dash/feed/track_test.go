@@ -8,9 +8,9 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/dash/dashtest"
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/dashtest"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // TestTrackAddsUp runs random histories of a device: whatever is missed and however often

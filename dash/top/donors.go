@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"farswap/dash/feed"
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 // donorRow is a donor of the device, with its place in the status and its load.

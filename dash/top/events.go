@@ -8,8 +8,8 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 // filters are what the list of events shows.

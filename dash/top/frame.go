@@ -7,8 +7,8 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"farswap/dash/feed"
-	"farswap/internal/human"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/internal/human"
 )
 
 // Least size of a screen that anything can be told on.

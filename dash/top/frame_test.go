@@ -10,9 +10,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"pgregory.net/rapid"
 
-	"farswap/dash/feed"
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 func stripped(s string) string { return ansi.Strip(s) }

@@ -7,9 +7,9 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"farswap/dash/feed"
-	"farswap/internal/human"
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // zooms are how many points a column of the heatmap may have.

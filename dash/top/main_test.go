@@ -9,8 +9,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"farswap/dash/dashtest"
-	"farswap/dash/feed"
+	"github.com/farswap/farswap/dash/dashtest"
+	"github.com/farswap/farswap/dash/feed"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

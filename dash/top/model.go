@@ -5,7 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"farswap/dash/feed"
+	"github.com/farswap/farswap/dash/feed"
 )
 
 // model is the program that runs on a terminal. Bubble Tea calls it from one goroutine.

@@ -13,8 +13,8 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"pgregory.net/rapid"
 
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 // press sends keys to a model as Bubble Tea does, and returns whether it ended.

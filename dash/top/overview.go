@@ -3,9 +3,9 @@ package top
 import (
 	"fmt"
 
-	"farswap/dash/feed"
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 // Widths from which blocks stand side by side.

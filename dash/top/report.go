@@ -3,8 +3,8 @@ package top
 import (
 	"time"
 
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 // Report is what `farswap top --json` writes for each interval: what happened in it, and

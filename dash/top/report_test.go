@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"farswap/dash/dashtest"
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/dashtest"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 // TestReports: each has what is new since the one before, and the figures of the status.

@@ -16,7 +16,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"github.com/charmbracelet/x/term"
 
-	"farswap/dash/feed"
+	"github.com/farswap/farswap/dash/feed"
 )
 
 // ErrNoDevice means that there is nothing to show.

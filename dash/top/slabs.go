@@ -8,8 +8,8 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 const mapLabel = 7 // cells of the slab's number beside the map, a blank included

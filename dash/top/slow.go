@@ -3,8 +3,8 @@ package top
 import (
 	"fmt"
 
-	"farswap/internal/human"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
 )
 
 // readAhead is what came with the faults since the start.

@@ -4,8 +4,8 @@ import (
 	"math"
 	"time"
 
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 // Bounds of what is drawn at once.

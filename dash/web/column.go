@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"math"
 
-	"farswap/dash/feed"
+	"github.com/farswap/farswap/dash/feed"
 )
 
 const (

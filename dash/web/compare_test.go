@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // comparison holds a view that the browser shows against a status.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 // ErrConfig means that a Config asks for what is wrong or not safe.

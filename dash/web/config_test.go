@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 const testToken = "correct-horse-battery-staple"

@@ -15,7 +15,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // The virtual machine is emulated and shares the host's processors with the browser.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 // millis is a time as the page has it; 0 for none.

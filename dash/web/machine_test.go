@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 var (

@@ -12,7 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"farswap/dash/dashtest"
+	"github.com/farswap/farswap/dash/dashtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

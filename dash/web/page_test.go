@@ -15,7 +15,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // deviceViews are the views of a device, with the text that each shows when it is there.

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"farswap/control"
+	"github.com/farswap/farswap/control"
 )
 
 var (

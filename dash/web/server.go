@@ -16,9 +16,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"farswap/control"
-	"farswap/dash/feed"
-	"farswap/status/metrics"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status/metrics"
 )
 
 const (

@@ -4,7 +4,7 @@ import (
 	"math"
 	"slices"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // slabStates are the states of slabs, by number; what is in no such state has the number

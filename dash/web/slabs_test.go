@@ -11,8 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 // apply is what a page does with changes.

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 // TestOverview: the cluster's stream begins with everything and goes on with what changed.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"time"
 
-	"farswap/dash/feed"
-	"farswap/status"
+	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/status"
 )
 
 const (

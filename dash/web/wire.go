@@ -3,7 +3,7 @@ package web
 import (
 	"encoding/json"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // What the server sends to pages and to other dashboards, as JSON in server-sent events.

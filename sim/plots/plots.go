@@ -12,7 +12,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
-	"farswap/sim"
+	"github.com/farswap/farswap/sim"
 )
 
 // Formats of files, which are their extensions, too.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"farswap/sim"
+	"github.com/farswap/farswap/sim"
 )
 
 func TestResult(t *testing.T) {

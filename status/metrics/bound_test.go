@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // countSeries is how many there are, the parts of a classic histogram counted.

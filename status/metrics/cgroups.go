@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 const (

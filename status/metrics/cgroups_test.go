@@ -8,8 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // TestCgroupsOnlyGrow runs random histories: groups fault, vanish from status, come

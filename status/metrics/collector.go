@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 const (

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"strconv"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // stateUnknown is that of a device whose server lives and does not answer.

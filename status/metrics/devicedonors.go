@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"strconv"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 // donorUpState is a donor's state while a device can use it.

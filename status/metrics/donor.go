@@ -3,7 +3,7 @@ package metrics
 import (
 	"cmp"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 var donorStates = []string{status.DonorServing, status.DonorShort, status.DonorDraining}

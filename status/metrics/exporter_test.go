@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"go.uber.org/goleak"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // The native histograms' scale. Schema 3 has 8 buckets a power of two, each 9% wide. It

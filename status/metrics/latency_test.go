@@ -8,7 +8,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"pgregory.net/rapid"
 
-	"farswap/internal/loghist"
+	"github.com/farswap/farswap/internal/loghist"
 )
 
 // TestNoNativeBucketStaysEmpty: a heat map must have no stripes.

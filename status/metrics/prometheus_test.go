@@ -22,7 +22,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/status"
+	"github.com/farswap/farswap/status"
 )
 
 const (

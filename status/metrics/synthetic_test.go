@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"farswap/internal/loghist"
-	"farswap/status"
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // synthetic is a device and a donor in which something happens in every field.

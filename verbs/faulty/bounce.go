@@ -1,8 +1,8 @@
 package faulty
 
 import (
-	"farswap/internal/offheap"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/verbs"
 )
 
 // bounce is a registered copy of a WRITE's data that can be altered.

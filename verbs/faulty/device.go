@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // ErrInjected is wrapped by every error of a fault from this package.

@@ -14,11 +14,11 @@ import (
 
 	"go.uber.org/goleak"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
-	"farswap/verbs/faulty"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

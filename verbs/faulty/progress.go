@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // progress runs on the loop's thread, from a pass: when the inner queue pair has

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // operation is one posted operation and its fate.

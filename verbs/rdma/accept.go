@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // serve takes the connection manager's events until the server ends.

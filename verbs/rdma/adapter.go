@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // adapter is an open RDMA device. Its events are read until it is closed: a

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // TestReadsDoNotQueueBehindBulk keeps a connection busy with large writes, as

@@ -18,7 +18,7 @@ import (
 	"time"
 	"unsafe"
 
-	"farswap/internal/ccall"
+	"github.com/farswap/farswap/verbs/rdma/internal/ccall"
 )
 
 // caller makes the calls of the data path. They are short, and come from a thread

@@ -14,7 +14,7 @@ import (
 	"net/netip"
 	"strconv"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // channel is an event channel of the connection manager.

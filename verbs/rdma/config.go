@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Config is how this end uses RDMA. Zero fields take the defaults.

@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"time"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 const (

@@ -14,8 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Device is the active side. See package verbs for the rules of its methods.

@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // fail ends a ready queue pair. Its operations complete when the adapter has

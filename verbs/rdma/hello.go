@@ -7,7 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // The private data of the connection manager, little-endian:

@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 func TestClaimAndVerdict(t *testing.T) {

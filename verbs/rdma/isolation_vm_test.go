@@ -9,7 +9,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // TestSessionsAreIsolated has one session try to reach another's memory over its own

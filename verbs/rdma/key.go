@@ -3,7 +3,7 @@ package rdma
 import (
 	"crypto/rand"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // A key holds what the peer's adapter checks: the remote key, and the address at

@@ -5,7 +5,7 @@ package rdma
 import (
 	"fmt"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // register makes memory known to the adapter at a random address. mu is held.

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"syscall"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 const install = "install libibverbs1, librdmacm1 and ibverbs-providers"

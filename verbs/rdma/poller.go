@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"farswap/uring"
+	"github.com/farswap/farswap/uring"
 )
 
 const (

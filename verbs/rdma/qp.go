@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // What an SQE of a queue pair was for: the id of its completion.

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"farswap/internal/allocs"
-	"farswap/verbs"
-	"farswap/verbs/verbstest"
+	"github.com/farswap/farswap/internal/allocs"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/verbstest"
 )
 
 func TestReadAndWrite(t *testing.T) {

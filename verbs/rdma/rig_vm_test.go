@@ -12,9 +12,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // serve is where the servers of these tests listen: an address of a network

@@ -18,7 +18,7 @@ import (
 	"sync"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 const (

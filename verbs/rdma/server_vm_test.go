@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // TestOldKeysAreRefused takes memory back and tries its key, again and again,

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Node types of a device that matter here; the kernel knows more.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Kind is how a port carries RDMA.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // noRDMA says why an address has no RDMA and which ones have.

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // parseGID reads a GID as sysfs writes it: eight groups of four hexadecimal

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 func TestParseGID(t *testing.T) {

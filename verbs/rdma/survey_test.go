@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // fakeSys is a sysfs made for a test.

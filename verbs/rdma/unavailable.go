@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 func noCgo(what string) error {

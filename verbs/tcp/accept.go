@@ -8,7 +8,7 @@ import (
 	"net"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 const (

@@ -3,8 +3,8 @@ package tcp
 import (
 	"testing"
 
-	"farswap/internal/allocs"
-	"farswap/verbs"
+	"github.com/farswap/farswap/internal/allocs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Both sides run in this process, so that the count covers both.

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 const page = 4096

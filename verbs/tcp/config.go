@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Config says how a Device or a Server works. The zero value is good.

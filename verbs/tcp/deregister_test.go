@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // An owner that waits for its completions first loses nothing but the key.

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Device is the active side. See package verbs for the rules of its methods.

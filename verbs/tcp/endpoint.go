@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/verbs"
 )
 
 // endpointShift is how far a completion's id is shifted to give the endpoint's

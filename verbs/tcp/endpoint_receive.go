@@ -1,8 +1,8 @@
 package tcp
 
 import (
-	"farswap/internal/offheap"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/verbs"
 )
 
 // inbox is a buffer of received bytes that have not been understood yet: those

@@ -5,7 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // reply appends the answer to op; data is what a READ carries.

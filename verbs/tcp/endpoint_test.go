@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 const testKey = verbs.Key(0x1234)

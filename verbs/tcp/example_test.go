@@ -7,10 +7,10 @@ import (
 	"runtime"
 	"time"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
-	"farswap/verbs/tcp"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 // A donor lends a page, a device writes to it and reads it back.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // impostor is a server that passes the handshake and then does what script

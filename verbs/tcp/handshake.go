@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // The handshake, all little-endian, three messages of fixed size:

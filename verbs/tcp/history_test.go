@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/verbs"
-	"farswap/verbs/verbstest"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/verbstest"
 )
 
 func TestRandomHistories(t *testing.T) {

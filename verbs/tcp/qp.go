@@ -5,9 +5,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // What an SQE of a queue pair was for: the id of its completion.

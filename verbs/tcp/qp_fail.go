@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 func (q *queuePair) Tick(now int64) {

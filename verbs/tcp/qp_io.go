@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // startSend sends the operations from rung to belled as one batch, unless one is

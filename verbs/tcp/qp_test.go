@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 func ok(n int) []verbs.Status { return make([]verbs.Status, n) }

@@ -10,9 +10,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"farswap/internal/offheap"
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 func TestMain(m *testing.M) {

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // Server is the passive side. See package verbs for the rules of its methods.

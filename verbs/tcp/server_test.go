@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // dialRaw is a connection to the rig's server; closed when the test ends.

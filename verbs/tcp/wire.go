@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // The data protocol, all little-endian. The device sends batches:

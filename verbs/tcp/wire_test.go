@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"farswap/verbs"
+	"github.com/farswap/farswap/verbs"
 )
 
 // marshalBatch builds a batch as a device would send it. Payload of writes is the

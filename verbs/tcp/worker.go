@@ -9,8 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/uring"
-	"farswap/verbs"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // History is a random history of operations to be run over several queue pairs

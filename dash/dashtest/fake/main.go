@@ -15,7 +15,7 @@ import (
 	"os/signal"
 	"time"
 
-	"farswap/dash/dashtest"
+	"github.com/farswap/farswap/dash/dashtest"
 )
 
 func main() {

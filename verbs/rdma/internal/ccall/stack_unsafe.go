@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"farswap/internal/offheap"
+	"github.com/farswap/farswap/offheap"
 )
 
 // ErrUnavailable means that this processor's calls are not known here.

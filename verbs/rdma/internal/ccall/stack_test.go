@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"farswap/internal/ccall"
-	"farswap/internal/ccall/ccalltest"
+	"github.com/farswap/farswap/verbs/rdma/internal/ccall"
+	"github.com/farswap/farswap/verbs/rdma/internal/ccall/ccalltest"
 )
 
 func newStack(t testing.TB) *ccall.Stack {
