@@ -21,9 +21,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch code {
 	case exitDone:
 	case exitUsage:
-		fmt.Fprintf(stderr, "farswap: %s (see `%s --help`)\n", oneLine(err), a.path)
+		fmt.Fprintf(stderr, "farswap: %s (see `%s --help`)\n", oneLine(err)+adviceFor(err), a.path)
 	default:
-		fmt.Fprintf(stderr, "farswap: %s\n", oneLine(err))
+		fmt.Fprintf(stderr, "farswap: %s\n", oneLine(err)+adviceFor(err))
 	}
 	return code
 }
