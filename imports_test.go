@@ -38,6 +38,31 @@ func below(from, to string) bool {
 	return i >= 0 && !slices.Contains(all[:i+1], from)
 }
 
+// swapFloors are the rooms of the swap device from the ground up. Only swapdev itself
+// stands above all of them; what a lower one has to tell a higher one, it tells through
+// functions that swapdev sets.
+var swapFloors = [][]string{
+	{"swapdev/journal", "swapdev/path"},
+	{"swapdev/lenders"},
+	{"swapdev/placement"},
+	{"swapdev/mover"},
+	{"swapdev"},
+}
+
+// strangers are rooms of one house that must not know each other.
+var strangers = map[string][]string{
+	"swapdev/path":    {"control", "cluster", "swapdev/lenders"},
+	"swapdev/lenders": {"slabmap", "swapdev/path"},
+}
+
+// within says whether a room of the swap device is below another.
+func within(from, to string) bool {
+	floor := func(path string) int {
+		return slices.IndexFunc(swapFloors, func(rooms []string) bool { return slices.Contains(rooms, path) })
+	}
+	return floor(to) >= 0 && floor(to) < floor(from)
+}
+
 // pure rooms do no I/O and read no clock.
 var pure = map[string][]string{
 	"slabmap": {"os", "net", "time", "syscall", "io", "log", "golang.org/x/sys"},
@@ -88,6 +113,15 @@ func TestImportsRunDownwards(t *testing.T) {
 			checked++
 			if slices.Contains(public, room(from)) && !slices.Contains(public, room(to)) {
 				t.Errorf("%s is for anybody and imports %s", from, to)
+			}
+			if slices.Contains(strangers[from], to) {
+				t.Errorf("%s must not know %s", from, to)
+			}
+			if room(from) == "swapdev" && room(to) == "swapdev" {
+				if !within(from, to) {
+					t.Errorf("%s imports %s, which is not below it", from, to)
+				}
+				continue
 			}
 			part := room(from) == room(to) && (strings.HasPrefix(from, to+"/") || strings.HasPrefix(to, from+"/internal/") || room(from) == "internal" || below(from, to))
 			if !part && floor(t, to) >= floor(t, from) {

@@ -74,7 +74,7 @@ func TestDataPathAllocatesNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations per %d requests", tt.name, n, r.q.Depth())
 		}
 	}
-	if c := r.engine.queues[0].counts; c.RemoteReads == 0 || c.RemoteWrites == 0 {
+	if c := r.engine.queues[0].Counts(); c.RemoteReads == 0 || c.RemoteWrites == 0 {
 		t.Errorf("nothing went to the donor: %+v", c)
 	}
 }
@@ -102,21 +102,5 @@ func BenchmarkDevice(b *testing.B) {
 				page = (page + 16) % 512
 			}
 		})
-	}
-}
-
-// BenchmarkMeasuring is what measuring adds to a read of one page from a donor: to
-// be compared with BenchmarkDevice of the same run.
-func BenchmarkMeasuring(b *testing.B) {
-	r := newInline(b, rigOptions{})
-	q := r.engine.queues[0]
-	req := request{op: ublk.OpRead, pages: 1}
-	b.ReportAllocs()
-	for i := int64(0); b.Loop(); i++ {
-		now, took := i*20_000, 20_000+i&0xfff
-		req.times.remoteTook(took, 0)
-		q.latency[ofRemoteRead].Record(took)
-		q.latency[ofRead].Record(took)
-		q.slowest.answered(&req, now, took)
 	}
 }

@@ -35,8 +35,8 @@ func TestUnlikeDonorsBalanceTheirMachines(t *testing.T) {
 		t.Errorf("the machine of 64 slabs holds %d, that of 20 holds %d", h[0], h[1])
 	}
 	for i, d := range r.donors {
-		if s := r.engine.donors.get(uint16(i)); d.donor.Status().Memory.Mapped != int64(r.engine.holds()[i])*testSlab {
-			t.Errorf("donor %s lends %d bytes", s.address, d.donor.Status().Memory.Mapped)
+		if s := r.engine.donors.Get(uint16(i)); d.donor.Status().Memory.Mapped != int64(r.engine.holds()[i])*testSlab {
+			t.Errorf("donor %s lends %d bytes", s.Address(), d.donor.Status().Memory.Mapped)
 		}
 	}
 }

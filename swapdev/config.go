@@ -11,18 +11,21 @@ import (
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/path"
+	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // AckPolicy says when a write is answered.
-type AckPolicy string
+type AckPolicy = path.AckPolicy
 
 // Acknowledge policies.
 const (
-	RemoteFirst AckPolicy = "remote-first" // when the donor has it
-	Strict      AckPolicy = "strict"       // when the donor and the backing file have it
+	RemoteFirst = path.RemoteFirst // when the donor has it
+	Strict      = path.Strict      // when the donor and the backing file have it
 )
 
 // What donors are judged by.
@@ -33,8 +36,8 @@ const (
 
 // Placement policies.
 const (
-	PlacementPaper   = "paper"   // the emptier of two donors at random
-	PlacementLatency = "latency" // the same, but slow donors get no slabs and lose their hottest
+	PlacementPaper   = placement.Paper   // the emptier of two donors at random
+	PlacementLatency = placement.Latency // the same, but slow donors get no slabs and lose their hottest
 )
 
 // NoBacking as Config.Backing stands for no local copy.
@@ -52,14 +55,13 @@ const (
 	leastPeriod         = 100 * time.Millisecond
 	mostPeriod          = time.Hour
 	maxSpin             = 10 * time.Millisecond
-	maxDonors           = 256
 	maxDiscard          = 64 << 20
 )
 
 // Discovery opens a source of donors, which the device closes.
 type Discovery func(context.Context) (cluster.Source, error)
 
-// Config is a swap device as it is to be.
+// Config says which swap device is wanted.
 type Config struct {
 	ID         int       // ublk number, -1: the first free
 	Size       int64     // bytes, a multiple of the page size
@@ -68,7 +70,7 @@ type Config struct {
 	Depth      int       // requests in flight per queue; 0: as package ublk chooses
 	MaxIO      int       // bytes of the largest request, a power of two up to 1 MiB; 0: 128 KiB
 	Donors     []string  // control addresses, HOST:PORT
-	Cluster    Discovery // more donors, which may come and go; nil: none
+	Cluster    Discovery // finds more donors, which may come and go; nil: none
 	Backing    string    // file or block device for the local copy, or NoBacking
 	AcceptLoss bool      // goes with NoBacking: the loss of a donor loses pages
 	Ack        AckPolicy // "": RemoteFirst
@@ -107,6 +109,7 @@ func (c Config) Validate() error {
 	refuse := func(format string, a ...any) error {
 		return fmt.Errorf(format+": %w", append(a, ErrConfig)...)
 	}
+	because := func(reason error) error { return fmt.Errorf("%w: %w", ErrConfig, reason) }
 	if err := c.geometry().Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -120,18 +123,18 @@ func (c Config) Validate() error {
 	case c.MaxIO > verbs.MaxLength:
 		return refuse("largest request %d bytes: want at most %d", c.MaxIO, verbs.MaxLength)
 	case len(c.Donors) == 0 && c.Cluster == nil:
-		return refuse("no donor: give --donor HOST:PORT, once for each, or --join a cluster")
-	case len(c.Donors) > maxDonors:
-		return refuse("%d donors: at most %d", len(c.Donors), maxDonors)
+		return because(ErrNoDonorNamed)
+	case len(c.Donors) > lenders.MaxDonors:
+		return refuse("%d donors: at most %d", len(c.Donors), lenders.MaxDonors)
 	case c.Backing == "":
-		return refuse("no backing file: give --backing PATH, or --backing none with --accept-loss")
+		return because(ErrNoBackingFile)
 	case c.Backing == NoBacking && !c.AcceptLoss:
-		return refuse("--backing none loses pages when a donor is lost: say --accept-loss, or give a backing file")
+		return because(ErrLoss)
 	case c.Backing == NoBacking && c.Ack == Strict:
-		return refuse("--ack strict wants two copies: give a backing file")
+		return because(ErrOneCopy)
 	case c.Ack != RemoteFirst && c.Ack != Strict:
 		return refuse("acknowledge policy %q: want %s or %s", c.Ack, RemoteFirst, Strict)
-	case c.Transport != transportAuto && c.Transport != transportRDMA && c.Transport != transportTCP:
+	case c.Transport != lenders.TransportAuto && c.Transport != lenders.TransportRDMA && c.Transport != lenders.TransportTCP:
 		return refuse("transport %q: want auto, rdma or tcp", c.Transport)
 	case c.Spin < 0 || c.Spin > maxSpin:
 		return refuse("spin of %v: want 0 to %v", c.Spin, maxSpin)
@@ -152,7 +155,7 @@ func (c Config) Validate() error {
 	case c.Name != "" && !control.ValidName(c.Name):
 		return refuse("name %q: want 1 to 64 letters, digits, dots, dashes or underscores", c.Name)
 	case c.Identity == nil && !c.Insecure:
-		return refuse("no identity: give --cert DIR (see `farswap cert issue`), or --insecure for loopback addresses")
+		return because(ErrNoIdentity)
 	}
 	return c.validateDonors()
 }
@@ -178,7 +181,7 @@ func (c Config) validateDonors() error {
 func (c Config) withDefaults() Config {
 	orDefault(&c.SlabSize, slabmap.DefaultSlabSize)
 	orDefault(&c.Ack, RemoteFirst)
-	orDefault(&c.Transport, transportAuto)
+	orDefault(&c.Transport, lenders.TransportAuto)
 	if c.RDMA == nil {
 		config := rdma.DefaultConfig()
 		c.RDMA = &config
@@ -199,6 +202,14 @@ func orDefault[T comparable](v *T, value T) {
 	if *v == zero {
 		*v = value
 	}
+}
+
+// testReads is how many test reads measure a donor.
+func (c Config) testReads() int {
+	if c.Judge.MinReads == 0 {
+		return slabmap.DefaultMinReads
+	}
+	return c.Judge.MinReads
 }
 
 func (c Config) geometry() slabmap.Geometry {

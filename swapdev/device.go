@@ -4,14 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/farswap/farswap/cluster"
-	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/internal/inuse"
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/path"
+	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
 )
 
 // Device is a swap device that this process serves. Its methods may be called
@@ -20,7 +25,7 @@ type Device struct {
 	engine  *engine
 	control *ublk.Control
 	ublk    *ublk.Device
-	local   *backing
+	local   *path.BackingFile
 	cluster cluster.Source // nil: none
 	lock    *status.Lock
 	server  *status.Server
@@ -67,31 +72,41 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	if cfg.Donors, err = addresses(ctx, cfg.Donors, d.cluster); err != nil {
+	if cfg.Donors, err = lenders.Addresses(ctx, cfg.Donors, d.cluster); err != nil {
 		return err
 	}
-	transports, err := openTransports(cfg, openRDMA)
+	transports, err := openTransports(cfg, nil)
 	if err != nil {
 		return err
 	}
 	if cfg.Backing != NoBacking {
-		if d.local, err = openBacking(cfg.Backing, cfg.Size); err != nil {
-			return errors.Join(err, closeTransports(transports))
+		if d.local, err = path.OpenBacking(cfg.Backing, cfg.Size); err != nil {
+			return errors.Join(err, lenders.CloseTransports(transports))
 		}
 	}
 	if d.engine, err = newEngine(cfg, transports, d.local); err != nil {
-		return errors.Join(err, closeTransports(transports))
+		return errors.Join(err, lenders.CloseTransports(transports))
 	}
 	d.engine.cluster = d.cluster
-	sessions, err := d.engine.reach(ctx)
+	sessions, err := d.engine.donors.Reach(ctx)
 	if err != nil {
 		return err
 	}
 	if err := d.serve(cfg); err != nil {
-		return errors.Join(err, closeAll(sessions))
+		return errors.Join(err, lenders.CloseAll(sessions))
 	}
 	d.engine.start(sessions)
 	return nil
+}
+
+// openTransports opens the transports that the configuration asks for. openRDMA is nil but
+// for tests.
+func openTransports(cfg Config, openRDMA func(rdma.Config) (verbs.Device, error)) ([]*lenders.Transport, error) {
+	ts, err := lenders.OpenTransports(lenders.TransportConfig{Setting: cfg.Transport, RDMA: *cfg.RDMA, Open: openRDMA, Log: cfg.Log})
+	if errors.Is(err, lenders.ErrConfig) {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return ts, err
 }
 
 // serve makes the block device and the local socket.
@@ -106,7 +121,9 @@ func (d *Device) serve(cfg Config) error {
 	if err := d.ublk.Start(d.engine); err != nil {
 		return err
 	}
-	p, err := openProbes(cfg, func() (probes, error) { return attachProbes(d.Path(), d.engine) })
+	p, err := openProbes(cfg.Probes, cfg.Log, func() (probes, error) {
+		return attachProbes(d.Path(), d.engine.pages.Geometry(), d.engine.spec.Queues, d.engine.spec.Depth)
+	})
 	if err != nil {
 		return err
 	}
@@ -115,7 +132,7 @@ func (d *Device) serve(cfg Config) error {
 		if none, ok := p.(noProbes); ok {
 			return fmt.Errorf("donors cannot be judged by the kernel's latencies: %s", none.reason)
 		}
-		d.engine.steering.source = newSlabLatency(d.engine, p)
+		d.engine.steering.Source = placement.NewSlabLatency(d.engine.pages, p, d.engine.donorCount)
 	}
 	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
 		Status: func() any { return d.Status() },
@@ -126,20 +143,10 @@ func (d *Device) serve(cfg Config) error {
 	return err
 }
 
-func closeAll(sessions []*control.Session) error {
-	var err error
-	for _, s := range sessions {
-		if s != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}
-	return err
-}
-
 // undo takes back what a failed open has made.
 func (d *Device) undo() error {
 	err := d.close()
-	return errors.Join(err, d.local.discard())
+	return errors.Join(err, d.local.Discard())
 }
 
 // close takes everything down but the backing file.
@@ -171,8 +178,25 @@ func (d *Device) close() error {
 func (d *Device) watch() {
 	<-d.ublk.Done()
 	d.setState(status.StateStopping)
-	d.err = errors.Join(d.ublk.Err(), d.close(), d.local.close())
+	d.err = errors.Join(d.ublk.Err(), d.close(), d.local.Close())
 	close(d.done)
+}
+
+// Status describes the device now. Counts of a queue that does not answer
+// within a second are missing from it.
+func (d *Device) Status() status.Device {
+	d.mu.Lock()
+	state := d.state
+	d.mu.Unlock()
+	s := d.engine.report()
+	s.ID, s.Path, s.State = d.ID(), d.Path(), state
+	s.PID, s.Started, s.Target = os.Getpid(), d.started, "swap"
+	s.Ublk = d.ublk.Info().Flags.Names()
+	uses, _ := inuse.Find(d.Path()) // unknown counts as unused here; Stop looks again
+	for _, u := range uses {
+		s.Swap = s.Swap || u.Kind == inuse.Swap
+	}
+	return s
 }
 
 // ID is the device's ublk number.
@@ -222,7 +246,7 @@ func (d *Device) requestStop(context.Context) error {
 		d.setState(status.StateStopping)
 		go func() {
 			if err := d.ublk.Stop(); err != nil {
-				d.engine.journal.error(status.EventFault, "the device cannot be stopped").because(err).tell()
+				d.engine.journal.Error(status.EventFault, "the device cannot be stopped").Because(err).Tell()
 			}
 		}()
 	})

@@ -2,13 +2,11 @@ package swapdev
 
 import (
 	"bytes"
-	"errors"
 	"testing"
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/ublk"
-	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/faulty"
 )
 
@@ -240,22 +238,6 @@ func TestDonorWithoutRoom(t *testing.T) {
 	}
 	if st := r.engine.pages.Slab(5).State; st != slabmap.Unmapped {
 		t.Errorf("slab 5 is %v", st)
-	}
-}
-
-// TestCloseWhileConnecting: a connection that arrives while a queue closes is
-// refused, or it would stay open.
-func TestCloseWhileConnecting(t *testing.T) {
-	r := newRig(t, rigOptions{donors: 1, queues: 1})
-	q := r.engine.queues[0]
-	refused := make(chan error, 1)
-	q.loop.Post(func() {
-		q.closing = true
-		refused <- q.links[0].attach(nil, nil)
-		q.closing = false
-	})
-	if err := <-refused; !errors.Is(err, verbs.ErrClosed) {
-		t.Error(err)
 	}
 }
 

@@ -7,70 +7,68 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev/journal"
+	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/mover"
+	"github.com/farswap/farswap/swapdev/path"
+	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs"
 )
 
-// engine is the device without the block driver: the state that all share,
-// the queues, the donors and the mapper.
+// engine is the device without the block driver. It alone knows all rooms: it makes them,
+// and sets the functions by which one reaches another.
 type engine struct {
-	shared
-	cfg       Config
-	spec      ublk.Spec
-	uuid      control.UUID
-	name      string
-	memory    []byte // of the map
-	donors    roster
-	journal   journal
-	failovers atomic.Uint64
+	cfg     Config
+	spec    ublk.Spec
+	memory  []byte // of the map
+	pages   *slabmap.Map
+	journal *journal.Journal
 
-	naming sync.Mutex // held while a donor claims its name; taken before donor.mu
+	shared *path.Shared
 	mu     sync.Mutex // guards queues while they open
-	queues []*queue
+	queues []*path.Queue
 
-	moves    *mover
-	steering *steering
-	tests    *testMemory
+	transports []*lenders.Transport
+	donors     *lenders.Lenders
+	cluster    cluster.Source // nil: none
 
-	counting sync.Mutex // guards census
-	census   *slabmap.Census
+	steering *placement.Steering
+	mapper   *placement.Mapper
+	tests    *mover.TestMemory
+	moves    *mover.Mover
 
-	probes probes // in the kernel; constant once the device is open
+	failovers atomic.Uint64
+	counting  sync.Mutex // guards census
+	census    *slabmap.Census
+	probes    probes // in the kernel; constant once the device is open
 
-	cluster                             cluster.Source // nil: none
-	mapping, moving, following, lending task           // the mapper; the mover; the cluster; the donors
-	telling                             task           // what queues have noted
-	judging                             task           // of donors
-	over                                chan struct{}  // closed when the queues have ended
+	mapping, moving, following, telling, judging task
+	over                                         chan struct{} // closed when the queues have ended
 }
 
 // fallbackName is shown by donors where neither user nor machine has a name.
 const fallbackName = "device"
 
+// releaseDeadline bounds how long donors are told at the end that their memory is free.
+const releaseDeadline = 3 * time.Second
+
 // newEngine takes the transports over, unless it fails.
-func newEngine(cfg Config, transports []*transport, local *backing) (*engine, error) {
-	name := cfg.Name
-	if name == "" {
-		name, _ = os.Hostname()
-		if !control.ValidName(name) { // "(none)" on a machine that was given no name
-			name = fallbackName
-		}
+func newEngine(cfg Config, transports []*lenders.Transport, backing *path.BackingFile) (*engine, error) {
+	e := &engine{
+		cfg: cfg, spec: cfg.spec(), transports: transports, over: make(chan struct{}),
+		journal: &journal.Journal{Log: cfg.Log}, tests: mover.NewTestMemory(),
+		probes: noProbes{state: status.ProbesOff, reason: "not opened"},
 	}
-	e := &engine{cfg: cfg, spec: cfg.spec(), uuid: control.NewUUID(), name: name, over: make(chan struct{})}
-	e.journal.log = cfg.Log
-	e.probes = noProbes{state: status.ProbesOff, reason: "not opened"}
-	e.shared = shared{
-		transports: transports, keys: newKeyring(cfg.geometry().Slabs()), progress: make([]progress, e.spec.Queues),
-		backing: local, ack: cfg.Ack, patience: int64(cfg.Patience), hot: cfg.HotThreshold, prefetch: !cfg.NoPrefetch, events: newEvents(),
-	}
-	if e.spec.Queues > maxQueues {
-		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, maxQueues, ErrConfig)
+	if e.spec.Queues > path.MaxQueues {
+		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, path.MaxQueues, ErrConfig)
 	}
 	var err error
 	e.memory, err = offheap.Map(slabmap.MemoryNeeded(cfg.geometry()), offheap.Options{Huge: true, Lock: true})
@@ -81,84 +79,93 @@ func newEngine(cfg Config, transports []*transport, local *backing) (*engine, er
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
 	e.census = e.pages.NewCensus()
-	e.steering, e.tests = newSteering(e), newTestMemory()
-	e.moves = newMover(e)
-	for _, address := range cfg.Donors {
-		e.addDonor(address)
-	}
+	e.wire(backing)
 	return e, nil
 }
+
+// wire makes the rooms, from the ground up.
+func (e *engine) wire(backing *path.BackingFile) {
+	cfg := e.cfg
+	keys, notes := path.NewKeyring(cfg.geometry().Slabs()), path.NewNotes()
+	e.shared = path.NewShared(path.Config{
+		Pages: e.pages, Keys: keys, Backing: backing, Ack: cfg.Ack, Patience: cfg.Patience,
+		Hot: cfg.HotThreshold, Prefetch: !cfg.NoPrefetch, Notes: notes, Ended: e.over, Leave: e.leave,
+	}, e.spec.Queues)
+	e.donors = lenders.New(lenders.Config{
+		Device: control.NewUUID(), Name: deviceName(cfg.Name), SlabSize: cfg.SlabSize,
+		Identity: cfg.Identity, Insecure: cfg.Insecure, Transports: e.transports, Journal: e.journal,
+		QP: verbs.QPConfig{Depth: e.qpDepth(), Timeout: cfg.OpTimeout, Spin: cfg.Spin},
+		Answer: func(donor uint16, req control.Message) (control.Message, error) {
+			return answer(e.pages, e.moves.Order, donor, req)
+		},
+		Lost:     e.lost,
+		Returned: func(donor uint16, otherTransport bool) { e.steering.Returned(donor, otherTransport) },
+	}, cfg.Donors)
+	place := placement.Config{
+		Pages: e.pages, Keys: keys, Notes: notes, Donors: e.donors, Journal: e.journal, Log: cfg.Log,
+		SlabSize: cfg.SlabSize, Backing: backing != nil, Hot: cfg.HotThreshold,
+		Policy: cfg.Placement, Judge: cfg.Judge, Period: cfg.Period, ReleaseTests: e.tests.Release,
+	}
+	e.steering = placement.NewSteering(place)
+	e.steering.Source = placement.LinkLatency{Queues: func() []*path.Queue { return e.queues }, Donors: e.donorCount}
+	e.mapper = placement.NewMapper(place, e.steering)
+	e.moves = mover.New(mover.Config{
+		Pages: e.pages, Keys: keys, Notes: notes, Donors: e.donors, Transports: e.transports, Journal: e.journal,
+		Steering: e.steering, Placement: place, Log: cfg.Log, SlabSize: cfg.SlabSize, Backing: backing != nil,
+		OpTimeout: cfg.OpTimeout, TestReads: cfg.testReads(), TestTime: cfg.Period / 2, Ended: e.over,
+	}, e.tests)
+	e.steering.Orders = placement.Orders{
+		Leave: e.moves.Leave, Test: e.moves.Test, Leaving: e.moves.Leaving, EndTests: e.tests.ReleaseAll,
+	}
+}
+
+// deviceName is what donors show the device as: the name given, else the machine's.
+func deviceName(given string) string {
+	if given != "" {
+		return given
+	}
+	name, _ := os.Hostname()
+	if !control.ValidName(name) { // "(none)" on a machine that was given no name
+		return fallbackName
+	}
+	return name
+}
+
+// qpDepth is the depth of each connection: all requests of a queue at once, reads in
+// several parts included, as far as a connection can.
+func (e *engine) qpDepth() int { return min(verbs.MaxDepth, 4*e.spec.Depth) }
+
+func (e *engine) donorCount() int { return len(e.donors.All()) }
 
 // OpenQueue implements ublk.Target.
 func (e *engine) OpenQueue(q *ublk.Queue) (ublk.Server, error) { return e.open(q) }
 
-func (e *engine) open(f front) (ublk.Server, error) {
-	q, err := openQueue(&e.shared, f, e.spec.MaxIO, e.spec.Spare, len(e.donors.all()))
+func (e *engine) open(b path.BlockQueue) (*path.Queue, error) {
+	q, err := path.Open(e.shared, b, e.spec.MaxIO, e.spec.Spare, e.donorCount())
 	if err != nil {
 		return nil, err
 	}
+	e.donors.AddQueue(q)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.queues = append(e.queues, q)
 	return q, nil
 }
 
-// reach dials every donor once. It fails when none can be used, with the
-// reasons.
-func (e *engine) reach(ctx context.Context) ([]*control.Session, error) {
-	donors := e.donors.all()
-	sessions, errs := make([]*control.Session, len(donors)), make([]error, len(donors))
-	var wg sync.WaitGroup
-	for i, d := range donors {
-		wg.Go(func() { sessions[i], errs[i] = d.dial(ctx) })
-	}
-	wg.Wait()
-	usable := false
-	for i, d := range donors {
-		if errs[i] == nil && d.report().Free < e.cfg.SlabSize {
-			errs[i] = fmt.Errorf("donor %s has %d bytes to lend to this device, a slab takes %d: give it more --memory or a larger quota (--allow), or the device a smaller --slab: %w",
-				d.address, d.report().Free, e.cfg.SlabSize, ErrNoDonor)
-		}
-		if errs[i] == nil {
-			errs[i] = e.offers(d.address, sessions[i])
-		}
-		if errs[i] == nil {
-			errs[i] = sessions[i].Err() // the donor is listed twice, and the later session has ended this one
-		}
-		if errs[i] == nil {
-			errs[i] = d.claim(sessions[i])
-		}
-		usable = usable || errs[i] == nil
-		if errs[i] != nil && sessions[i] != nil {
-			_ = sessions[i].Close()
-			sessions[i] = nil
-		}
-	}
-	if usable {
-		for i, err := range errs {
-			if err != nil {
-				donors[i].unusable(err)
-			}
-		}
-		return sessions, nil
-	}
-	return nil, fmt.Errorf("%w: %w", ErrNoDonor, oneLine(errs))
-}
-
 // start begins the control work, once the queues are open.
 func (e *engine) start(sessions []*control.Session) {
-	e.telling.start(e.tellNotes)
-	e.lend(sessions)
+	e.telling.start((&teller{e.shared.Notes, e.journal, e.pages, e.donors}).run)
+	e.donors.Start(sessions)
 	if e.cluster != nil {
-		e.following.start(e.follow)
+		e.following.start(func(ctx context.Context) { e.donors.Follow(ctx, e.cluster) })
 	}
-	e.mapping.start(newMapper(e).run)
-	e.moving.start(e.moves.run)
-	e.judging.start(e.steering.run)
+	e.mapping.start(e.mapper.Run)
+	e.moving.start(e.moves.Run)
+	e.judging.start(e.steering.Run)
 }
 
-// close ends the control work after the queues have ended, gives the donors
-// their memory back, and frees the rest.
+// close ends the control work after the queues have ended, gives the donors their memory
+// back, and frees the rest.
 func (e *engine) close() error {
 	close(e.over)
 	e.judging.end()
@@ -166,34 +173,32 @@ func (e *engine) close() error {
 	e.moving.end()
 	e.following.end()
 	e.unmapAll()
-	e.lending.end()
+	e.donors.Close()
 	e.telling.end()
-	return errors.Join(e.probes.Close(), closeTransports(e.transports), offheap.Unmap(e.memory))
+	return errors.Join(e.probes.Close(), lenders.CloseTransports(e.transports), offheap.Unmap(e.memory))
 }
 
-// task is a group of goroutines that end together.
-type task struct {
-	wg      sync.WaitGroup
-	cancels []context.CancelFunc
+// lost voids the slabs of a donor that can be used no more. It returns how many, and what
+// frees them.
+func (e *engine) lost(donor uint16) (slabs int, release func()) {
+	failed := placement.Fail(e.pages, donor)
+	e.failovers.Add(uint64(len(failed)))
+	return len(failed), func() { placement.Release(e.pages, e.journal, e.over, failed) }
 }
 
-func (t *task) start(f func(context.Context)) {
-	ctx, cancel := context.WithCancel(context.Background())
-	t.cancels = append(t.cancels, cancel)
-	t.wg.Go(func() { f(ctx) })
-}
-
-func (t *task) end() {
-	for _, cancel := range t.cancels {
-		cancel()
+// leave ends the use of a queue's buffers by all transports.
+func (e *engine) leave(queue int) error {
+	var err error
+	for _, t := range e.transports {
+		err = errors.Join(err, t.Leave(queue))
 	}
-	t.wg.Wait()
+	return err
 }
 
-// unmapAll tells the donors that the device needs their memory no more, so
-// that they need not wait for their lease to run out.
+// unmapAll tells the donors that the device needs their memory no more, so that they need
+// not wait for their lease to run out.
 func (e *engine) unmapAll() {
-	ctx, cancel := context.WithTimeout(context.Background(), mapDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), releaseDeadline)
 	defer cancel()
 	for slab := range e.pages.Geometry().Slabs() {
 		s := e.pages.Slab(slab)
@@ -204,53 +209,17 @@ func (e *engine) unmapAll() {
 			e.unmap(ctx, slab, s.Donor)
 		}
 	}
-	e.tests.releaseAll(ctx, func(uint16) bool { return true })
+	e.tests.ReleaseAll(ctx, func(uint16) bool { return true })
 }
 
 // unmap tells a donor that the device needs a slab of it no more.
 func (e *engine) unmap(ctx context.Context, slab int, donor uint16) {
-	session, ok := e.donors.get(donor).up()
+	session, ok := e.donors.Get(donor).Up()
 	if !ok {
 		return
 	}
 	if err := session.Unmap(ctx, uint32(slab)); err != nil {
-		e.journal.warn(status.EventSlabKept, "donor keeps a slab until its lease has run out").
-			at(slab).of("donor", e.donors.get(donor)).because(err).tell()
+		e.journal.Warn(status.EventSlabKept, "donor keeps a slab until its lease has run out").
+			At(slab).Of("donor", e.donors.Get(donor)).Because(err).Tell()
 	}
-}
-
-// qpDepth is the depth of each connection: all requests of a queue at once,
-// reads in several parts included, as far as a connection can.
-func (e *engine) qpDepth() int { return min(verbs.MaxDepth, 4*e.spec.Depth) }
-
-// await waits for a queue's thread, or for its end.
-func (e *engine) await(done <-chan struct{}) {
-	select {
-	case <-done:
-	case <-e.over:
-	}
-}
-
-func (e *engine) ended() bool {
-	select {
-	case <-e.over:
-		return true
-	default:
-		return false
-	}
-}
-
-// oneLine joins errors as one line.
-func oneLine(errs []error) error {
-	var all error
-	for _, err := range errs {
-		switch {
-		case err == nil:
-		case all == nil:
-			all = err
-		default:
-			all = fmt.Errorf("%w; %w", all, err)
-		}
-	}
-	return all
 }

@@ -1,15 +1,31 @@
 package swapdev
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/path"
+)
 
 // Errors of this package.
 var (
-	// ErrConfig: the configuration cannot be. Exit code 2.
+	// ErrConfig means that the configuration contradicts itself or the limits.
 	ErrConfig = errors.New("wrong configuration")
-	// ErrBacking: the backing file cannot be used.
-	ErrBacking = errors.New("backing file cannot be used")
-	// ErrNoDonor: no donor could be reached or has room.
-	ErrNoDonor = errors.New("no donor can be used")
-	// ErrInUse: stopping the device now would lose data. Exit code 3.
+	// ErrBacking means that the backing file cannot be used.
+	ErrBacking = path.ErrBacking
+	// ErrNoDonor means that no donor could be reached or has room.
+	ErrNoDonor = lenders.ErrNoDonor
+	// ErrInUse means that stopping the device now would lose data.
 	ErrInUse = errors.New("device is in use")
+	// ErrProbes means that the probes in the kernel were insisted on and cannot be had.
+	ErrProbes = errors.New("probes cannot be attached")
+)
+
+// Reasons for ErrConfig that a caller may want to tell apart.
+var (
+	ErrNoDonorNamed  = errors.New("no donor is named")
+	ErrNoBackingFile = errors.New("no backing file is named")
+	ErrLoss          = errors.New("without a backing file, the loss of a donor loses pages")
+	ErrOneCopy       = errors.New("two copies are wanted, and there is no backing file")
+	ErrNoIdentity    = errors.New("no identity")
 )

@@ -3,12 +3,18 @@ package swapdev
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/verbs"
 )
+
+// key is the key of a slab's memory at a donor.
+func (r *rig) key(slab int, donor uint16) verbs.Key {
+	return placement.Key(r.engine.pages, r.engine.shared.Keys, slab, donor)
+}
 
 // TestOldOrderSparesANewMapping tries an order again that was carried out, when the
 // same donor has lent memory for the same slab anew.
@@ -16,16 +22,9 @@ func TestOldOrderSparesANewMapping(t *testing.T) {
 	r := newRig(t, rigOptions{donors: 1, queues: 1})
 	r.heat(0)
 	m, before := r.engine.moves, r.engine.pages.Slab(0)
-	old := order{slab: 0, donor: 0, key: r.engine.keyAt(0, 0) ^ 1, given: time.Now(), tries: 1}
-	m.mu.Lock()
-	m.waiting = append(m.waiting, old)
-	m.mu.Unlock()
-	m.order(0, nil, false) // wakes it
-	r.until("the order is done", func() bool {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return len(m.waiting) == 0 && !m.now.doing
-	})
+	old := r.key(0, 0) ^ 1
+	m.HandBack(0, 0, old)
+	r.until("the order is done", func() bool { return m.Pending() == 0 })
 	if s := r.engine.pages.Slab(0); s != before || r.donors[0].donor.Status().Memory.Mapped != testSlab {
 		t.Errorf("the slab was %+v and is %+v", before, s)
 	}
@@ -35,17 +34,15 @@ func TestOldOrderSparesANewMapping(t *testing.T) {
 		t.Errorf("%+v %+v", s.IO, s.Moves)
 	}
 	// An order about what is there now is another one.
-	m.mu.Lock()
-	m.waiting = append(m.waiting, old)
-	m.mu.Unlock()
-	m.order(0, []uint32{0}, false)
+	m.HandBack(0, 0, old)
+	m.Order(0, []uint32{0}, false)
 	r.until("it is carried out", func() bool { return r.engine.report().Moves.Dropped == 1 })
 }
 
 // TestLateUnmap has a donor take back a slab so slowly that the device gives up
 // waiting, maps the slab there anew, and then asks again: what was mapped anew stays.
 func TestLateUnmap(t *testing.T) {
-	l := startLender(t, transportTCP)
+	l := startLender(t, lenders.TransportTCP)
 	held := make(chan struct{}) // until this is closed the donor takes nothing back
 	unmaps := make(chan control.Unmap, 4)
 	l.before = func(req *control.Unmap) {
@@ -54,25 +51,20 @@ func TestLateUnmap(t *testing.T) {
 	}
 	r := newRig(t, rigOptions{queues: 1, prepare: func(c *Config) { c.Donors = []string{l.address()} }})
 	r.heat(0)
-	r.engine.moves.order(0, []uint32{0}, false)
+	r.engine.moves.Order(0, []uint32{0}, false)
 	first := <-unmaps
-	r.until("the device waits no more", func() bool {
-		m := r.engine.moves
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return !m.now.doing
-	})
+	r.until("the device waits no more", func() bool { return r.engine.moves.Pending() == 0 })
 	close(held)
 	r.until("the slab is mapped anew", func() bool {
 		r.write(0, 0, 2, 1)
 		return r.engine.pages.Slab(0).State == slabmap.Mapped
 	})
 	again := <-unmaps
-	if key := uint64(r.engine.keyAt(0, 0)); first.Key == 0 || again.Key != first.Key || again.Key == key {
+	if key := uint64(r.key(0, 0)); first.Key == 0 || again.Key != first.Key || again.Key == key {
 		t.Errorf("Unmap by %x, then by %x, while the slab has %x", first.Key, again.Key, key)
 	}
 	// An answer to what came after shows that the Unmap is over.
-	s, _ := r.engine.donors.get(0).up()
+	s, _ := r.engine.donors.Get(0).Up()
 	if _, err := s.QueryMem(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -90,15 +82,11 @@ func TestLateUnmap(t *testing.T) {
 func TestHandBackOfWhatTheMapDoesNotHave(t *testing.T) {
 	r := newRig(t, rigOptions{donors: 1, queues: 1})
 	r.heat(0)
-	s, _ := r.engine.donors.get(0).up()
-	info, err := s.Map(t.Context(), 5, testSlab, false, transportTCP)
+	s, _ := r.engine.donors.Get(0).Up()
+	info, err := s.Map(t.Context(), 5, testSlab, false, lenders.TransportTCP)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := r.engine.moves
-	m.mu.Lock()
-	m.waiting = append(m.waiting, order{slab: 5, donor: 0, key: verbs.Key(info.Key), given: time.Now()})
-	m.mu.Unlock()
-	m.order(0, nil, false)
+	r.engine.moves.HandBack(5, 0, verbs.Key(info.Key))
 	r.until("the donor has it back", func() bool { return r.donors[0].donor.Status().Memory.Mapped == testSlab })
 }

@@ -2,67 +2,13 @@ package swapdev
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 )
-
-func TestJournal(t *testing.T) {
-	var log logged
-	j := &journal{log: log.logger()}
-	if len(j.last()) != 0 {
-		t.Error("events before the first")
-	}
-	d := &donor{address: "mem1:9400", name: "mem1"}
-	j.warn(status.EventSlabKept, "a slab is not given back").at(3).of("donor", d).because(errors.New("no room")).
-		with("tries", 2).with("took", 1500*time.Millisecond).tell()
-	j.info(status.EventTransport, "all is well").because(nil).tell()
-	got := j.last()
-	want := []status.Event{
-		{Seq: 1, Level: status.LevelWarn, Kind: status.EventSlabKept, Slab: 3, Donor: "mem1", Text: "a slab is not given back: no room (tries 2, took 1.5s)"},
-		{Seq: 2, Level: status.LevelInfo, Kind: status.EventTransport, Slab: status.NoSlab, Text: "all is well"},
-	}
-	for i := range got {
-		if time.Since(got[i].At) > time.Minute {
-			t.Errorf("at %v", got[i].At)
-		}
-		got[i].At = time.Time{}
-	}
-	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("got %+v\nwant %+v", got, want)
-	}
-	lines := log.lines("")
-	for i, want := range []string{
-		`{"level":"warn","slab":3,"donor":"mem1:9400","tries":2,"took":"1.5s","error":"no room","message":"a slab is not given back"}`,
-		`{"level":"info","message":"all is well"}`,
-	} {
-		if i >= len(lines) || strings.TrimSpace(lines[i]) != want {
-			t.Errorf("log %q\nlacks %s", lines, want)
-		}
-	}
-}
-
-func TestJournalKeepsTheLast(t *testing.T) {
-	j := &journal{}
-	for i := range status.MaxEvents + 10 {
-		j.info(status.EventSlabMapped, "slab is mapped").at(i).tell()
-	}
-	events := j.last()
-	if len(events) != status.MaxEvents {
-		t.Fatalf("%d events", len(events))
-	}
-	for i, e := range events {
-		if e.Seq != uint64(i+11) || e.Slab != i+10 {
-			t.Fatalf("event %d is %+v", i, e)
-		}
-	}
-}
 
 // TestLogAndEventsAgree has a device go through trouble: what it logged is what its
 // events say, one for one.
@@ -70,11 +16,11 @@ func TestLogAndEventsAgree(t *testing.T) {
 	var log logged
 	r := newRig(t, rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Log = log.logger() }})
 	r.heat(0, 1, 2, 3)
-	lost, first := r.engine.donors.get(0), r.donors[0]
+	lost, first := r.engine.donors.Get(0), r.donors[0]
 	first.kill()
 	r.until("the loss is told", func() bool { return r.kinds()[status.EventDonorLost] > 0 })
 	r.heat(0, 1, 2, 3)
-	r.engine.events.corrupt(0, slabmap.Remote, lost.id)
+	r.engine.shared.Notes.Corrupt(0, slabmap.Remote, lost.ID())
 	r.until("the corrupt page is told", func() bool { return r.kinds()[status.EventCorrupt] > 0 })
 	first.start()
 	r.until("the donor is back", func() bool { return r.kinds()[status.EventDonorUp] == 3 })
@@ -82,7 +28,7 @@ func TestLogAndEventsAgree(t *testing.T) {
 	var events []status.Event
 	var lines []string
 	r.until("there are as many lines as events", func() bool { // slabs are being mapped, perhaps
-		events, lines = r.engine.journal.last(), log.lines("")
+		events, lines = r.engine.journal.Last(), log.lines("")
 		return len(events) == len(lines)
 	})
 	for i, e := range events {

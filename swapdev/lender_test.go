@@ -13,6 +13,7 @@ import (
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/faulty"
@@ -261,8 +262,8 @@ func (c *wayConn) Attach(loop *uring.Loop, notify func()) (verbs.QP, error) {
 
 // transport is the way as the engine has it. While absent is an error, it cannot
 // be opened.
-func (w *way) transport(absent *atomic.Pointer[error]) *transport {
-	return newTransport(w.name, func() (verbs.Device, error) {
+func (w *way) transport(absent *atomic.Pointer[error]) *lenders.Transport {
+	return lenders.NewTransport(w.name, func() (verbs.Device, error) {
 		if absent != nil {
 			if err := absent.Load(); err != nil {
 				return nil, *err

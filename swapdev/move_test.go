@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/mover"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/faulty"
 )
@@ -17,7 +18,7 @@ func (h *history) churn(end time.Time) {
 	for time.Now().Before(end) {
 		slab := rng.IntN(h.engine.pages.Geometry().Slabs())
 		if s := h.engine.pages.Slab(slab); s.State == slabmap.Mapped || s.State == slabmap.Migrating {
-			h.engine.moves.order(s.Donor, []uint32{uint32(slab)}, rng.IntN(2) == 0)
+			h.engine.moves.Order(s.Donor, []uint32{uint32(slab)}, rng.IntN(2) == 0)
 		}
 		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
 	}
@@ -126,7 +127,7 @@ func TestEvictIsAnswered(t *testing.T) {
 		r.write(0, page, 7, 1)
 	}
 	from := r.engine.pages.Slab(0).Donor
-	r.engine.moves.order(from, []uint32{0, 0}, false)
+	r.engine.moves.Order(from, []uint32{0, 0}, false)
 	r.until("the slab is at the other donor", func() bool {
 		s := r.engine.pages.Slab(0)
 		return s.State == slabmap.Mapped && s.Donor != from
@@ -154,13 +155,13 @@ func TestUrgentMoveIsCutShort(t *testing.T) {
 			}
 			from := r.engine.pages.Slab(0).Donor
 			if calmFirst {
-				r.engine.moves.order(from, []uint32{0}, false)
+				r.engine.moves.Order(from, []uint32{0}, false)
 				r.until("the move is under way", func() bool { return r.engine.pages.Slab(0).State == slabmap.Migrating })
 			}
 			begun := time.Now()
-			r.engine.moves.order(from, []uint32{0}, true)
-			r.until("the slab is dropped", func() bool { return r.engine.moves.totals().dropped == 1 })
-			if took := time.Since(begun); took > 2*urgentBudget {
+			r.engine.moves.Order(from, []uint32{0}, true)
+			r.until("the slab is dropped", func() bool { return r.engine.moves.Totals().Dropped == 1 })
+			if took := time.Since(begun); took > 2*mover.UrgentBudget {
 				t.Errorf("after %v", took)
 			}
 			for page := first; page < end; page += 256 {
@@ -186,17 +187,17 @@ func TestCalmMoveMakesWay(t *testing.T) {
 	}
 	state := func(slab int) slabmap.State { return r.engine.pages.Slab(slab).State }
 	calm, urgent := r.engine.pages.Slab(0).Donor, r.engine.pages.Slab(1).Donor
-	r.engine.moves.order(calm, []uint32{0}, false)
+	r.engine.moves.Order(calm, []uint32{0}, false)
 	r.until("a part of the slab is moved", func() bool {
 		return state(0) == slabmap.Migrating && !r.engine.pages.Look(first).Old
 	})
 	begun := time.Now()
-	r.engine.moves.order(urgent, []uint32{1}, true)
+	r.engine.moves.Order(urgent, []uint32{1}, true)
 	r.until("the other slab has moved", func() bool {
 		s := r.engine.pages.Slab(1)
 		return s.State == slabmap.Mapped && s.Donor != urgent
 	})
-	if took := time.Since(begun); state(0) != slabmap.Migrating || took > urgentBudget {
+	if took := time.Since(begun); state(0) != slabmap.Migrating || took > mover.UrgentBudget {
 		t.Errorf("after %v, the first is %v", took, state(0))
 	}
 	for page := first; page < end; page += 256 {
@@ -225,12 +226,12 @@ func TestNewDonorWantsItBack(t *testing.T) {
 	for page := first; page < end; page += 16 {
 		r.write(0, page, 3, 16)
 	}
-	r.engine.moves.order(r.engine.pages.Slab(0).Donor, []uint32{0}, false)
+	r.engine.moves.Order(r.engine.pages.Slab(0).Donor, []uint32{0}, false)
 	r.until("a part of the slab is moved", func() bool {
 		return r.engine.pages.Slab(0).State == slabmap.Migrating && !r.engine.pages.Look(first).Old
 	})
 	wants := r.engine.pages.Slab(0).Donor
-	r.engine.moves.order(wants, []uint32{0}, true)
+	r.engine.moves.Order(wants, []uint32{0}, true)
 	r.until("the slab is elsewhere", func() bool {
 		s := r.engine.pages.Slab(0)
 		return s.State == slabmap.Mapped && s.Donor != wants

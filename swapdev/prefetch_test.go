@@ -199,7 +199,7 @@ func TestPrefetchAllocatesNothing(t *testing.T) {
 	if n != 0 {
 		t.Errorf("%v allocations per request", n)
 	}
-	if c := r.engine.queues[0].counts; c.PrefetchHits == 0 {
+	if c := r.engine.queues[0].Counts(); c.PrefetchHits == 0 {
 		t.Error("nothing was used that was fetched ahead")
 	}
 }

@@ -123,7 +123,7 @@ func TestOpenProbes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log bytes.Buffer
-			p, err := openProbes(Config{Probes: tc.setting, Log: zerolog.New(&log).Level(zerolog.WarnLevel)}, tc.attach)
+			p, err := openProbes(tc.setting, zerolog.New(&log).Level(zerolog.WarnLevel), tc.attach)
 			if !errors.Is(err, tc.err) || (err != nil) != (tc.err != nil) {
 				t.Fatalf("got %v, want %v", err, tc.err)
 			}

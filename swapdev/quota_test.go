@@ -7,6 +7,7 @@ import (
 	"github.com/farswap/farswap/control"
 	daemon "github.com/farswap/farswap/donor"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/lenders"
 )
 
 // authority returns what makes identities of one CA.
@@ -78,7 +79,7 @@ func TestQuotas(t *testing.T) {
 			unmapped++
 		}
 	}
-	if s := r.engine.report(); unmapped == 0 || s.IO.Errors != 0 || s.IO.Failovers != 0 || s.Donors[0].State != string(donorUp) {
+	if s := r.engine.report(); unmapped == 0 || s.IO.Errors != 0 || s.IO.Failovers != 0 || s.Donors[0].State != string(lenders.StateUp) {
 		t.Errorf("%d slabs unmapped, %+v %+v", unmapped, s.IO, s.Donors)
 	}
 }

@@ -22,6 +22,8 @@ import (
 	daemon "github.com/farswap/farswap/donor"
 	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
@@ -157,7 +159,7 @@ type rig struct {
 	engine  *engine
 	queues  []*fakeQueue
 	donors  []*testDonor
-	local   *backing
+	local   *path.BackingFile
 	stop    chan struct{}
 	threads sync.WaitGroup
 }
@@ -236,7 +238,7 @@ type rigOptions struct {
 	frozen  bool // the backing file refuses writes
 	source  cluster.Source
 
-	transports []*transport // instead of TCP
+	transports []*lenders.Transport // instead of TCP
 }
 
 // newFaultyRig has a device between the engine and its donors that does well until told
@@ -284,19 +286,21 @@ func (r *rig) openEngine(o rigOptions) {
 	t := r.t
 	var err error
 	if r.cfg.Backing != NoBacking {
-		if r.local, err = openBacking(r.cfg.Backing, r.cfg.Size); err != nil {
+		if r.local, err = path.OpenBacking(r.cfg.Backing, r.cfg.Size); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if o.frozen {
 		f, err := os.OpenFile(r.cfg.Backing, os.O_RDONLY|unix.O_DIRECT, 0)
-		if err = errors.Join(err, r.local.close()); err != nil {
+		if err == nil {
+			err = errors.Join(unix.Dup3(int(f.Fd()), int(r.local.FD()), unix.O_CLOEXEC), f.Close())
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		r.local.file = f
 	}
 	if o.transports == nil {
-		o.transports = []*transport{overTCP(o.wrap)}
+		o.transports = []*lenders.Transport{overTCP(o.wrap)}
 	}
 	if r.engine, err = newEngine(r.cfg, o.transports, r.local); err != nil {
 		t.Fatal(err)
@@ -305,7 +309,7 @@ func (r *rig) openEngine(o rigOptions) {
 		r.engine.spec.Spare = o.spare
 	}
 	r.engine.cluster = o.source
-	sessions, err := r.engine.reach(t.Context())
+	sessions, err := r.engine.donors.Reach(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,8 +333,8 @@ func (r *rig) openEngine(o rigOptions) {
 }
 
 // overTCP is TCP, with a device around it.
-func overTCP(wrap func(verbs.Device) verbs.Device) *transport {
-	return newTransport(transportTCP, func() (verbs.Device, error) {
+func overTCP(wrap func(verbs.Device) verbs.Device) *lenders.Transport {
+	return lenders.NewTransport(lenders.TransportTCP, func() (verbs.Device, error) {
 		d, err := tcp.Open(tcp.Config{})
 		if err != nil || wrap == nil {
 			return d, err
@@ -379,7 +383,7 @@ func (r *rig) close() {
 		}
 		runtime.UnlockOSThread()
 	}
-	if err := errors.Join(r.engine.close(), r.local.close()); err != nil {
+	if err := errors.Join(r.engine.close(), r.local.Close()); err != nil {
 		r.t.Error(err)
 	}
 	for _, d := range r.donors {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/farswap/farswap/cluster"
 	daemon "github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/swapdev/lenders"
 )
 
 // listed is a cluster whose members the test sets.
@@ -56,13 +57,13 @@ func TestDonorsAppearAndVanish(t *testing.T) {
 			source.set(donors...)
 			h.until("the new donor is used", func() bool {
 				s := h.engine.report()
-				return len(s.Donors) == i+2 && s.Donors[i+1].State == string(donorUp)
+				return len(s.Donors) == i+2 && s.Donors[i+1].State == string(lenders.StateUp)
 			})
 			// No slab is new any more: the others have to give some back. Which of them
 			// holds any is chance.
 			h.until("it holds slabs", func() bool {
 				for held := range i + 1 {
-					h.engine.moves.order(uint16(held), []uint32{0, 1, 2, 3, 4, 5, 6}, false)
+					h.engine.moves.Order(uint16(held), []uint32{0, 1, 2, 3, 4, 5, 6}, false)
 				}
 				return h.engine.report().Donors[i+1].Slabs > 0
 			})
@@ -72,7 +73,7 @@ func TestDonorsAppearAndVanish(t *testing.T) {
 		h.until("its slabs are elsewhere", func() bool { return h.engine.report().Donors[1].Slabs == 0 })
 		h.rig.donors[1].start()
 		source.set(donors...)
-		h.until("it is back", func() bool { return h.engine.report().Donors[1].State == string(donorUp) })
+		h.until("it is back", func() bool { return h.engine.report().Donors[1].State == string(lenders.StateUp) })
 	})
 	s := h.engine.report()
 	if len(s.Donors) != 4 || s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 {
@@ -92,7 +93,7 @@ func TestOneDonorByTwoAddresses(t *testing.T) {
 		s := r.engine.report()
 		return len(s.Donors) == 2 && strings.Contains(s.Donors[1].Error, "is used at "+r.donors[0].address)
 	})
-	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].State != string(donorUp) || s.Donors[0].Slabs != 1 {
+	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].State != string(lenders.StateUp) || s.Donors[0].Slabs != 1 {
 		t.Errorf("%+v, %d failovers", s.Donors, s.IO.Failovers)
 	}
 }
@@ -108,20 +109,20 @@ func TestTwoDonorsOfOneName(t *testing.T) {
 	up := func(used, refused int) func() bool {
 		return func() bool {
 			s := r.engine.report()
-			return s.Donors[used].State == string(donorUp) && s.Donors[refused].State == string(donorDown) &&
+			return s.Donors[used].State == string(lenders.StateUp) && s.Donors[refused].State == string(lenders.StateDown) &&
 				strings.Contains(s.Donors[refused].Error, "one named twin is used at "+r.donors[used].address)
 		}
 	}
 	r.until("the first is used", up(0, 1))
 	r.heat(0)
 	r.until("the log says why the second is not", func() bool {
-		return len(log.lines(`"level":"warn"`, `"donor":"`+r.donors[1].address+`"`, "used at "+r.donors[0].address, "--name")) == 1
+		return len(log.lines(`"level":"warn"`, `"donor":"`+r.donors[1].address+`"`, "used at "+r.donors[0].address)) == 1
 	})
 	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].Slabs != 1 {
 		t.Errorf("%+v, %d failovers", s.Donors, s.IO.Failovers)
 	}
 	r.donors[0].kill()
-	r.until("the second takes over", func() bool { return r.engine.report().Donors[1].State == string(donorUp) })
+	r.until("the second takes over", func() bool { return r.engine.report().Donors[1].State == string(lenders.StateUp) })
 	r.donors[0].start()
 	r.until("the first is refused", up(1, 0))
 	if n := len(log.lines("cannot be used yet", `"donor":"`+r.donors[1].address+`"`)); n != 1 {
@@ -137,14 +138,14 @@ func TestOneDonorListedTwice(t *testing.T) {
 	}})
 	settled := func() bool {
 		d := r.engine.report().Donors
-		if d[0].State != string(donorUp) {
+		if d[0].State != string(lenders.StateUp) {
 			d[0], d[1] = d[1], d[0]
 		}
-		return d[0].State == string(donorUp) && d[1].State == string(donorDown) && strings.Contains(d[1].Error, "is used at")
+		return d[0].State == string(lenders.StateUp) && d[1].State == string(lenders.StateDown) && strings.Contains(d[1].Error, "is used at")
 	}
 	r.until("one is used, the other refused", settled)
 	r.heat(0)
-	for end := time.Now().Add(3 * retryFirst); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(3 * lenders.RetryFirst); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if s := r.engine.report(); !settled() || s.IO.Failovers != 0 {
 			t.Fatalf("%+v, %d failovers", s.Donors, s.IO.Failovers)
 		}
@@ -155,14 +156,14 @@ func TestFirstDonorsOfACluster(t *testing.T) {
 	source := newListed()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := addresses(ctx, nil, source); !errors.Is(err, ErrNoDonor) {
+	if _, err := lenders.Addresses(ctx, nil, source); !errors.Is(err, ErrNoDonor) {
 		t.Errorf("an empty cluster: %v", err)
 	}
 	go source.set(cluster.Donor{Address: "a:1"}, cluster.Donor{Address: "b:1"})
-	if got, err := addresses(t.Context(), nil, source); err != nil || !slices.Equal(got, []string{"a:1", "b:1"}) {
+	if got, err := lenders.Addresses(t.Context(), nil, source); err != nil || !slices.Equal(got, []string{"a:1", "b:1"}) {
 		t.Errorf("%v, %v", got, err)
 	}
-	if got, err := addresses(t.Context(), []string{"b:1"}, source); err != nil || !slices.Equal(got, []string{"b:1", "a:1"}) {
+	if got, err := lenders.Addresses(t.Context(), []string{"b:1"}, source); err != nil || !slices.Equal(got, []string{"b:1", "a:1"}) {
 		t.Errorf("beside one of its own: %v, %v", got, err)
 	}
 }

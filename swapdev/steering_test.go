@@ -12,6 +12,7 @@ import (
 	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/faulty"
 )
@@ -122,8 +123,8 @@ func TestSlabsLeaveASlowDonor(t *testing.T) {
 		}
 		s.delay(slowTestDelay)
 		s.until("its slabs have left the slow donor", func() bool {
-			_, kept := s.engine.tests.of(s.engine.donors.get(0))
-			return s.slow().Slow && s.slow().Slabs == 0 && kept && s.engine.moves.leaving() == 0
+			_, kept := s.engine.tests.Of(s.engine.donors.Get(0))
+			return s.slow().Slow && s.slow().Slabs == 0 && kept && s.engine.moves.Leaving() == 0
 		})
 		moves := s.engine.report().Moves
 		if moves.Slow == 0 || moves.Dropped > 0 {
@@ -179,9 +180,9 @@ func TestLeavingMakesWay(t *testing.T) {
 			return false
 		})
 		wanted = slices.IndexFunc(s.engine.slabs(), func(o slabmap.Slab) bool { return o.State == slabmap.Mapped && o.Donor != 0 })
-		s.engine.moves.order(s.engine.pages.Slab(wanted).Donor, []uint32{uint32(wanted)}, true)
+		s.engine.moves.Order(s.engine.pages.Slab(wanted).Donor, []uint32{uint32(wanted)}, true)
 		s.until("its slabs have left the slow donor", func() bool {
-			return s.slow().Slow && s.slow().Slabs == 0 && s.engine.moves.leaving() == 0
+			return s.slow().Slow && s.slow().Slabs == 0 && s.engine.moves.Leaving() == 0
 		})
 		s.until("at most the memory for test reads is lent", func() bool { return s.donors[0].donor.Status().Memory.Mapped <= testSlab })
 	})
@@ -216,16 +217,16 @@ func TestDonorWantsTestMemoryBack(t *testing.T) {
 		})
 		s.delay(slowTestDelay)
 		s.until("its slabs have left the slow donor", func() bool {
-			return s.slow().Slow && s.slow().Slabs == 0 && s.engine.moves.leaving() == 0
+			return s.slow().Slow && s.slow().Slabs == 0 && s.engine.moves.Leaving() == 0
 		})
-		d := s.engine.donors.get(0)
-		l, ok := s.engine.tests.of(d)
+		d := s.engine.donors.Get(0)
+		l, ok := s.engine.tests.Of(d)
 		if !ok {
 			t.Fatal("no memory is kept")
 		}
-		s.engine.moves.order(0, []uint32{uint32(l.slab)}, false)
+		s.engine.moves.Order(0, []uint32{uint32(l.Slab)}, false)
 		s.until("it has its memory back", func() bool { return s.donors[0].donor.Status().Memory.Mapped == 0 })
-		if _, ok := s.engine.tests.of(d); ok {
+		if _, ok := s.engine.tests.Of(d); ok {
 			t.Error("test reads would go on")
 		}
 	})
@@ -253,7 +254,7 @@ func TestPaperPlacementStays(t *testing.T) {
 func TestLinkLatency(t *testing.T) {
 	r := newRig(t, rigOptions{donors: 1, queues: 2})
 	count := func() uint64 {
-		sums, ok := newLinkLatency(r.engine).reads()
+		sums, ok := r.engine.steering.Source.Reads()
 		if !ok || len(sums) != 1 {
 			t.Fatalf("%d donors, %t", len(sums), ok)
 		}
@@ -304,9 +305,9 @@ func TestSlabLatency(t *testing.T) {
 	pages := r.engine.pages
 	at := func(slab int) uint16 { return pages.Slab(slab).Donor }
 	probes := fakeSlabs{}
-	source := newSlabLatency(r.engine, probes)
+	source := placement.NewSlabLatency(r.engine.pages, probes, r.engine.donorCount)
 	counts := func() []uint64 {
-		sums, ok := source.reads()
+		sums, ok := source.Reads()
 		if !ok {
 			t.Fatal("not ok")
 		}
@@ -337,7 +338,7 @@ func TestSlabLatency(t *testing.T) {
 	}
 	from := at(0)
 	probes.record(0, 1000)
-	r.engine.moves.order(from, []uint32{0}, false)
+	r.engine.moves.Order(from, []uint32{0}, false)
 	r.until("the slab has moved", func() bool { return pages.Slab(0).State == slabmap.Mapped && at(0) != from })
 	if got := counts(); !slices.Equal(got, want) {
 		t.Errorf("reads of a slab that moved count: %v, want %v", got, want)
@@ -346,55 +347,5 @@ func TestSlabLatency(t *testing.T) {
 	want[at(0)] += 5
 	if got := counts(); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-func TestDecisionsKept(t *testing.T) {
-	var l decisions
-	for i := range 1000 {
-		l.add(decision{slab: i % 300})
-	}
-	all := l.all()
-	if len(all) != keptDecisions || all[0].seq != 1000-keptDecisions+1 || all[len(all)-1].seq != 1000 {
-		t.Errorf("%d kept, %d to %d", len(all), all[0].seq, all[len(all)-1].seq)
-	}
-	for slab, want := range map[int][]uint64{0: {1, 301, 601, 901}, 150: {151, 451, 751}, 400: nil} {
-		var seqs []uint64
-		for _, d := range l.slab(slab) {
-			seqs = append(seqs, d.seq)
-		}
-		if !slices.Equal(seqs, want) {
-			t.Errorf("slab %d has %v, want %v", slab, seqs, want)
-		}
-	}
-	for range 10 {
-		l.add(decision{slab: 7})
-	}
-	if n := len(l.slab(7)); n != keptOfSlab {
-		t.Errorf("%d kept of a slab", n)
-	}
-}
-
-func TestWhy(t *testing.T) {
-	a := status.DonorFigures{Donor: "a", Free: 0.6, P99: 480_123, Baseline: 500_000}
-	b := status.DonorFigures{Donor: "b", Free: notAsked, P99: 20_500_000, Baseline: 510_000, Slow: true}
-	c := status.DonorFigures{Donor: "c", Free: 0.25}
-	for _, tt := range []struct {
-		d       status.Decision
-		refusal string
-		want    string
-	}{
-		{status.Decision{To: "a", Rule: "emptier", Figures: []status.DonorFigures{a, c}}, "", "of the donors asked it had the largest share of its memory free; a had 60% free, p99 480µs (500µs when all is well), c had 25% free, no reads lately"},
-		{status.Decision{To: "a", Rule: "faster", Figures: []status.DonorFigures{a}}, "", "it was the faster one; a had 60% free, p99 480µs (500µs when all is well)"},
-		{status.Decision{To: "a", Rule: "new-machine"}, "", "it was the only donor without a slab of this device"},
-		{status.Decision{To: "a", Rule: "only-one"}, "", "it was the only donor to choose from"},
-		{status.Decision{From: "b", To: "a", Rule: "slow-donor", Figures: []status.DonorFigures{a, b}}, "", "b was slow: p99 20.5ms (510µs when all is well); a had 60% free, p99 480µs (500µs when all is well)"},
-		{status.Decision{From: "b", Rule: "slow-donor", Figures: []status.DonorFigures{b}}, "all full", "b was slow: p99 20.5ms (510µs when all is well), but no donor took it: all full"},
-		{status.Decision{From: "b", To: "c", Rule: "given-back", Figures: []status.DonorFigures{c, b}}, "", "b wanted its memory back; c had 25% free, no reads lately"},
-		{status.Decision{Rule: "emptier"}, "all full", "no donor took it: all full"},
-	} {
-		if got := why(tt.d, tt.refusal); got != tt.want {
-			t.Errorf("%+v:\n got %s\nwant %s", tt.d, got, tt.want)
-		}
 	}
 }

@@ -2,69 +2,13 @@ package swapdev
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/farswap/farswap/verbs"
-	"github.com/farswap/farswap/verbs/rdma"
-	"github.com/farswap/farswap/verbs/tcp"
+	"github.com/farswap/farswap/swapdev/lenders"
 )
-
-func TestOpenTransports(t *testing.T) {
-	missing := fmt.Errorf("no device: %w", verbs.ErrUnavailable)
-	for name, tt := range map[string]struct {
-		setting string
-		open    error // of RDMA
-		want    string
-		err     error
-		said    int
-	}{
-		"auto":                  {setting: "auto", want: "rdma tcp"},
-		"auto, no RDMA":         {setting: "auto", open: missing, want: "(rdma) tcp", said: 1},
-		"auto, wrong options":   {setting: "auto", open: verbs.ErrConfig, err: ErrConfig},
-		"insisted":              {setting: "rdma", want: "rdma"},
-		"insisted, no RDMA":     {setting: "rdma", open: missing, err: verbs.ErrUnavailable},
-		"insisted, wrong input": {setting: "rdma", open: verbs.ErrConfig, err: ErrConfig},
-		"TCP":                   {setting: "tcp", open: errors.New("RDMA was opened"), want: "tcp"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var log logged
-			c := goodConfig()
-			c.Transport, c.Log, c.RDMA = tt.setting, log.logger(), &rdma.Config{Device: "mlx5_1"}
-			ts, err := openTransports(c.withDefaults(), func(cfg rdma.Config) (verbs.Device, error) {
-				if cfg.Device != "mlx5_1" {
-					t.Errorf("opened with %+v", cfg)
-				}
-				if tt.open != nil {
-					return nil, tt.open
-				}
-				return tcp.Open(tcp.Config{})
-			})
-			if !errors.Is(err, tt.err) {
-				t.Fatalf("%v, want %v", err, tt.err)
-			} else if err != nil && (strings.Contains(err.Error(), "\n") || tt.setting == "rdma" && tt.err != ErrConfig && !strings.Contains(err.Error(), "--transport auto")) {
-				t.Errorf("does not say in one line what to do: %v", err)
-			}
-			var got []string
-			for _, tr := range ts {
-				if tr.opened() {
-					got = append(got, tr.name)
-				} else {
-					got = append(got, "("+tr.name+")")
-				}
-			}
-			if strings.Join(got, " ") != tt.want || len(log.lines("no RDMA")) != tt.said {
-				t.Errorf("got %q, want %q; log: %s", got, tt.want, log.text.String())
-			}
-			if err := closeTransports(ts); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
 
 // ways are a rig with a lender, and what it can be reached by.
 type ways struct {
@@ -73,7 +17,7 @@ type ways struct {
 	setting    string
 	lender     *lender
 	rdma, tcp  *way
-	transports []*transport
+	transports []*lenders.Transport
 	absent     atomic.Pointer[error] // why RDMA cannot be opened
 	log        logged
 }
@@ -82,12 +26,12 @@ type ways struct {
 func newWays(t *testing.T, setting string, lent ...string) *ways {
 	t.Helper()
 	w := &ways{t: t, setting: setting, lender: startLender(t, lent...)}
-	if setting != transportTCP {
-		w.rdma = newWay(t, transportRDMA)
+	if setting != lenders.TransportTCP {
+		w.rdma = newWay(t, lenders.TransportRDMA)
 		w.transports = append(w.transports, w.rdma.transport(&w.absent))
 	}
-	if setting != transportRDMA {
-		w.tcp = newWay(t, transportTCP)
+	if setting != lenders.TransportRDMA {
+		w.tcp = newWay(t, lenders.TransportTCP)
 		w.transports = append(w.transports, w.tcp.transport(nil))
 	}
 	return w
@@ -105,7 +49,7 @@ func (w *ways) wantOver(transport string) {
 	w.t.Helper()
 	w.until("the donor is reached over "+transport, func() bool {
 		s := w.engine.report()
-		return s.Donors[0].State == string(donorUp) && s.Donors[0].Transport == transport && s.Transport == transport
+		return s.Donors[0].State == string(lenders.StateUp) && s.Donors[0].Transport == transport && s.Transport == transport
 	})
 }
 
@@ -255,7 +199,7 @@ func TestDonorWithoutTheTransport(t *testing.T) {
 		absent        error
 		want          []string
 	}{
-		"insisted":         {"rdma", "tcp", nil, []string{"offers no data connection over rdma", "--transport"}},
+		"insisted":         {"rdma", "tcp", nil, []string{"offers no data connection over rdma"}},
 		"TCP":              {"tcp", "rdma", nil, []string{"offers no data connection over tcp"}},
 		"unknown":          {"auto", "pigeon", nil, []string{"over rdma or tcp"}},
 		"offered in vain":  {"auto", "rdma", errWay, []string{errWay.Error()}},
@@ -272,7 +216,7 @@ func TestDonorWithoutTheTransport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			sessions, err := e.reach(t.Context())
+			sessions, err := e.donors.Reach(t.Context())
 			if (err == nil) != (tt.want == nil) || err != nil && !errors.Is(err, ErrNoDonor) {
 				t.Errorf("%v", err)
 			}
@@ -281,7 +225,7 @@ func TestDonorWithoutTheTransport(t *testing.T) {
 					t.Errorf("%q lacks %q", err, part)
 				}
 			}
-			if err := errors.Join(closeAll(sessions), e.close()); err != nil {
+			if err := errors.Join(lenders.CloseAll(sessions), e.close()); err != nil {
 				t.Error(err)
 			}
 		})

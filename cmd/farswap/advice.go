@@ -13,7 +13,7 @@ type advice struct {
 }
 
 // allAdvice is searched in order; the first that fits is given.
-var allAdvice = slices.Concat[[]advice]()
+var allAdvice = slices.Concat(swapdevAdvice)
 
 // adviceFor returns what to say after an error's text, empty if nothing is known.
 func adviceFor(err error) string {

@@ -1,0 +1,81 @@
+package lenders
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/status"
+)
+
+// firstDonors is how long a device without donors of its own waits for the first in the
+// cluster.
+const firstDonors = 15 * time.Second
+
+// Addresses are a device's own donors and those that the source knows. Without donors of
+// its own, a device waits for the first. source may be nil. The error wraps
+// ErrEmptyCluster.
+func Addresses(ctx context.Context, own []string, source cluster.Source) ([]string, error) {
+	if source == nil {
+		return own, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstDonors)
+	defer cancel()
+	for {
+		all := slices.Clone(own)
+		for _, d := range source.Donors() {
+			if !slices.Contains(all, d.Address) && len(all) < MaxDonors {
+				all = append(all, d.Address)
+			}
+		}
+		if len(all) > 0 {
+			return all, nil
+		}
+		select {
+		case _, ok := <-source.Changed():
+			if ok {
+				continue
+			}
+		case <-ctx.Done():
+		}
+		return nil, refuse(ErrEmptyCluster, "no donor has shown up in the cluster within %v", firstDonors)
+	}
+}
+
+// Follow uses donors that appear in a cluster, until ctx ends. A donor that vanishes stays
+// in the roster: its session says when it is lost, and it is dialled until it is back. One
+// goroutine may call Follow, after Start.
+func (l *Lenders) Follow(ctx context.Context, source cluster.Source) {
+	for {
+		for _, c := range source.Donors() {
+			if l.unknown(c) {
+				l.join(c)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case _, ok := <-source.Changed():
+			if !ok {
+				return
+			}
+		}
+	}
+}
+
+// unknown reports whether a donor is new.
+func (l *Lenders) unknown(c cluster.Donor) bool {
+	return len(l.All()) < MaxDonors && !slices.ContainsFunc(l.All(), func(d *Donor) bool { return d.address == c.Address })
+}
+
+// join adds a donor while the device is in use.
+func (l *Lenders) join(c cluster.Donor) {
+	for _, q := range l.queues {
+		q.AddLink()
+	}
+	d := l.add(c.Address)
+	d.setName(c.Name)
+	l.cfg.Journal.Info(status.EventDonorNew, "donor has appeared").Of("donor", d).With("name", c.Name).With("source", c.Source).Tell()
+	l.keepers.Go(func() { l.keep(l.keeping, d, nil) })
+}

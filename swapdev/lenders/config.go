@@ -1,0 +1,39 @@
+package lenders
+
+import (
+	"time"
+
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/swapdev/journal"
+	"github.com/farswap/farswap/verbs"
+)
+
+// MaxDonors is the largest number of donors of a device.
+const MaxDonors = 256
+
+// Config is what the donors of a device are given. Its functions are called from the
+// donors' goroutines and may wait.
+type Config struct {
+	Device   control.UUID
+	Name     string            // as donors show this device
+	SlabSize int64             // bytes
+	Identity *control.Identity // of this machine; nil only with Insecure
+	Insecure bool              // sessions without TLS, to loopback addresses only
+
+	Transports []*Transport   // fastest first, at least one
+	QP         verbs.QPConfig // of each connection of a queue
+	Journal    *journal.Journal
+
+	// Answer answers a donor's request.
+	Answer func(donor uint16, req control.Message) (control.Message, error)
+	// Lost voids what a donor holds, when it can be used no more. It returns how many
+	// slabs that were, and a function that frees them, which is called once no queue
+	// uses the donor's memory any more.
+	Lost func(donor uint16) (slabs int, release func())
+	// Returned hears that a donor can be used, and whether over another transport than
+	// before.
+	Returned func(donor uint16, otherTransport bool)
+}
+
+// askDeadline bounds each question to a donor, and each connection that is made to it.
+const askDeadline = 3 * time.Second

@@ -1,0 +1,130 @@
+package lenders
+
+import (
+	"cmp"
+	"fmt"
+	"sync"
+
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
+)
+
+// Donor is one donor as the device sees it. Its methods may be called from any goroutine.
+type Donor struct {
+	id      uint16
+	address string
+	lost    chan error // a queue's connection has failed
+
+	// The next two belong to the donor's goroutine.
+	passed string // why faster transports were passed over, as last logged
+	said   string // why the donor cannot be used, as last logged, without figures
+
+	mu        sync.Mutex // guards what follows; never held across I/O
+	state     donorState
+	session   *control.Session
+	transport string // name, empty unless up
+	name      string
+	free      int64  // bytes that it can still lend
+	total     int64  // bytes that it lends at most; 0: not asked yet
+	before    string // the transport of the session before
+	err       error
+}
+
+type donorState string
+
+// States of a donor, as in status.
+const (
+	StateDown       donorState = "down"
+	StateConnecting donorState = "connecting"
+	StateUp         donorState = "up"
+)
+
+// ID is the donor's number in the slab map.
+func (d *Donor) ID() uint16 { return d.id }
+
+// Address is the donor's control address.
+func (d *Donor) Address() string { return d.address }
+
+// Title is the donor's name, or its address while the name is unknown.
+func (d *Donor) Title() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.name, d.address)
+}
+
+// Up is the donor's session, while the donor can be asked.
+func (d *Donor) Up() (*control.Session, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session, d.state == StateUp
+}
+
+// Transport is the name of the transport of the donor's pages, empty unless it is up.
+func (d *Donor) Transport() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.transport
+}
+
+// Has records what the donor says that it can still lend, and lends at most, in bytes.
+func (d *Donor) Has(free, total int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.free, d.total = free, total
+}
+
+// While calls f if the donor is up in session s. The donor stays so until f returns, so f
+// must not wait. bytes is what f takes of the donor's free memory.
+func (d *Donor) While(s *control.Session, bytes int64, f func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state != StateUp || d.session != s {
+		return fmt.Errorf("donor %s was lost: %w", d.address, ErrNoDonor)
+	}
+	d.free = max(0, d.free-bytes)
+	return f()
+}
+
+// Report is the donor for status, but for what queues and placement know.
+func (d *Donor) Report() status.Donor {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := status.Donor{
+		Name: cmp.Or(d.name, d.address), Address: d.address, State: string(d.state), Transport: d.transport,
+		Free: d.free, Total: d.total,
+	}
+	if d.err != nil {
+		r.Error = d.err.Error()
+	}
+	return r
+}
+
+// set changes the state. err is why the donor is down.
+func (d *Donor) set(state donorState, s *control.Session, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state, d.session, d.transport, d.err = state, s, "", err
+}
+
+// setUp makes the donor usable over a transport, and reports whether that is another one
+// than before.
+func (d *Donor) setUp(s *control.Session, transport string) (otherTransport bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	before := d.before
+	d.state, d.session, d.transport, d.before, d.err = StateUp, s, transport, transport, nil
+	return before != transport
+}
+
+// named is what the donor calls itself, empty while that is unknown.
+func (d *Donor) named() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.name
+}
+
+func (d *Donor) setName(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.name = name
+}

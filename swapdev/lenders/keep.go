@@ -1,0 +1,122 @@
+package lenders
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/status"
+)
+
+// Pauses between sessions.
+const (
+	RetryFirst = 500 * time.Millisecond // before the first attempt to reach a lost donor
+	retryMost  = 10 * time.Second
+	steady     = 10 * time.Second // a connection that held so long was good: the pause begins anew
+)
+
+// Start keeps the donors connected, with the sessions that Reach opened.
+func (l *Lenders) Start(sessions []*control.Session) {
+	for i, d := range l.All() {
+		l.keepers.Go(func() { l.keep(l.keeping, d, sessions[i]) })
+	}
+}
+
+// Close ends all sessions. Afterwards no donor can be used.
+func (l *Lenders) Close() {
+	l.end()
+	l.keepers.Wait()
+}
+
+// keep keeps a donor connected until ctx ends. session may be nil.
+func (l *Lenders) keep(ctx context.Context, d *Donor, session *control.Session) {
+	for pause := RetryFirst; ; pause = min(2*pause, retryMost) {
+		if l.serve(ctx, d, session) > steady {
+			pause = RetryFirst
+		}
+		session = nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// serve connects once, stays until the connection ends, and returns how long it held.
+func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session) (held time.Duration) {
+	var err error
+	if session == nil {
+		if err = l.elsewhere(d); err == nil {
+			session, err = l.dial(ctx, d)
+		}
+		if err == nil {
+			err = l.claim(d, session)
+		}
+		if err != nil {
+			if session != nil {
+				_ = session.Close() // never fails
+			}
+			if ctx.Err() == nil {
+				l.unusable(d, err)
+			}
+			return 0
+		}
+	}
+	if err = l.connect(ctx, d, session); err == nil {
+		d.said = ""
+		l.cfg.Journal.Info(status.EventDonorUp, "donor is connected").Of("donor", d).
+			With("name", session.Welcome().Name).With("transport", d.Transport()).Tell()
+		connected := time.Now()
+		err = d.watch(ctx, session)
+		held = time.Since(connected)
+	}
+	slabs := l.disconnect(d, session, err)
+	if ctx.Err() == nil {
+		l.cfg.Journal.Warn(status.EventDonorLost, "donor is lost; its slabs are served by the backing file").
+			Of("donor", d).Because(err).With("slabs", slabs).Tell()
+	}
+	return held
+}
+
+// watch waits for the end of the session or of a connection.
+func (d *Donor) watch(ctx context.Context, s *control.Session) error {
+	select {
+	case <-s.Done():
+		return s.Err()
+	case err := <-d.lost:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// disconnect fails the donor's slabs and takes the connections down. It returns how many
+// slabs the donor held.
+func (l *Lenders) disconnect(d *Donor, s *control.Session, cause error) int {
+	d.set(StateDown, nil, cause)
+	// From here on nobody makes a slab of the donor usable any more: see While.
+	slabs, release := l.cfg.Lost(d.id)
+	l.dropLinks(d)
+	release()
+	_ = s.Close() // never fails
+	return slabs
+}
+
+// unusable records that the donor is down, and logs the reason when it changes. A reason
+// in which only a figure changes, such as the time, is the same.
+func (l *Lenders) unusable(d *Donor, err error) {
+	d.set(StateDown, nil, err)
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, err.Error())
+	if text != d.said {
+		d.said = text
+		l.cfg.Journal.Warn(status.EventDonorUnusable, "donor cannot be used yet").Of("donor", d).Because(err).Tell()
+	}
+}

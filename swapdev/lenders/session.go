@@ -1,0 +1,29 @@
+package lenders
+
+import (
+	"context"
+	"errors"
+
+	"github.com/farswap/farswap/control"
+)
+
+// dial opens a session, and learns what the donor has.
+func (l *Lenders) dial(ctx context.Context, d *Donor) (*control.Session, error) {
+	s, err := control.Dial(ctx, d.address, control.DialConfig{
+		Device: l.cfg.Device, Name: l.cfg.Name, SlabSize: uint64(l.cfg.SlabSize),
+		Identity: l.cfg.Identity, Insecure: l.cfg.Insecure,
+		Handler: control.HandlerFunc(func(_ context.Context, req control.Message) (control.Message, error) {
+			return l.cfg.Answer(d.id, req)
+		}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.setName(s.Welcome().Name)
+	mem, err := s.QueryMem(ctx)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	d.Has(int64(mem.Free), int64(mem.Total))
+	return s, nil
+}

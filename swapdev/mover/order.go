@@ -1,0 +1,74 @@
+package mover
+
+import (
+	"errors"
+	"time"
+
+	"github.com/farswap/farswap/swapdev/placement"
+	"github.com/farswap/farswap/verbs"
+)
+
+const (
+	// orderPause is before an order that could not be carried out is tried again, and
+	// orderTries how often it is: by then the donor has ended the session.
+	orderPause = 500 * time.Millisecond
+	orderTries = 120
+	// UrgentBudget is how long after an urgent order a move may take. Then the backing
+	// file serves the slab: a donor in need waits for three seconds.
+	UrgentBudget = 2 * time.Second
+)
+
+// Reasons why a move stops in the middle, or does not begin.
+var (
+	errMakeWay = errors.New("another slab is wanted back at once")
+	errHurried = errors.New("its donor is short of memory, and to move it takes too long")
+)
+
+// order is a slab that a donor wants back, or that is to leave a slow one.
+type order struct {
+	slab   int
+	donor  uint16
+	key    verbs.Key        // of the memory that it is about; 0 until it is carried out
+	slow   bool             // the donor is slow, and does not want the slab back
+	begun  bool             // the slab has left in part: it cannot stay
+	by     placement.Choice // of the donor that it goes to, once begun
+	urgent bool
+	given  time.Time // when it became as urgent as it is
+	tries  int       // so far
+}
+
+// about reports whether an order is about what a donor lends under a key, and not about
+// what it lent before.
+func (o order) about(slab int, donor uint16, key verbs.Key) bool {
+	return o.slab == slab && o.donor == donor && (o.key == 0 || o.key == key)
+}
+
+// underWay is the order that is being carried out.
+type underWay struct {
+	order
+	doing, makesWay bool
+	hurried         chan struct{} // closed once the order is urgent
+	displaced       chan struct{} // closed once it makes way for an urgent one
+}
+
+func begin(o order) underWay {
+	u := underWay{order: o, doing: true, hurried: make(chan struct{}), displaced: make(chan struct{})}
+	if o.urgent {
+		close(u.hurried)
+	}
+	return u
+}
+
+// hurry makes the order urgent, once.
+func (u *underWay) hurry() {
+	u.urgent, u.given = true, time.Now()
+	close(u.hurried)
+}
+
+// makeWay stops the order for an urgent one, unless it is urgent itself.
+func (u *underWay) makeWay() {
+	if u.doing && !u.urgent && !u.makesWay {
+		u.makesWay = true
+		close(u.displaced)
+	}
+}

@@ -1,0 +1,75 @@
+package path
+
+import "github.com/farswap/farswap/slabmap"
+
+// remoteEnded takes up the end of a part that was posted on a link.
+func (q *queue) remoteEnded(l *link, id int32, ok bool) {
+	p := q.parts.all[id]
+	q.parts.release(id)
+	if p.kind == prefetch { // longer than what requests ask for: no measure of a donor
+		q.runArrived(&p, ok)
+		return
+	}
+	took := q.loop.Now() - p.begun
+	q.requests[p.tag].times.remoteTook(took, l.donor)
+	if ok {
+		l.latency.Record(took)
+		of := ofRemoteRead
+		if p.kind == writeRemote {
+			of = ofRemoteWrite
+		} else {
+			l.reads.Record(took)
+		}
+		q.latency[of].Record(took)
+	}
+	if p.kind == writeRemote {
+		q.writtenAtDonor(&p, ok)
+		return
+	}
+	q.readDone(&p, slabmap.Remote, ok)
+	q.Pages.Done(int(p.slab), p.epoch)
+}
+
+// backingEnded takes up an answer of the backing file. A short answer is a failure: nobody
+// knows what is missing.
+func (q *queue) backingEnded(id, res int32) {
+	p := q.parts.all[id]
+	q.parts.release(id)
+	ok := res == p.pages*slabmap.PageSize
+	if !ok {
+		q.counts.BackingErrors++
+		if p.kind != readBacking {
+			q.backingFailed.Store(true)
+		}
+		q.Notes.backingFailed(p.kind, res)
+	}
+	q.backingTook(&p, ok)
+	switch p.kind {
+	case readBacking:
+		q.readDone(&p, slabmap.Backing, ok)
+	case writeBacking:
+		q.writtenToBacking(&p, ok)
+	case writeAcked:
+		q.ackedWritten(&p, ok)
+	case syncBacking:
+		q.synced(&p, ok)
+	}
+}
+
+// backingTook records how long a part was. The request of a write that was answered has
+// not waited for it.
+func (q *queue) backingTook(p *part, ok bool) {
+	took, of := q.loop.Now()-p.begun, ofBackingWrite
+	switch p.kind {
+	case syncBacking:
+		return
+	case readBacking:
+		of = ofBackingRead
+	}
+	if ok {
+		q.latency[of].Record(took)
+	}
+	if t := &q.requests[p.tag].times; p.kind != writeAcked {
+		t.backing = max(t.backing, took)
+	}
+}

@@ -1,0 +1,45 @@
+// Package path is the way of a page: what a queue of the swap device does with a request
+// from the kernel, until it answers.
+//
+// # Dangers
+//
+//   - The machine may depend on this package for free memory. Once a queue is open, its
+//     thread allocates nothing, takes no lock that is held across I/O, and waits for no
+//     other goroutine. What would hold it up (mapping, connecting, logging) happens
+//     elsewhere and reaches the queue through Loop.Post.
+//   - A page has one writer at a time, over all queues: see slabmap.BeginWrite. A request
+//     that meets a page in use is parked and tried again.
+//   - Under RemoteFirst, a write is answered when the donor has it, and its buffer goes on
+//     to the backing file. Until that write ends, the donor holds the only copy beside
+//     the buffer.
+//
+// # Threads
+//
+// Each queue belongs to one thread, the one that opened it: its tables of requests and
+// parts, its links to donors, its counts. Queues share the slab map (atomics), the keys of
+// mapped slabs (written before a slab becomes mapped, constant while an operation is
+// counted in) and the progress of acknowledged writes, which flushes wait for.
+//
+// The exported methods of [Queue] that another goroutine may call say so. They post a
+// function to the queue's loop.
+//
+// # Where things are
+//
+//	queue.go          the queue: it opens, serves, completes, and closes
+//	write.go          the numbered way of a write
+//	read.go           the numbered way of a read
+//	prefetch.go       pages that are fetched before the kernel asks
+//	flush.go          waits for the backing file
+//	discard.go        forgets pages
+//	link.go           a connection to one donor, and the line of parts before it
+//	state.go          what all of these work on
+//	request.go        the table of requests, by tag
+//	part.go           the table of parts: one I/O each
+//	slowest.go        the slowest requests of the last minute
+//
+// # Measuring
+//
+// A queue counts what it does and how long it takes, by source, in place and on its own
+// thread. The clock is read once per pass of the loop, so no duration below a pass is
+// known, and a request that begins and ends in one pass takes no time.
+package path

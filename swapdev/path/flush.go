@@ -1,0 +1,48 @@
+package path
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/uring"
+)
+
+// beginFlush notes what every queue has answered so far.
+func (q *queue) beginFlush(tag int) {
+	r := &q.requests[tag]
+	for i := range q.progress {
+		r.target[i] = q.progress[i].next.Load()
+	}
+}
+
+// driveFlush waits for the backing writes of what was answered before the flush, then
+// syncs the file. Once a write to the file has failed, no flush succeeds.
+func (q *queue) driveFlush(tag int) {
+	r := &q.requests[tag]
+	if q.Backing == nil {
+		q.complete(tag, 0)
+		return
+	}
+	for i := range q.progress {
+		if q.progress[i].oldest.Load() < r.target[i] {
+			q.parkOrFail(tag)
+			return
+		}
+	}
+	if q.backingFailed.Load() {
+		q.complete(tag, -int32(unix.EIO))
+		return
+	}
+	id, _ := q.take(syncBacking, tag, 0, 0)
+	sqe := q.loop.SQE(q.class, uint64(id))
+	sqe.Fsync(backingSlot, true)
+	sqe.Flags |= uring.FixedFile
+}
+
+// synced answers a flush when the file is synced.
+func (q *queue) synced(p *part, ok bool) {
+	res := int32(0)
+	if !ok {
+		res = -int32(unix.EIO)
+	}
+	q.complete(int(p.tag), res)
+}

@@ -1,0 +1,70 @@
+package path
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/slabmap"
+)
+
+// Notes carries what a queue's thread notices to the goroutines that tell and decide.
+// Nothing of it waits. When a channel is full, the same was said before, and the counts
+// have the rest. Its methods may be called from any goroutine.
+type Notes struct {
+	kick  chan struct{}
+	notes chan Note
+}
+
+// Note is something that an operator may want to know.
+type Note struct {
+	NoteKind
+	Page  int64
+	From  slabmap.Place // of a corrupt page: the copy
+	Donor uint16        // of a remote copy
+	Errno unix.Errno    // of the backing file; 0: a short answer
+}
+
+// NoteKind is what a note is about.
+type NoteKind struct {
+	Corrupt bool // a page failed its checksum; else the backing file failed
+	Write   bool // the backing file failed to write
+}
+
+// NewNotes makes room for 64 notes.
+func NewNotes() *Notes {
+	return &Notes{kick: make(chan struct{}, 1), notes: make(chan Note, 64)}
+}
+
+// Kick has one slot. It is filled when a slab is wanted at a donor before the second is
+// over.
+func (n *Notes) Kick() <-chan struct{} { return n.kick }
+
+// All are the notes in the order in which queues left them.
+func (n *Notes) All() <-chan Note { return n.notes }
+
+func (n *Notes) needMapping() {
+	select {
+	case n.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Corrupt notes that a copy of a page fails its checksum. donor is whose copy it is, if
+// from is slabmap.Remote.
+func (n *Notes) Corrupt(page int64, from slabmap.Place, donor uint16) {
+	n.leave(Note{NoteKind: NoteKind{Corrupt: true}, Page: page, From: from, Donor: donor})
+}
+
+func (n *Notes) backingFailed(kind partKind, res int32) {
+	note := Note{NoteKind: NoteKind{Write: kind != readBacking}}
+	if res < 0 {
+		note.Errno = unix.Errno(-res)
+	}
+	n.leave(note)
+}
+
+func (n *Notes) leave(note Note) {
+	select {
+	case n.notes <- note:
+	default:
+	}
+}

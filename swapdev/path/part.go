@@ -1,0 +1,60 @@
+package path
+
+// partKind is what a part does.
+type partKind uint8
+
+const (
+	readRemote partKind = iota + 1
+	readBacking
+	writeRemote
+	writeBacking
+	writeAcked // writeBacking, after its request was answered
+	syncBacking
+	prefetch // reads pages into a run that is fetched ahead; the run's number stands for the tag
+)
+
+// part is one I/O: a run of a request's pages, from or to one place. Its place in the
+// table is its name, in completions of every kind.
+type part struct {
+	kind  partKind
+	tag   int32
+	first int32 // page of the request
+	pages int32
+	next  int32 // the next free part, or the next in a link's line
+	slab  int32 // of a remote part
+	donor uint16
+	epoch uint64 // under which a remote part is counted in
+	buf   int32  // writeAcked: the detached buffer; prefetch: the run's
+	seq   uint64 // writeAcked: its place in the order of acknowledged writes
+	page  int64  // remote parts, writeAcked: first page of the device
+	begun int64  // loop time
+}
+
+const nobody int32 = -1 // end of a list of parts
+
+// parts is the table of a queue's parts.
+type parts struct {
+	all  []part
+	free int32 // head of the free list
+}
+
+func (t *parts) init(n int) {
+	t.all, t.free = make([]part, n), nobody
+	for i := range t.all {
+		t.release(int32(i))
+	}
+}
+
+// take returns a free part. There always is one: see Open.
+func (t *parts) take(kind partKind, tag, first, pages int, now int64) (int32, *part) {
+	id := t.free
+	p := &t.all[id]
+	t.free = p.next
+	*p = part{kind: kind, tag: int32(tag), first: int32(first), pages: int32(pages), next: nobody, begun: now}
+	return id, p
+}
+
+func (t *parts) release(id int32) {
+	t.all[id].next = t.free
+	t.free = id
+}

@@ -1,0 +1,76 @@
+package path
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/ublk"
+)
+
+// request is what a tag is about.
+type request struct {
+	op     ublk.Op
+	parked bool
+	errno  unix.Errno // answered when all parts have ended, unless 0
+	page   int64      // the first
+	pages  int
+	begun  int64 // loop time
+	cursor int   // write: pages claimed; discard: pages forgotten
+	left   int   // parts in flight
+
+	times    times
+	parkedAt int64  // loop time, while parked
+	fetched  bool   // parked for a page that is being fetched ahead
+	fetcher  uint16 // the donor that it comes from
+
+	// Writes.
+	started     bool // the parts have been made
+	remoteLeft  int  // parts on their way to donors
+	missing     bool // some page of it has not reached a donor
+	backing     backingCopy
+	backingPart int32   // while backingBusy
+	held        [2]hold // slabs counted in
+	holds       int
+
+	// Flushes.
+	target [MaxQueues]uint64
+}
+
+// hold is a slab that a write is counted in at.
+type hold struct {
+	slab int
+	at   slabmap.Slab
+}
+
+// backingCopy is how far a write's part for the backing file is.
+type backingCopy uint8
+
+const (
+	backingNone backingCopy = iota
+	backingBusy
+	backingDone
+	backingFailed
+)
+
+// pageState is what a request knows of one of its pages.
+type pageState struct {
+	done     bool          // read: its bytes are in the buffer
+	inFlight bool          // read: a part is reading it
+	remote   bool          // write: the donor has it
+	avoid    slabmap.Place // read: copies found bad
+	again    bool          // read: all were bad, and are tried once more
+	crc      uint32        // write: of its bytes
+	epoch    uint64        // write: of its slab when it was sent
+	view     slabmap.View  // read: where it was when the part was made
+}
+
+// holdsSlab returns slab as it was when the write was counted in there. It is false if
+// the write is not.
+func (r *request) holdsSlab(slab int) (slabmap.Slab, bool) {
+	for _, h := range r.held[:r.holds] {
+		if h.slab == slab {
+			return h.at, true
+		}
+	}
+	return slabmap.Slab{}, false
+}

@@ -1,0 +1,47 @@
+package path
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/farswap/farswap/slabmap"
+)
+
+// AckPolicy says when a write is answered.
+type AckPolicy string
+
+// Acknowledge policies.
+const (
+	RemoteFirst AckPolicy = "remote-first" // when the donor has it
+	Strict      AckPolicy = "strict"       // when the donor and the backing file have it
+)
+
+// Config is what the queues of a device are given. It is constant once the first is open.
+type Config struct {
+	Pages    *slabmap.Map
+	Keys     *Keyring
+	Backing  *BackingFile // nil: none
+	Ack      AckPolicy
+	Patience time.Duration // longest wait of one request, over all its attempts
+	Hot      float64       // page I/Os per second at which a slab is wanted at a donor
+	Prefetch bool          // fetch pages ahead of readers in order
+	Notes    *Notes
+
+	// Ended is closed when all queues have ended.
+	Ended <-chan struct{}
+	// Leave ends the use of a queue's buffers by transports. The queue calls it as it
+	// closes, with its number, on its thread. nil: nobody uses them.
+	Leave func(queue int) error
+}
+
+// Shared is what all queues of a device have in common.
+type Shared struct {
+	Config
+	progress      []progress  // by queue
+	backingFailed atomic.Bool // a write to the backing file has failed: flushes cannot promise it
+}
+
+// NewShared makes the common state of up to MaxQueues queues.
+func NewShared(c Config, queues int) *Shared {
+	return &Shared{Config: c, progress: make([]progress, queues)}
+}

@@ -1,0 +1,244 @@
+package path
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/uring"
+)
+
+// The way of a write:
+//
+//  1. driveWrite claims the pages of the request in ascending order, so two writes never
+//     wait for each other in a circle. A write that cannot claim a page is parked and goes
+//     on from there.
+//  2. acquireSlabs counts the write in at each of its slabs that a reachable donor has.
+//     Without a backing file, all slabs need one; wantSlabs asks for it.
+//  3. startWrite takes the checksum of each page. sendToBacking starts one part for the
+//     backing file, and sendToDonor posts one part for each slab.
+//  4. writtenAtDonor and writtenToBacking take up the ends of the parts; settleWrite looks
+//     whether the acknowledge policy is met.
+//  5. Under RemoteFirst, acknowledge answers the write once the donors have it. The buffer
+//     stays in flight to the backing file, and the tag goes on with a spare one: no page
+//     is copied. ackedWritten ends the backing write.
+//  6. Otherwise endWrite answers when no part is under way.
+//  7. record tells the slab map which copies of each page count.
+
+// driveWrite claims the pages, and then starts the write.
+func (q *queue) driveWrite(tag int) {
+	r := &q.requests[tag]
+	for r.cursor < r.pages {
+		if !q.Pages.BeginWrite(r.page + int64(r.cursor)) {
+			q.parkOrAbort(tag)
+			return
+		}
+		r.cursor++
+	}
+	if !q.acquireSlabs(r) && q.Backing == nil {
+		q.releaseSlabs(r)
+		q.wantSlabs(r)
+		q.parkOrAbort(tag)
+		return
+	}
+	q.startWrite(tag)
+}
+
+// parkOrAbort parks a write that cannot start, for as long as it may wait.
+func (q *queue) parkOrAbort(tag int) {
+	if r := &q.requests[tag]; q.overdue(r) {
+		q.abort(r)
+	}
+	q.parkOrFail(tag)
+}
+
+// abort gives up the claimed pages.
+func (q *queue) abort(r *request) {
+	for i := range r.cursor {
+		q.Pages.AbortWrite(r.page + int64(i))
+	}
+}
+
+// acquireSlabs counts the write in at each of its slabs. It reports whether each of them
+// is mapped to a donor that this queue reaches.
+func (q *queue) acquireSlabs(r *request) bool {
+	all := true
+	last := q.Pages.SlabOf(r.page + int64(r.pages) - 1)
+	for slab := q.Pages.SlabOf(r.page); slab <= last; slab++ {
+		if s, ok := q.Pages.Acquire(slab); ok {
+			if q.links[s.Donor].ready() {
+				r.held[r.holds] = hold{slab, s}
+				r.holds++
+				continue
+			}
+			q.Pages.Done(slab, s.Epoch)
+		}
+		all = false
+	}
+	return all
+}
+
+func (q *queue) releaseSlabs(r *request) {
+	for _, h := range r.held[:r.holds] {
+		q.Pages.Done(h.slab, h.at.Epoch)
+	}
+	r.holds = 0
+}
+
+// wantSlabs asks for donors: who maps slabs goes by their activity.
+func (q *queue) wantSlabs(r *request) {
+	last := q.Pages.SlabOf(r.page + int64(r.pages) - 1)
+	for slab := q.Pages.SlabOf(r.page); slab <= last; slab++ {
+		q.Pages.Touch(slab, 1)
+	}
+	q.Notes.needMapping()
+}
+
+// startWrite sends the pages to their donors and to the backing file.
+func (q *queue) startWrite(tag int) {
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	r.started = true
+	for i := range states {
+		states[i].crc = slabmap.Checksum(q.bytes(tag, i, i+1))
+	}
+	if q.Backing != nil {
+		q.sendToBacking(tag)
+	}
+	for i := 0; i < r.pages; {
+		slab := q.Pages.SlabOf(r.page + int64(i))
+		end := q.endOfSlab(r, slab)
+		q.Pages.Touch(slab, end-i)
+		if at, ok := r.holdsSlab(slab); ok {
+			q.sendToDonor(tag, slab, at, i, end)
+		} else {
+			r.missing = true
+			if q.Pages.Hot(slab, q.Hot) {
+				q.Notes.needMapping()
+			}
+		}
+		i = end
+	}
+}
+
+func (q *queue) sendToBacking(tag int) {
+	r := &q.requests[tag]
+	r.backing = backingBusy
+	r.left++
+	id, _ := q.take(writeBacking, tag, 0, r.pages)
+	r.backingPart = id
+	sqe := q.loop.SQE(q.class, uint64(id))
+	buf := q.bytes(tag, 0, r.pages)
+	sqe.WriteFixed(backingSlot, offheap.Pointer(buf), uint32(len(buf)), uint64(r.page*slabmap.PageSize), 0)
+	sqe.Flags |= uring.FixedFile
+	q.counts.BackingWrites += uint64(r.pages)
+}
+
+// sendToDonor sends pages first to before end, which lie in slab, to its donor.
+func (q *queue) sendToDonor(tag, slab int, s slabmap.Slab, first, end int) {
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	for i := first; i < end; i++ {
+		states[i].epoch = s.Epoch
+	}
+	r.left++
+	r.remoteLeft++
+	id, p := q.take(writeRemote, tag, first, end-first)
+	p.slab, p.donor, p.epoch, p.page = int32(slab), s.Donor, s.Epoch, r.page+int64(first)
+	q.links[s.Donor].post(id)
+	q.counts.RemoteWrites += uint64(end - first)
+}
+
+// writtenAtDonor ends a part that went to a donor.
+func (q *queue) writtenAtDonor(p *part, ok bool) {
+	tag := int(p.tag)
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	r.left--
+	r.remoteLeft--
+	if !ok {
+		r.missing = true
+	}
+	for i := p.first; i < p.first+p.pages; i++ {
+		states[i].remote = ok
+	}
+	q.settleWrite(tag)
+}
+
+// writtenToBacking ends the part that went to the backing file.
+func (q *queue) writtenToBacking(p *part, ok bool) {
+	tag := int(p.tag)
+	r := &q.requests[tag]
+	r.left--
+	r.backing = backingDone
+	if !ok {
+		r.backing = backingFailed
+	}
+	q.settleWrite(tag)
+}
+
+// settleWrite answers the write if its acknowledge policy is met, or if nothing more can
+// come.
+func (q *queue) settleWrite(tag int) {
+	r := &q.requests[tag]
+	switch {
+	case r.left == 0:
+		q.endWrite(tag)
+	case r.remoteLeft == 0 && !r.missing && r.backing == backingBusy && q.Ack == RemoteFirst:
+		q.acknowledge(tag)
+	}
+}
+
+// acknowledge answers a write that all its donors have, while its buffer goes on to the
+// backing file. Without a spare buffer the answer waits for the backing file: that is
+// back-pressure.
+func (q *queue) acknowledge(tag int) {
+	r := &q.requests[tag]
+	if !q.acked.room() {
+		q.counts.BackPressure++
+		return
+	}
+	buf, ok := q.kernel.Detach(tag)
+	if !ok && q.shedRun() {
+		buf, ok = q.kernel.Detach(tag)
+	}
+	if !ok {
+		q.counts.BackPressure++
+		return
+	}
+	p := &q.parts.all[r.backingPart]
+	p.kind, p.buf, p.page, p.seq = writeAcked, int32(buf), r.page, q.acked.begin()
+	q.record(r, q.pagesOf(tag), slabmap.Written{Pending: true})
+	q.releaseSlabs(r)
+	q.complete(tag, int32(r.pages*slabmap.PageSize))
+}
+
+// ackedWritten ends the backing write of an answered request.
+func (q *queue) ackedWritten(p *part, ok bool) {
+	for i := range int64(p.pages) {
+		q.Pages.EndPending(p.page+i, ok)
+	}
+	q.kernel.Release(int(p.buf))
+	q.acked.end(p.seq)
+}
+
+// endWrite answers a write of which no part is under way.
+func (q *queue) endWrite(tag int) {
+	r := &q.requests[tag]
+	ok := r.backing == backingDone || !r.missing && q.Ack == RemoteFirst
+	if !ok {
+		q.abort(r)
+		q.releaseSlabs(r)
+		q.complete(tag, -int32(unix.EIO))
+		return
+	}
+	q.record(r, q.pagesOf(tag), slabmap.Written{Backing: r.backing == backingDone})
+	q.releaseSlabs(r)
+	q.complete(tag, int32(r.pages*slabmap.PageSize))
+}
+
+// record tells the map how each page of a write ended.
+func (q *queue) record(r *request, states []pageState, w slabmap.Written) {
+	for i := range states {
+		s := &states[i]
+		w.CRC, w.Remote, w.Epoch = s.crc, s.remote, s.epoch
+		q.Pages.EndWrite(r.page+int64(i), w)
+	}
+}

@@ -1,0 +1,69 @@
+package swapdev
+
+import (
+	"context"
+	"time"
+
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/swapdev/journal"
+	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/path"
+)
+
+// notePause is how long after a note those of the same kind are only counted: a disk that
+// failed would fill the log.
+const notePause = time.Second
+
+// teller tells what queues have noted.
+type teller struct {
+	notes   *path.Notes
+	journal *journal.Journal
+	pages   *slabmap.Map
+	donors  *lenders.Lenders
+}
+
+// run tells notes until ctx ends.
+func (t *teller) run(ctx context.Context) {
+	type pause struct {
+		end    time.Time
+		hidden int // notes since
+	}
+	pauses := map[path.NoteKind]pause{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case n := <-t.notes.All():
+			p, now := pauses[n.NoteKind], time.Now()
+			if now.Before(p.end) {
+				p.hidden++
+				pauses[n.NoteKind] = p
+				continue
+			}
+			t.tell(n, p.hidden)
+			pauses[n.NoteKind] = pause{end: now.Add(notePause)}
+		}
+	}
+}
+
+// tell tells one note, and how many of its kind were not told before it.
+func (t *teller) tell(n path.Note, hidden int) {
+	var e *journal.Entry
+	switch {
+	case n.Corrupt:
+		e = t.journal.Warn(status.EventCorrupt, "a page failed its checksum; it is read again or from another copy").
+			At(t.pages.SlabOf(n.Page)).With("page", n.Page).With("copy", n.From)
+		if n.From == slabmap.Remote {
+			e.Of("donor", t.donors.Get(n.Donor))
+		}
+	case n.Errno != 0:
+		e = t.journal.Warn(status.EventBackingFailed, "the backing file failed").Because(n.Errno).With("write", n.Write)
+	default:
+		e = t.journal.Warn(status.EventBackingFailed, "the backing file gave a short answer: is its disk full?").With("write", n.Write)
+	}
+	if hidden > 0 {
+		e.With("not_told", hidden)
+	}
+	e.Tell()
+}
