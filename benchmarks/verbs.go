@@ -129,7 +129,7 @@ func RunVerbs(ctx context.Context, cfg VerbsConfig, target VerbsTarget, progress
 
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	loop, err := uring.NewLoop(uring.Config{Entries: loopEntries})
+	loop, err := uring.NewLoop(uring.Config{Entries: loopEntries, KeepProc: true})
 	if err != nil {
 		return rows, err
 	}

@@ -64,7 +64,7 @@ func (d *Donor) openTransports(net network) error {
 func (d *Donor) startServer(net network, name string) (verbs.Server, error) {
 	address := d.cfg.dataAddress(name, d.listener.Addr())
 	if name == transportTCP {
-		s, err := net.tcp(address, tcp.Config{Events: tcp.Events{Rejected: d.dataRefused, Ended: d.dataEnded}})
+		s, err := net.tcp(address, tcp.Config{KeepProcs: true, Events: tcp.Events{Rejected: d.dataRefused, Ended: d.dataEnded}})
 		if err != nil {
 			return nil, fmt.Errorf("serve data: %w: choose another data address if that one is taken", err)
 		}

@@ -1,12 +1,24 @@
-// Package offheap hands out memory that the Go runtime does not know.
+// Package offheap hands out memory that the Go runtime does not know. It is for
+// anybody who shares memory with the kernel or with other machines.
 //
-// Rings, I/O buffers and slabs are shared with the kernel or with other
-// machines while Go code runs, so they must neither move nor be freed by the
-// garbage collector. Memory from this package is mapped, stays where it is
-// until it is unmapped, and is never scanned.
+// # Dangers
 //
-// Danger: using a slice after Unmap is a segmentation fault, and letting the
-// kernel use it (an SQE in flight, a registered buffer) after Unmap corrupts
-// whatever is mapped there next. The owner ends all I/O first. Go pointers must
-// not be stored in this memory.
+//   - A slice that is used after Unmap is a segmentation fault.
+//   - Memory that the kernel uses after Unmap (an operation in flight, a registered
+//     buffer) corrupts whatever is mapped at that address next. End all I/O first.
+//   - The garbage collector does not look into this memory: a Go pointer stored in
+//     it keeps nothing alive. Store none.
+//   - Nothing frees the memory when the last slice of it is forgotten. Its owner
+//     calls Unmap.
+//   - Locked memory counts against RLIMIT_MEMLOCK, and the rest of the machine does
+//     without it.
+//   - A child process made by fork does not inherit the memory (MADV_DONTFORK).
+//
+// # Use
+//
+// Rings, I/O buffers and lent memory are read and written by others while Go code
+// runs, so they must neither move nor be freed by the garbage collector. Map maps
+// anonymous memory; it stays where it is until Unmap. New does the same for values
+// of a type, such as the timespec of a timeout. Pointer gives the address for a
+// system call.
 package offheap

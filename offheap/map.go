@@ -14,7 +14,7 @@ var ErrLocked = errors.New("memory cannot be locked")
 // Options says how Map prepares memory.
 type Options struct {
 	Huge     bool // ask for transparent huge pages (madvise, best effort)
-	Lock     bool // mlock: the memory is resident and is never swapped
+	Lock     bool // mlock: the memory is resident and stays so
 	Populate bool // touch every page now; implied by Lock
 }
 
@@ -31,11 +31,11 @@ func Map(size int, opt Options) ([]byte, error) {
 		return nil, fmt.Errorf("map %d bytes of memory: %w", size, err)
 	}
 	if opt.Huge {
-		// A kernel without huge pages refuses; the memory serves all the same.
+		// A kernel without huge pages refuses. The memory works without them too.
 		_ = unix.Madvise(mem, unix.MADV_HUGEPAGE)
 	}
-	// Buffers that the kernel reads or writes must not be duplicated by a fork:
-	// the parent would get the copy, the device the original.
+	// A fork must not duplicate buffers that the kernel reads or writes. After a
+	// write the parent would have the copy, and the device would keep the original.
 	_ = unix.Madvise(mem, unix.MADV_DONTFORK)
 	if opt.Lock {
 		err = lock(mem)

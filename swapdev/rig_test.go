@@ -100,7 +100,7 @@ func (q *fakeQueue) RegisterFile(slot int, fd int32) error {
 // open makes the queue on the calling, locked thread.
 func (q *fakeQueue) open(e *engine) error {
 	var err error
-	if q.loop, err = uring.NewLoop(uring.Config{Entries: 256, CQEntries: 1024}); err != nil {
+	if q.loop, err = uring.NewLoop(uring.Config{Entries: 256, CQEntries: 1024, KeepProc: true}); err != nil {
 		return err
 	}
 	n := q.spec.Depth + q.spec.Spare

@@ -1,26 +1,33 @@
-// Package uring drives io_uring with golang.org/x/sys alone.
-//
-// A Ring is the pair of queues shared with the kernel: SQEs are prepared in
-// place, submitted in one system call together with the wait for completions,
-// and CQEs are read in place. A Loop is a Ring with an owner for every
-// completion: handlers attach to it and get a Class, which is the top byte of
-// user_data. One pass of a loop runs the doorbell hooks, submits all that they
-// and the handlers prepared, waits, and hands each CQE to its handler. All I/O
-// of a thread goes through its one loop; nothing is handed to another
-// goroutine.
+// Package uring drives io_uring with golang.org/x/sys alone. It is for anybody who
+// wants the ring itself and no framework around it. It needs Linux 5.19.
 //
 // # Dangers
 //
-//   - A ring belongs to one OS thread: it is set up with SINGLE_ISSUER and
-//     DEFER_TASKRUN where the kernel has them, and the kernel refuses other
-//     threads. Lock the goroutine to its thread (runtime.LockOSThread) before
-//     NewLoop. Only Post may be called from elsewhere.
-//   - Memory named by an SQE belongs to the kernel until its CQE has come (the
+//   - A ring belongs to one OS thread. It is set up with SINGLE_ISSUER and
+//     DEFER_TASKRUN where the kernel has them, and the kernel then refuses other
+//     threads. Lock the goroutine to its thread (runtime.LockOSThread) before New
+//     or NewLoop. Only Loop.Post may be called from elsewhere.
+//   - Memory that an SQE names belongs to the kernel until its CQE has come (the
 //     last one, without FlagMore). It must be off the Go heap, or pinned: see
-//     package internal/offheap. So do msghdr, iovec and timespec structures.
-//   - Closing a ring does not wait for operations in flight; the kernel cancels
-//     them in the background and may still use their buffers for a moment.
-//     Cancel and reap first, close then, free the memory last.
+//     package offheap. This holds for msghdr, iovec and timespec structures too.
+//   - Close does not wait for operations in flight. The kernel cancels them in the
+//     background and may still use their buffers for a moment. Cancel and reap
+//     first, close then, free the memory last.
+//   - Config.KeepProc changes GOMAXPROCS of the whole process: by one for each
+//     open Loop that asks for it. A program that sets GOMAXPROCS itself does so
+//     before the first such loop; the last Close restores the value of then.
+//
+// # Rings and loops
+//
+// A Ring is the pair of queues shared with the kernel. SQEs are prepared in place
+// and submitted in one system call together with the wait for completions. CQEs
+// are read in place.
+//
+// A Loop is a Ring that knows who waits for each completion. Handlers attach to it
+// and get a Class, which is the top byte of user_data. One pass of a loop runs the
+// doorbell hooks, submits all that they and the handlers prepared, waits, and gives
+// each CQE to its handler. All I/O of a thread goes through its one loop. Nothing is
+// handed to another goroutine, and a pass allocates nothing.
 //
 // # Memory ordering
 //

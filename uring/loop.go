@@ -18,7 +18,7 @@ type Handler interface {
 	Handle(id uint64, res int32, flags uint32)
 }
 
-// HandlerFunc is a function as Handler.
+// HandlerFunc is a function that serves as a Handler.
 type HandlerFunc func(id uint64, res int32, flags uint32)
 
 // Handle calls f.
@@ -41,6 +41,7 @@ type Loop struct {
 	handlers [256]Handler
 	hooks    []func()
 	now      int64
+	keepProc bool // GOMAXPROCS counts this loop
 	again    bool // a hook wants all hooks run once more
 	awake    bool // a hook wants the coming enter not to wait
 
@@ -48,15 +49,15 @@ type Loop struct {
 	event   []byte // 8 bytes off the heap, for the eventfd's counter
 	armed   bool
 
-	mu     sync.Mutex // guards posted, spare's exchange and closed
+	mu     sync.Mutex // guards posted and closed, and the exchange of posted and spare
 	posted []func()
 	closed bool
 	spare  []func() // the emptied list of the last pass, used again
 }
 
 // NewLoop makes a loop for the calling OS thread, to which the goroutine must
-// be locked (runtime.LockOSThread). Each open loop raises GOMAXPROCS by one:
-// see addProcs.
+// be locked (runtime.LockOSThread). With Config.KeepProc it raises GOMAXPROCS of
+// the process by one until Close.
 func NewLoop(cfg Config) (*Loop, error) {
 	ring, err := New(cfg)
 	if err != nil {
@@ -70,10 +71,12 @@ func NewLoop(cfg Config) (*Loop, error) {
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(fd), ring.Close())
 	}
-	l := &Loop{ring: ring, eventFD: fd, event: event}
+	l := &Loop{ring: ring, keepProc: cfg.KeepProc, eventFD: fd, event: event}
 	l.handlers[classLoop] = HandlerFunc(l.woken)
 	l.now = monotonic()
-	addProcs(1)
+	if l.keepProc {
+		addProcs(1)
+	}
 	return l, nil
 }
 
@@ -100,7 +103,7 @@ func (l *Loop) Attach(h Handler) Class {
 }
 
 // Detach frees the class. The caller has no operation in flight under it:
-// completions that come later would go to the class's next owner.
+// later completions would go to the class's next owner.
 func (l *Loop) Detach(c Class) { l.handlers[c] = nil }
 
 // SQE returns a zeroed SQE whose completion goes to the handler of c with id.
@@ -108,7 +111,7 @@ func (l *Loop) Detach(c Class) { l.handlers[c] = nil }
 func (l *Loop) SQE(c Class, id uint64) *SQE {
 	sqe := l.ring.SQE()
 	for sqe == nil {
-		// Without waiting this cannot fail but for a dead ring, which Pass reports.
+		// A submission that does not wait fails on a dead ring only, which Pass reports.
 		if err := l.ring.Submit(); err != nil {
 			panic(fmt.Sprintf("uring: %v", err))
 		}
@@ -176,7 +179,7 @@ func (l *Loop) Pass(timeout time.Duration) error {
 		if !ok {
 			return nil
 		}
-		// A handler that has gone leaves nothing in flight; nil is its late wake-up.
+		// A handler that detached has nothing in flight but, at most, a late wake-up.
 		if h := l.handlers[cqe.UserData>>classShift]; h != nil {
 			h.Handle(cqe.UserData&idMask, cqe.Res, cqe.Flags)
 		}
@@ -191,22 +194,22 @@ func (l *Loop) runHooks() {
 	}
 }
 
-// maxRounds is how often hooks run in one pass: what only the system call brings
-// must not wait for ever.
+// maxRounds bounds how often hooks run in one pass, so that a pass always reaches
+// its system call.
 const maxRounds = 16
 
 // Again is for a hook that has done what a handler does, such as taking
-// completions from elsewhere: all hooks run once more before the system call,
-// so that what came of it is not left lying. If that has prepared SQEs, or at the
-// end of maxRounds, Again stands for Awake: the kernel must not wait for them.
+// completions from elsewhere. All hooks run once more before the system call, so
+// that they see what the hook has done. When a further round has prepared SQEs, or
+// after maxRounds rounds, Again acts like Awake: the pass submits and does not wait.
 func (l *Loop) Again() { l.again = true }
 
-// Prepared says whether there are SQEs for the coming enter: a hook that waits by
-// itself keeps them from the kernel.
+// Prepared says whether there are SQEs for the coming system call. A hook that
+// waits by itself keeps them from the kernel meanwhile.
 func (l *Loop) Prepared() bool { return l.ring.sq.prepared() }
 
-// Awake has the pass that is under way, or else the next, not wait: for a hook
-// that has more to look for.
+// Awake makes the pass that is under way, or else the next one, not wait. It is for
+// a hook that has more to look for.
 func (l *Loop) Awake() { l.awake = true }
 
 // arm keeps one read of the eventfd in flight, so that Post ends a wait.
@@ -231,9 +234,9 @@ func (l *Loop) woken(uint64, int32, uint32) {
 	l.spare = run[:0]
 }
 
-// Post has f run on the loop's thread in a coming pass and wakes the loop. It
-// may be called from any goroutine, and allocates: it is for control, not for
-// data. False means that the loop is closed and f will not run.
+// Post wakes the loop, which runs f on its thread in a coming pass. It may be
+// called from any goroutine. It allocates, so it is for control, not for data.
+// False means that the loop is closed and f will not run.
 func (l *Loop) Post(f func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -260,12 +263,14 @@ func (l *Loop) Close() error {
 	}
 	l.closed = true
 	l.posted = nil
-	addProcs(-1)
+	if l.keepProc {
+		addProcs(-1)
+	}
 	err := l.drainWake()
 	return errors.Join(err, l.ring.Close(), unix.Close(l.eventFD), offheap.Unmap(l.event))
 }
 
-// drainWake ends the read of the eventfd, whose buffer is about to go.
+// drainWake ends the read of the eventfd, whose buffer is freed next.
 func (l *Loop) drainWake() error {
 	if !l.armed {
 		return nil

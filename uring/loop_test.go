@@ -2,6 +2,7 @@ package uring
 
 import (
 	"bytes"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ func newTestLoop(t testing.TB, entries uint32) *Loop {
 	t.Helper()
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
-	l, err := NewLoop(Config{Entries: entries})
+	l, err := NewLoop(Config{Entries: entries, KeepProc: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,13 +308,20 @@ func TestReserveKeepsLinkedOperationsTogether(t *testing.T) {
 	}
 }
 
-// A loop that waits keeps its P, and must not hold up what stops all of them.
+// A loop that waits must not hold up what stops all processors, even if it keeps its
+// own.
 func TestWaitLetsTheWorldStop(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		t.Run(fmt.Sprintf("keep=%v", keep), func(t *testing.T) { stopTheWorld(t, Config{Entries: 4, KeepProc: keep}) })
+	}
+}
+
+func stopTheWorld(t *testing.T, cfg Config) {
 	started, ended := make(chan *Loop), make(chan error)
 	over := false // the loop's
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends here
-		l, err := NewLoop(Config{Entries: 4})
+		l, err := NewLoop(cfg)
 		started <- l
 		for err == nil && !over {
 			err = l.Pass(-1)

@@ -5,18 +5,18 @@ import (
 	"sync"
 )
 
-// extraProcs is the number of open loops, for each of which the runtime has
-// one P more.
+// extraProcs counts the open loops with Config.KeepProc. The runtime has one P
+// more for each of them.
 var extraProcs struct {
-	sync.Mutex
-	loops int
-	base  int // GOMAXPROCS without them
+	sync.Mutex     // guards loops and base
+	loops      int // open
+	base       int // GOMAXPROCS without them
 }
 
 // addProcs changes the number of loops by n (1 or -1) and GOMAXPROCS with it.
 //
-// A busy loop's thread keeps its P while it waits in the kernel (see sysEnter);
-// the other goroutines need theirs.
+// A busy loop's thread keeps its P while it waits in the kernel (see sysEnter).
+// The other goroutines need a P of their own.
 func addProcs(n int) {
 	extraProcs.Lock()
 	defer extraProcs.Unlock()

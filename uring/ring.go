@@ -22,6 +22,13 @@ type Config struct {
 	Entries   uint32 // submission slots, 1 to 32768; rounded up to a power of two
 	CQEntries uint32 // completion slots, at least Entries; 0: twice Entries
 	SQE128    bool   // 128-byte SQEs, as commands with 80 bytes of payload need
+
+	// KeepProc makes waits keep the processor (P) that the Go runtime gave to the
+	// thread. A busy loop then pays for no futex and no foreign wake-up with each
+	// wait. The price is global: NewLoop raises GOMAXPROCS of the whole process by
+	// one until the loop is closed, because the other goroutines need a processor
+	// too. A Ring without a Loop changes nothing; its owner raises GOMAXPROCS.
+	KeepProc bool
 }
 
 func (c Config) validate() error {
@@ -53,6 +60,7 @@ type Ring struct {
 	cq          completion
 	closed      bool
 	interrupted int // waits in a row that a signal ended
+	patience    int // how many of them keep the processor, 0: none
 
 	// wait is the argument block of SubmitAndWait, off the heap because the
 	// kernel reads it.
@@ -78,7 +86,7 @@ func New(cfg Config) (*Ring, error) {
 		var fd int
 		fd, err = sysSetup(cfg.Entries, &p)
 		if err == nil {
-			return newRing(fd, &p)
+			return newRing(fd, &p, cfg.KeepProc)
 		}
 		if !errors.Is(err, unix.EINVAL) {
 			break

@@ -77,8 +77,11 @@ type waitArg struct {
 	ts  Timespec
 }
 
-func newRing(fd int, p *ringParams) (*Ring, error) {
+func newRing(fd int, p *ringParams, keepProc bool) (*Ring, error) {
 	r := &Ring{fd: fd, flags: p.flags, freeWait: func() error { return nil }}
+	if keepProc {
+		r.patience = keepingWaits
+	}
 	if err := r.build(p); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -139,26 +142,26 @@ func sysSetup(entries uint32, p *ringParams) (int, error) {
 	return int(fd), nil
 }
 
-// patience is how many waits in a row the runtime may interrupt before a wait
-// gives its P up. It interrupts one about every 10 ms, unless it was told not to:
-// then no wait may keep a P.
-var patience = func() int {
+// keepingWaits is how many waits in a row the runtime may interrupt before a wait
+// gives its P up, for rings with Config.KeepProc. It interrupts one about every
+// 10 ms, unless asynchronous preemption is off: then no wait may keep a P.
+var keepingWaits = func() int {
 	if strings.Contains(os.Getenv("GODEBUG"), "asyncpreemptoff=1") {
 		return 0
 	}
 	return 16
 }()
 
-// sysEnter keeps the P of a thread that waits (RawSyscall6), and thereby keeps
-// the runtime's hands off it. With Syscall6 the monitor thread takes the P back
-// every 20 µs: it judges by the scheduler's ticks, which do not advance on a
-// thread that runs one goroutine forever, and a busy loop then pays for futexes
+// sysEnter enters the kernel. With Config.KeepProc a wait keeps the P of its
+// thread (RawSyscall6). Without it (Syscall6) the runtime's monitor thread takes
+// the P back every 20 µs: it judges by the scheduler's ticks, which do not advance
+// on a thread that runs one goroutine forever. A busy loop then pays for futexes
 // and foreign wake-ups with each wait.
 //
-// What a P that is kept would hold up, such as stopping the world, makes the
-// runtime signal the thread (SIGURG), again and again, and a signal ends the wait
-// with EINTR: see runtime.preemptall. A signal comes every 10 ms in any case, so
-// a loop without work soon waits in Syscall6, and disturbs nobody.
+// A P that is kept can hold up others, for example when the runtime stops the
+// world. The runtime then signals the thread (SIGURG) again and again, and a signal
+// ends the wait with EINTR: see runtime.preemptall. A signal comes every 10 ms in
+// any case, so a loop without work soon waits in Syscall6, and disturbs nobody.
 func (r *Ring) sysEnter(submit, wait, flags uint32, timeout time.Duration) (int, error) {
 	if wait == 0 || timeout == 0 {
 		call := unix.Syscall6 // an operation may wait while it is submitted
@@ -175,7 +178,7 @@ func (r *Ring) sysEnter(submit, wait, flags uint32, timeout time.Duration) (int,
 		w.arg.ts = uint64(uintptr(unsafe.Pointer(&w.ts)))
 	}
 	call := unix.RawSyscall6
-	if r.interrupted >= patience {
+	if r.interrupted >= r.patience {
 		call = unix.Syscall6
 	}
 	n, _, errno := call(unix.SYS_IO_URING_ENTER, uintptr(r.fd), uintptr(submit), uintptr(wait),

@@ -18,7 +18,7 @@
 // not at all.
 //
 // Memory handed to [Device.Register] and [Server.Register] must lie off the Go
-// heap (package internal/offheap) and stay mapped until the region is closed or
+// heap (package offheap) and stay mapped until the region is closed or
 // [Server.Deregister] has returned. The kernel holds bare addresses in it, which
 // the garbage collector cannot see.
 //

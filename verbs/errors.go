@@ -15,7 +15,7 @@ var (
 	ErrBusy          = errors.New("still in use")
 	ErrConfig        = errors.New("configuration out of range")
 	ErrRefused       = errors.New("server refused the credential: the session is unknown there or its secret differs")
-	ErrVersion       = errors.New("peer speaks another protocol version: run the same farswap version on both sides")
+	ErrVersion       = errors.New("peer speaks another protocol version: run the same version on both sides")
 	ErrProtocol      = errors.New("peer broke the protocol")
 	ErrSessionExists = errors.New("session is admitted already")
 	ErrNoSession     = errors.New("no such session")

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	// MaxLength is the longest operation in bytes. A swap device never asks for
-	// more: it bounds its own requests by it.
+	// MaxLength is the longest operation in bytes. Callers split what is longer.
 	MaxLength = 1 << 20
 	// MaxDepth is the largest QPConfig.Depth. Two scatter elements per operation
 	// then stay below the kernel's UIO_MAXIOV of 1024.

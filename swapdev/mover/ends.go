@@ -55,7 +55,7 @@ func (c *ends) open() error {
 	if err != nil {
 		return err
 	}
-	loop, err := uring.NewLoop(uring.Config{Entries: 64})
+	loop, err := uring.NewLoop(uring.Config{Entries: 64, KeepProc: true})
 	if err != nil {
 		return errors.Join(err, offheap.Unmap(arena))
 	}

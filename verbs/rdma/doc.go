@@ -10,7 +10,7 @@
 // their network.
 //
 // Registered memory is pinned. It counts as locked memory of the process that
-// registered it, and a fork must not write to it: memory of internal/offheap is
+// registered it, and a fork must not write to it: memory of package offheap is
 // kept out of forks.
 //
 // An adapter that is removed takes its queue pairs and keys along. Connections

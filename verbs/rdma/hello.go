@@ -64,10 +64,10 @@ func putPrefix(b []byte, field uint16) {
 // parsePrefix checks the beginning of a message of at least size bytes.
 func parsePrefix(b []byte, size int) (field uint16, err error) {
 	if len(b) < size {
-		return 0, fmt.Errorf("private data of %d bytes, want %d: not a farswap peer: %w", len(b), size, verbs.ErrProtocol)
+		return 0, fmt.Errorf("private data of %d bytes, want %d: not a peer of this protocol: %w", len(b), size, verbs.ErrProtocol)
 	}
 	if m := le.Uint32(b[0:]); m != helloMagic {
-		return 0, fmt.Errorf("private data begins with %#x: not a farswap peer: %w", m, verbs.ErrProtocol)
+		return 0, fmt.Errorf("private data begins with %#x: not a peer of this protocol: %w", m, verbs.ErrProtocol)
 	}
 	if v := le.Uint16(b[4:]); v != protoVersion {
 		return 0, fmt.Errorf("private data of version %d, want %d: %w", v, protoVersion, verbs.ErrVersion)

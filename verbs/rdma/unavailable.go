@@ -10,7 +10,7 @@ import (
 )
 
 func noCgo(what string) error {
-	return fmt.Errorf("%s: %w: this farswap was built without cgo: build it with CGO_ENABLED=1, a C compiler, libibverbs-dev and librdmacm-dev", what, verbs.ErrUnavailable)
+	return fmt.Errorf("%s: %w: this program was built without cgo: build it with CGO_ENABLED=1, a C compiler, libibverbs-dev and librdmacm-dev", what, verbs.ErrUnavailable)
 }
 
 // Available says why RDMA cannot be used, nil if it can.

@@ -14,6 +14,10 @@ type Config struct {
 	// per CPU, 4 at most. Connections are spread over them. Devices have none:
 	// their callers' loops do the work.
 	Threads int
+	// KeepProcs is uring.Config.KeepProc of the server's threads: they answer
+	// faster, and Listen raises GOMAXPROCS of the whole process by Threads until
+	// Close.
+	KeepProcs bool
 	// MaxConnections bounds the server's connections, 1 to 65536; 0 stands for
 	// 1024. Each takes about 40 KiB.
 	MaxConnections int

@@ -15,11 +15,13 @@
 //
 // A user-space TCP socket cannot use the kernel's emergency memory. Under
 // extreme memory pressure the kernel may fail to send or to receive the very
-// page whose arrival would free memory: see internal/flusher for what helps.
+// page whose arrival would free memory. A process that others wait for in order to
+// free memory marks itself as an I/O flusher (prctl PR_SET_IO_FLUSHER).
 //
-// A server whose ring fails panics: it could no longer know when the kernel lets
-// go of lent memory, and the end of the process is what keeps the promise of
-// Deregister.
+// A server whose ring fails panics. It can no longer know when the kernel lets go
+// of lent memory. Only the end of the process then keeps the promise of Deregister.
+//
+// Config.KeepProcs changes GOMAXPROCS of the whole process: see package uring.
 //
 // # Wire
 //
@@ -40,13 +42,13 @@
 // Per connection a server keeps about 40 KiB, at most 256 operations and one
 // batch; a device that asks for more than its depth, or does not read, is not
 // read from until it does. TCP_USER_TIMEOUT ends it. Handshakes have a deadline,
-// and there are at most 128 at a time.
+// and a server runs at most 128 at a time.
 //
 // # Memory taken back
 //
 // Every thread has its own copy of the sessions' keys, and looks at it on its
-// own thread only. Deregister has each thread forget the key, then waits until
+// own thread only. Deregister makes each thread forget the key. It then waits until
 // no send or receive in flight, and no answer waiting to be sent, touches the
-// memory. Connections that do not come to that within 10 ms are shut down, which
-// makes their sends and receives end.
+// memory. A connection that still touches the memory after 10 ms is shut down, which
+// ends its sends and receives.
 package tcp

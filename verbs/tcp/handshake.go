@@ -54,7 +54,7 @@ func putPrefix(b []byte, field uint16) {
 
 func parsePrefix(b []byte) (field uint16, err error) {
 	if m := le.Uint32(b[0:]); m != helloMagic {
-		return 0, fmt.Errorf("handshake begins with %#x: not a farswap peer: %w", m, verbs.ErrProtocol)
+		return 0, fmt.Errorf("handshake begins with %#x: not a peer of this protocol: %w", m, verbs.ErrProtocol)
 	}
 	if v := le.Uint16(b[4:]); v != protoVersion {
 		return 0, fmt.Errorf("handshake of version %d, want %d: %w", v, protoVersion, verbs.ErrVersion)

@@ -79,7 +79,7 @@ func startWorker(s *Server) (*worker, error) {
 func (w *worker) run(started chan<- error) {
 	// Never unlocked: the thread ends with the goroutine.
 	runtime.LockOSThread()
-	loop, err := uring.NewLoop(uring.Config{Entries: workerEntries, CQEntries: workerCQEntries})
+	loop, err := uring.NewLoop(uring.Config{Entries: workerEntries, CQEntries: workerCQEntries, KeepProc: w.server.cfg.KeepProcs})
 	if err != nil {
 		started <- err
 		return
