@@ -216,12 +216,16 @@ func (c Config) geometry() slabmap.Geometry {
 	return slabmap.Geometry{Size: c.Size, SlabSize: c.SlabSize}
 }
 
-// spec is the ublk device for the configuration. Each tag has one spare buffer,
-// so that a queue full of writes can be answered while the backing file works.
+// spec is the ublk device for the configuration. Its blocks are the pages that swap
+// reads and writes. Swap on it outlives a dead server, because writing a page twice is
+// harmless. The kernel does not sort its requests, because nothing turns. Each tag has
+// one spare buffer, so that a queue full of writes can be answered while the backing
+// file works.
 func (c Config) spec() ublk.Spec {
 	s := ublk.Spec{
-		ID: c.ID, Size: c.Size, Queues: c.Queues, Depth: c.Depth, MaxIO: c.MaxIO,
+		ID: c.ID, Size: c.Size, Queues: c.Queues, Depth: c.Depth, MaxIO: c.MaxIO, BlockSize: slabmap.PageSize,
 		MaxDiscard: maxDiscard, WriteCache: c.Backing != NoBacking,
+		Recovery: ublk.RecoverReissue, Scheduler: "none", NoPartScan: true, KeepProcs: true,
 	}.WithDefaults()
 	s.Spare = s.Depth
 	return s

@@ -52,15 +52,6 @@ var (
 	ioCommitAndFetch = command(iocRead|iocWrite, 0x21, ioCmdSize)
 )
 
-// Flags of a device (UBLK_F_*), with the kernel that brought them.
-const (
-	FlagUserRecovery        Flags = 1 << 3  // 6.1: I/O outlives the server
-	FlagUserRecoveryReissue Flags = 1 << 4  // 6.1: what a dead server held is given to the next
-	FlagIoctlEncode         Flags = 1 << 6  // 6.4: commands are ioctl-encoded
-	FlagSafeStop            Flags = 1 << 17 // 7.0: stop fails while somebody has it open
-	FlagNoPartScan          Flags = 1 << 18 // 7.0: no partition scan at start
-)
-
 // Parameter groups (UBLK_PARAM_TYPE_*) and attributes (UBLK_ATTR_*).
 const (
 	paramBasic   = 1 << 0

@@ -49,9 +49,8 @@ type request struct {
 
 const anyQueue = 0xffff // queue_id of commands that are not about a queue
 
-// exec runs one command on a ring and thread of its own, so that a command
-// that never returns holds up nobody but its caller, and that for the deadline
-// only.
+// exec runs one command on a ring and thread of its own. A command that never
+// returns then holds up its caller alone, and only until the deadline.
 func (c *Control) exec(r request) error {
 	if r.deadline == 0 {
 		r.deadline = quickDeadline
@@ -88,8 +87,7 @@ func (c *Control) submit(r request) error {
 	}
 }
 
-// Features asks which flags the driver knows.
-func (c *Control) Features() (Flags, error) {
+func (c *Control) askFeatures() (Flags, error) {
 	var f Flags
 	err := withPayload(func(p *Flags, mem []byte) error {
 		err := c.exec(request{name: "get features", op: cmdGetFeatures, id: -1, queue: anyQueue, payload: mem})
@@ -110,8 +108,8 @@ func (c *Control) Info(id int) (DevInfo, error) {
 	return info, err
 }
 
-// Stop takes away block device id; what its server holds is finished first. It
-// is meant for devices of other processes: see Device.Stop for one's own.
+// Stop takes block device id away once its server has answered what it holds. It is
+// meant for devices of other processes: Device.Stop is for one's own.
 func (c *Control) Stop(id int) error {
 	return c.exec(request{name: "stop", op: cmdStop, id: id, queue: anyQueue, deadline: slowDeadline})
 }

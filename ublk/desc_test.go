@@ -44,7 +44,7 @@ func FuzzDescriptor(f *testing.F) {
 	f.Add(uint32(0), uint32(1<<31), uint64(1<<63), int64(4096))
 	f.Add(uint32(3), uint32(0xffffffff), uint64(1), int64(1<<40))
 	f.Fuzz(func(t *testing.T, opFlags, sectors uint32, start uint64, size int64) {
-		b := bounds{size: size & (1<<50 - 1) &^ (BlockSize - 1), maxIO: DefaultMaxIO}
+		b := bounds{size: size & (1<<50 - 1) &^ (DefaultBlockSize - 1), maxIO: DefaultMaxIO}
 		d, err := rawDesc{opFlags: opFlags, sectors: sectors, startSector: start}.parse(b)
 		if err != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -46,15 +47,8 @@ type Device struct {
 	err  error         // why, valid after done
 }
 
-// wanted lists the flags that help a swap device; the driver grants those that
-// it knows.
-const wanted = FlagUserRecovery | FlagUserRecoveryReissue | FlagIoctlEncode | FlagSafeStop | FlagNoPartScan
-
-// required are the flags without which a swap device loses I/O.
-const required = FlagUserRecovery | FlagUserRecoveryReissue | FlagIoctlEncode
-
 // Add creates a device; nothing is left of it after an error. It fails with
-// ErrSpec, ErrIDTaken, ErrFeature or ErrPermission.
+// ErrSpec, ErrIDTaken, ErrUnsupported or ErrPermission.
 func Add(c *Control, spec Spec) (*Device, error) {
 	spec = spec.WithDefaults()
 	if err := spec.Validate(); err != nil {
@@ -64,9 +58,12 @@ func Add(c *Control, spec Spec) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := features.lacking(spec.Features()); err != nil {
+		return nil, fmt.Errorf("add a device: %w", err)
+	}
 	info, err := c.add(DevInfo{
 		Queues: uint16(spec.Queues), Depth: uint16(spec.Depth), MaxIO: uint32(spec.MaxIO),
-		ID: uint32(spec.ID), Flags: wanted & features,
+		ID: uint32(spec.ID), Flags: spec.Features() | spec.wished()&features,
 	})
 	if err != nil {
 		return nil, err
@@ -80,15 +77,15 @@ func Add(c *Control, spec Spec) (*Device, error) {
 
 func (d *Device) setUp() error {
 	i := d.info
-	if missing := required &^ i.Flags; missing != 0 {
-		return fmt.Errorf("add device %d: flags %v were not granted: Linux 6.4 or newer is needed: %w", d.ID(), missing, ErrFeature)
+	if err := i.Flags.lacking(d.spec.Features()); err != nil {
+		return fmt.Errorf("add device %d: the driver did not grant what it knows: %w", d.ID(), err)
 	}
 	if int(i.Queues) != d.spec.Queues || int(i.Depth) != d.spec.Depth || int(i.MaxIO) != d.spec.MaxIO {
 		return fmt.Errorf("add device %d: granted %d queues of depth %d with %d bytes, asked for %d, %d, %d: %w",
 			d.ID(), i.Queues, i.Depth, i.MaxIO, d.spec.Queues, d.spec.Depth, d.spec.MaxIO, ErrSpec)
 	}
 	if i.ioDescSize != 0 && i.ioDescSize != ioDescSize {
-		return fmt.Errorf("add device %d: descriptors of %d bytes, want %d: %w", d.ID(), i.ioDescSize, ioDescSize, ErrFeature)
+		return fmt.Errorf("add device %d: descriptors of %d bytes, want %d: %w", d.ID(), i.ioDescSize, ioDescSize, ErrUnsupported)
 	}
 	want := d.spec.params()
 	if err := d.control.setParams(d.ID(), want); err != nil {
@@ -99,7 +96,7 @@ func (d *Device) setUp() error {
 		return err
 	}
 	if got.basic != want.basic || got.types&want.types != want.types {
-		return fmt.Errorf("set parameters of device %d: the driver keeps %+v of %+v: %w", d.ID(), got, want, ErrFeature)
+		return fmt.Errorf("set parameters of device %d: the driver keeps %+v of %+v: %w", d.ID(), got, want, ErrSpec)
 	}
 	d.char, err = openSoon(d.CharPath())
 	return err
@@ -133,8 +130,8 @@ func (d *Device) CharPath() string { return fmt.Sprint(charPrefix, d.ID()) }
 // BlockPath is the block device of number id.
 func BlockPath(id int) string { return fmt.Sprint(blockPrefix, id) }
 
-// Start opens the queues and makes the block device appear; when it returns,
-// the device takes I/O. After an error the device can only be deleted.
+// Start opens the queues and makes the block device appear. When it returns, the
+// device takes I/O. After an error, deleting is all that can be done with the device.
 func (d *Device) Start(t Target) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -151,19 +148,31 @@ func (d *Device) Start(t Target) error {
 	if err := d.control.start(d.ID()); err != nil {
 		return errors.Join(err, d.stop())
 	}
-	if !d.spec.Rotational {
-		d.passUnsorted()
+	if d.spec.Scheduler != "" {
+		// What the kernel refuses is no error: see Spec.Scheduler.
+		_ = os.WriteFile(d.schedulerFile(), []byte(d.spec.Scheduler), 0)
 	}
 	return nil
 }
 
-// passUnsorted takes the I/O scheduler away that the kernel gives to a device of
-// one queue. It would sort for a disk's head, and hand each request to a kernel
-// thread first: a third of the requests per second. Best effort: it works with
-// one, too.
-func (d *Device) passUnsorted() {
-	name := filepath.Join("/sys/block", filepath.Base(d.Path()), "queue/scheduler")
-	_ = os.WriteFile(name, []byte("none"), 0)
+func (d *Device) schedulerFile() string {
+	return filepath.Join("/sys/block", filepath.Base(d.Path()), "queue/scheduler")
+}
+
+// Scheduler is the I/O scheduler that the kernel uses for a started device.
+func (d *Device) Scheduler() (string, error) {
+	text, err := os.ReadFile(d.schedulerFile())
+	if err != nil {
+		return "", fmt.Errorf("I/O scheduler of device %d: %w", d.ID(), err)
+	}
+	return chosen(string(text)), nil
+}
+
+// chosen is the choice in a list of sysfs such as "none [mq-deadline]".
+func chosen(list string) string {
+	_, after, _ := strings.Cut(list, "[")
+	name, _, _ := strings.Cut(after, "]")
+	return name
 }
 
 // openQueues starts the queue threads. They end by themselves after an error.

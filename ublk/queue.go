@@ -145,7 +145,7 @@ func (q *Queue) open(t Target) error {
 		_ = unix.SchedSetaffinity(0, &set)
 	}
 	var err error
-	q.loop, err = uring.NewLoop(uring.Config{Entries: uint32(max(64, 2*q.Depth())), CQEntries: uint32(max(256, 8*q.Depth())), KeepProc: true})
+	q.loop, err = uring.NewLoop(uring.Config{Entries: uint32(max(64, 2*q.Depth())), CQEntries: uint32(max(256, 8*q.Depth())), KeepProc: d.spec.KeepProcs})
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"runtime"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 func TestSpecIsChecked(t *testing.T) {
@@ -37,7 +35,44 @@ func TestSpecIsChecked(t *testing.T) {
 	}
 }
 
-func TestParamsDescribeASwapDevice(t *testing.T) {
+func TestBlockSizesAreChecked(t *testing.T) {
+	good := Spec{ID: -1, Size: 1 << 30}
+	for name, spec := range map[string]Spec{
+		"sectors":       {BlockSize: 512},
+		"a 4Kn disk":    {BlockSize: 4096, PhysicalBlock: 4096},
+		"a 512e disk":   {BlockSize: 512, PhysicalBlock: 4096},
+		"an array":      {BlockSize: 512, PhysicalBlock: 4096, IOMin: 64 << 10, IOOpt: 1 << 20},
+		"odd sectors":   {BlockSize: 512, Size: 512 * 7},
+		"its own clock": {Recovery: RecoverFailIO, Scheduler: "mq-deadline"},
+	} {
+		spec.ID, spec.Size = good.ID, max(spec.Size, 1<<20)
+		if err := spec.WithDefaults().Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, spec := range map[string]Spec{
+		"small":                    {BlockSize: 256},
+		"no power":                 {BlockSize: 1536},
+		"above a page":             {BlockSize: 1 << 20},
+		"physical below logical":   {BlockSize: 4096, PhysicalBlock: 512},
+		"minimum below physical":   {PhysicalBlock: 8192, IOMin: 4096},
+		"optimum below minimum":    {IOMin: 65536, IOOpt: 4096},
+		"optimum beyond requests":  {IOOpt: 64 << 20},
+		"size of no blocks":        {BlockSize: 4096, Size: 512},
+		"discard of no blocks":     {BlockSize: 4096, MaxDiscard: 512},
+		"scheduler that is a path": {Scheduler: "../../x"},
+		"recovery of no kind":      {Recovery: 9},
+	} {
+		if spec.Size == 0 {
+			spec.Size = 1 << 30
+		}
+		if err := spec.WithDefaults().Validate(); !errors.Is(err, ErrSpec) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestParamsSayWhatIsWanted(t *testing.T) {
 	p := Spec{Size: 1 << 30, MaxDiscard: 64 << 20, WriteCache: true}.WithDefaults().params()
 	if p.types != paramBasic|paramDiscard || p.basic.logicalShift != 12 || p.basic.physicalShift != 12 {
 		t.Errorf("parameters %+v", p)
@@ -45,32 +80,32 @@ func TestParamsDescribeASwapDevice(t *testing.T) {
 	if p.basic.attrs != attrVolatileCache { // and not rotational
 		t.Errorf("attributes %#x", p.basic.attrs)
 	}
-	if p.basic.devSectors != 1<<21 || p.basic.maxSectors != 256 || p.discard.maxSectors != 1<<17 {
+	if p.basic.devSectors != 1<<21 || p.basic.maxSectors != 256 || p.discard.maxSectors != 1<<17 || p.discard.granularity != 4096 {
 		t.Errorf("sizes %+v", p)
 	}
-	if p := (Spec{Size: 1 << 30}).params(); p.types != paramBasic || p.basic.attrs != 0 {
+	p = Spec{Size: 1 << 30, Rotational: true, BlockSize: 512, PhysicalBlock: 4096, IOMin: 8192, IOOpt: 1 << 20}.WithDefaults().params()
+	if p.types != paramBasic || p.basic.attrs != attrRotational {
 		t.Errorf("without discard and cache: %+v", p)
 	}
-}
-
-func TestFlagsHaveNames(t *testing.T) {
-	if got := (FlagUserRecovery | FlagNoPartScan | 2).String(); got != "user-recovery,no-part-scan,0x2" {
-		t.Error(got)
+	if got, want := [4]uint8{p.basic.logicalShift, p.basic.physicalShift, p.basic.ioMinShift, p.basic.ioOptShift}, [4]uint8{9, 12, 13, 20}; got != want {
+		t.Errorf("shifts %v, want %v", got, want)
 	}
 }
 
-func TestErrorsSayWhatToDo(t *testing.T) {
-	for errno, want := range map[unix.Errno]error{
-		unix.EEXIST: ErrIDTaken, unix.ENODEV: ErrNoDevice, unix.EPERM: ErrPermission, unix.EBUSY: ErrInUse,
-		unix.EOPNOTSUPP: ErrFeature, unix.EINVAL: unix.EINVAL,
+// The driver is asked for what the specification says, and nothing else is demanded.
+func TestRecoveryIsAChoice(t *testing.T) {
+	for recovery, want := range map[Recovery]string{
+		RecoverNone: "ioctl-encode", RecoverQueue: "user-recovery,ioctl-encode", RecoverReissue: "user-recovery,reissue,ioctl-encode",
+		RecoverFailIO: "user-recovery,ioctl-encode,recovery-fail-io",
 	} {
-		if err := commandError("add", 3, errno); !errors.Is(err, want) {
-			t.Errorf("%v: %v", errno, err)
+		if got := (Spec{Recovery: recovery}).Features().String(); got != want {
+			t.Errorf("recovery %d: %s, want %s", recovery, got, want)
 		}
 	}
-	for errno, want := range map[unix.Errno]error{unix.ENOENT: ErrNoDriver, unix.EACCES: ErrPermission, unix.EIO: unix.EIO} {
-		if err := openError(controlPath, errno); !errors.Is(err, want) {
-			t.Errorf("%v: %v", errno, err)
-		}
+	if got := (Spec{}).wished(); got&FlagNoPartScan != 0 {
+		t.Errorf("wished %v: nobody said no to partitions", got)
+	}
+	if got := (Spec{NoPartScan: true}).wished(); got&FlagNoPartScan == 0 {
+		t.Errorf("wished %v: partitions are not wanted", got)
 	}
 }

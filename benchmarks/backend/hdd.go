@@ -5,14 +5,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/ublk/targets"
 )
 
 // hardDisk is swap on a disk that turns, as `farswap ublk add --target hdd` models it.
 func hardDisk() Backend {
 	return Backend{
 		Name:  "hdd",
-		About: "a hard disk: " + ublk.Disk7200.String() + "; modelled by farswap's ublk target, in memory",
+		About: "a hard disk: " + targets.Disk7200.String() + "; modelled by farswap's ublk target, in memory",
 		Lacks: lacks(hasModule("ublk_drv")),
 		Up:    brings("hdd", hardDiskUp),
 	}
@@ -23,7 +23,7 @@ func hardDiskUp(ctx context.Context, b *bringUp) error {
 	if err != nil {
 		return err
 	}
-	b.fact("profile", "%v; one request at a time, sorted by mq-deadline", ublk.Disk7200)
+	b.fact("profile", "%v; one request at a time, sorted by mq-deadline", targets.Disk7200)
 	b.fact("model", "ublk target in memory: one head and a track buffer, no write cache; the area is the whole disk")
 	return b.swapOn(ctx, path)
 }

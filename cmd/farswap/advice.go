@@ -13,7 +13,10 @@ type advice struct {
 }
 
 // allAdvice is searched in order; the first that fits is given.
-var allAdvice = slices.Concat(swapdevAdvice)
+var allAdvice = slices.Concat(
+	swapdevAdvice,
+	ublkAdvice,
+)
 
 // adviceFor returns what to say after an error's text, empty if nothing is known.
 func adviceFor(err error) string {

@@ -13,9 +13,10 @@ import (
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev"
 	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/ublk/targets"
 )
 
-// plainDevice serves a target of package ublk, which knows no donors.
+// plainDevice serves a target of package ublk/targets, which knows no donors.
 type plainDevice struct {
 	log     zerolog.Logger
 	name    string // of the target
@@ -23,8 +24,8 @@ type plainDevice struct {
 	size    int64
 	started time.Time
 	control *ublk.Control
-	loop    *ublk.Loop // nil but for loop
-	disk    *ublk.HDD  // nil but for hdd
+	loop    *targets.Loop // nil but for loop
+	disk    *targets.HDD  // nil but for hdd
 	lock    *status.Lock
 	dev     *ublk.Device
 	server  *status.Server
@@ -61,16 +62,26 @@ func (o *addOptions) checkPlain(given func(string) bool) error {
 	case o.target == targetLoop && (o.backing == "" || o.backing == swapdev.NoBacking):
 		return usage("--target %s needs --backing PATH", o.target)
 	case o.target == targetLoop && spec.Size == 0:
-		spec.Size = ublk.BlockSize // the file's, once it is open
+		spec.Size = plainBlock // the file's, once it is open
 	}
 	return spec.WithDefaults().Validate()
 }
 
+// plainBlock is the block size of the plain targets, in bytes: the swap device's.
+const plainBlock = 4096
+
+// spec is the device of a plain target, as like the swap device as the target allows:
+// null measures what the swap device costs without donors.
 func (o *addOptions) spec() ublk.Spec {
-	return ublk.Spec{
-		ID: o.id, Size: int64(o.size), Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
+	spec := ublk.Spec{
+		ID: o.id, Size: int64(o.size), Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO), BlockSize: plainBlock,
 		MaxDiscard: 1 << 30, WriteCache: o.target == targetLoop,
+		Recovery: ublk.RecoverReissue, Scheduler: "none", NoPartScan: true, KeepProcs: true,
 	}
+	if o.target == targetHDD { // one head, which the kernel sorts for
+		spec.Queues, spec.Depth, spec.Rotational, spec.MaxDiscard, spec.Scheduler = 1, 1, true, 0, ""
+	}
+	return spec
 }
 
 // openPlain makes and starts a device of target null, loop or hdd. After an error
@@ -83,16 +94,15 @@ func openPlain(o *addOptions, log zerolog.Logger) (_ *plainDevice, err error) {
 		}
 	}()
 	spec := o.spec()
-	var target ublk.Target = ublk.Null{}
+	var target ublk.Target = targets.Null{}
 	switch o.target {
 	case targetHDD:
-		if d.disk, err = ublk.OpenHDD(ublk.Disk7200, spec.Size); err != nil {
+		if d.disk, err = targets.OpenHDD(targets.Disk7200, spec.Size); err != nil {
 			return nil, err
 		}
-		target, spec = d.disk, d.disk.Spec(o.id)
-		spec.MaxIO = int(o.maxIO)
+		target = d.disk
 	case targetLoop:
-		if d.loop, err = ublk.OpenLoop(o.backing); err != nil {
+		if d.loop, err = targets.OpenLoop(o.backing); err != nil {
 			return nil, err
 		}
 		target, d.backing = d.loop, o.backing

@@ -1,4 +1,4 @@
-package ublk
+package targets
 
 import (
 	"errors"
@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/uring"
 )
 
-// DiskModel is how long a disk that turns takes for a request. A request that begins where
-// the last one ended takes the transfer alone, of which the disk has done as much as there
-// was time for since then, in its track buffer; every other one takes a seek, half a turn,
-// and the transfer.
+// DiskModel says how long a disk that turns takes for a request. A request that begins
+// where the last one ended takes the transfer alone; the disk reads on into its track buffer
+// between requests, and that part of the transfer takes no time. Every other request takes a
+// seek, half a turn, and the transfer.
 type DiskModel struct {
 	Settle time.Duration // seek to the next track
 	Stroke time.Duration // seek from one end of the disk to the other
@@ -27,14 +28,14 @@ type DiskModel struct {
 // MB/s in sequence.
 var Disk7200 = DiskModel{Settle: time.Millisecond, Stroke: 6200 * time.Microsecond, Turn: time.Minute / 7200, Rate: 150e6}
 
-// String is the model as people know disks.
+// String describes the model in the terms of a disk's data sheet.
 func (m DiskModel) String() string {
 	return fmt.Sprintf("%d rpm, seek %v to %v, %d MB/s in sequence", time.Minute/m.Turn, m.Settle, m.Stroke, m.Rate/1e6)
 }
 
-// Service is the time for n bytes at offset of a disk of size bytes whose head is at head,
-// and which has had nothing to do since idle. A seek grows with the root of its distance:
-// the arm accelerates half the way.
+// Service is the time for a request of n bytes at offset. The disk has size bytes, its head
+// is at byte head, and it has been without a request for the time idle. A seek grows with the
+// square root of its distance, because the arm accelerates half the way.
 func (m DiskModel) Service(head, offset, size int64, n int, idle time.Duration) time.Duration {
 	transfer := time.Duration(float64(n) / float64(m.Rate) * float64(time.Second))
 	if offset == head {
@@ -45,14 +46,17 @@ func (m DiskModel) Service(head, offset, size int64, n int, idle time.Duration) 
 	return seek + m.Turn/2 + transfer
 }
 
-// HDD is the target that behaves like a hard disk: it keeps its blocks in locked memory and
-// answers when its model would. It has one head, so its device has one queue of depth 1; the
-// kernel's scheduler sorts what waits. What ublk and this process take for a request (some
-// 15 µs, a millisecond on an emulated machine) comes on top, except in sequence.
+// HDD behaves like a hard disk: it keeps its blocks in locked memory and answers when its
+// model would. It has one head, so its device has one queue of depth 1, and the kernel's
+// scheduler sorts the requests that wait. The time that ublk and this process take for a
+// request (some 15 µs, a millisecond on an emulated machine) comes on top of the model's,
+// except in sequence.
 type HDD struct {
 	model DiskModel
 	mem   []byte
 }
+
+var _ ublk.Target = (*HDD)(nil)
 
 // OpenHDD takes size bytes of memory. Close it when the device is deleted.
 func OpenHDD(model DiskModel, size int64) (*HDD, error) {
@@ -63,18 +67,18 @@ func OpenHDD(model DiskModel, size int64) (*HDD, error) {
 	return &HDD{model: model, mem: mem}, nil
 }
 
-// Spec is the shape that such a device has to have.
-func (h *HDD) Spec(id int) Spec {
-	return Spec{ID: id, Size: int64(len(h.mem)), Queues: 1, Depth: 1, Rotational: true}
+// Spec is what the disk has to be served as.
+func (h *HDD) Spec() ublk.Spec {
+	return ublk.Spec{ID: -1, Size: int64(len(h.mem)), Queues: 1, Depth: 1, Rotational: true}
 }
 
 // Close gives the memory back.
 func (h *HDD) Close() error { return offheap.Unmap(h.mem) }
 
-// OpenQueue implements Target.
-func (h *HDD) OpenQueue(q *Queue) (Server, error) {
+// OpenQueue implements ublk.Target.
+func (h *HDD) OpenQueue(q *ublk.Queue) (ublk.Server, error) {
 	if q.Index() != 0 || q.Depth() != 1 {
-		return nil, fmt.Errorf("queue %d of depth %d: a disk has one head: %w", q.Index(), q.Depth(), ErrSpec)
+		return nil, fmt.Errorf("queue %d of depth %d: a disk has one head: %w", q.Index(), q.Depth(), ublk.ErrSpec)
 	}
 	timer, free, err := offheap.New[uring.Timespec](1)
 	if err != nil {
@@ -87,7 +91,7 @@ func (h *HDD) OpenQueue(q *Queue) (Server, error) {
 
 type hddServer struct {
 	disk   *HDD
-	queue  *Queue
+	queue  *ublk.Queue
 	class  uring.Class
 	timer  *uring.Timespec // off the heap: the kernel reads it
 	free   func() error
@@ -96,14 +100,14 @@ type hddServer struct {
 	answer int32 // what to complete the request with
 }
 
-func (s *hddServer) Serve(tag int, d Desc) {
+func (s *hddServer) Serve(tag int, d ublk.Desc) {
 	mem := s.disk.mem
 	switch d.Op {
-	case OpRead:
+	case ublk.OpRead:
 		copy(s.queue.Buffer(tag)[:d.Length], mem[d.Offset:])
-	case OpWrite:
+	case ublk.OpWrite:
 		copy(mem[d.Offset:], s.queue.Buffer(tag)[:d.Length])
-	default: // none is announced
+	default: // the device announces no other operation
 		s.queue.Complete(tag, -int32(unix.EOPNOTSUPP))
 		return
 	}

@@ -1,10 +1,12 @@
-package ublk
+package targets
 
 import (
 	"math/rand/v2"
 	"testing"
 	"time"
 )
+
+const page = 4096 // bytes
 
 // The model's figures are those that its comment promises.
 func TestDiskModelIsAHardDisk(t *testing.T) {
@@ -13,9 +15,9 @@ func TestDiskModelIsAHardDisk(t *testing.T) {
 	var random, sequential time.Duration
 	var head int64
 	for range n {
-		offset := rng.Int64N(size/BlockSize) * BlockSize
-		random += Disk7200.Service(head, offset, size, BlockSize, time.Hour)
-		head = offset + BlockSize
+		offset := rng.Int64N(size/page) * page
+		random += Disk7200.Service(head, offset, size, page, time.Hour)
+		head = offset + page
 	}
 	if mean := random / n; mean < 7800*time.Microsecond || mean > 8200*time.Microsecond {
 		t.Errorf("a random page takes %v, want 8 ms", mean)
@@ -31,15 +33,15 @@ func TestDiskModelIsAHardDisk(t *testing.T) {
 
 func TestDiskModelSeeks(t *testing.T) {
 	const size = 1 << 30
-	page := func(head, offset int64) time.Duration { return Disk7200.Service(head, offset, size, BlockSize, 0) }
-	if near, far := page(0, 1<<20), page(0, size-BlockSize); near >= far {
+	service := func(head, offset int64) time.Duration { return Disk7200.Service(head, offset, size, page, 0) }
+	if near, far := service(0, 1<<20), service(0, size-page); near >= far {
 		t.Errorf("a near page takes %v, a far one %v", near, far)
 	}
-	if there, back := page(0, 1<<29), page(1<<29, 0); there != back {
+	if there, back := service(0, 1<<29), service(1<<29, 0); there != back {
 		t.Errorf("%v one way, %v the other", there, back)
 	}
 	// Not in sequence, though near: the disk turns on.
-	if again := page(BlockSize, 0); again < Disk7200.Turn/2 {
+	if again := service(page, 0); again < Disk7200.Turn/2 {
 		t.Errorf("the page before takes %v, less than half a turn", again)
 	}
 }

@@ -1,4 +1,4 @@
-package ublk
+package targets
 
 import (
 	"errors"
@@ -8,16 +8,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/uring"
 )
 
-// Loop is the target that passes every request on to a file or block device,
-// one to one, as the kernel's loop driver does. Discards and writes of zeros punch
-// holes, which every file system with discards can.
+// loopBlock is the unit of a Loop's requests, in bytes. Every disk accepts direct
+// I/O in it.
+const loopBlock = 4096
+
+// Loop passes every request on to a file or block device, one to one, as the
+// kernel's loop driver does. Discards and writes of zeros punch holes, which every
+// file system with discards can.
 type Loop struct {
 	file *os.File
 	size int64
 }
+
+var _ ublk.Target = (*Loop)(nil)
 
 // OpenLoop opens path, with O_DIRECT where its file system has it. Close it
 // when the device is deleted.
@@ -33,21 +40,27 @@ func OpenLoop(path string) (*Loop, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("size of %s: %w", path, err), f.Close())
 	}
-	if size < BlockSize {
-		return nil, errors.Join(fmt.Errorf("loop target %s has %d bytes: want at least %d: %w", path, size, BlockSize, ErrSpec), f.Close())
+	if size < loopBlock {
+		return nil, errors.Join(fmt.Errorf("loop target %s has %d bytes: want at least %d: %w", path, size, loopBlock, ublk.ErrSpec), f.Close())
 	}
-	return &Loop{file: f, size: size / BlockSize * BlockSize}, nil
+	return &Loop{file: f, size: size / loopBlock * loopBlock}, nil
 }
 
-// Size is the size of the file in bytes, in whole blocks.
+// Size is the size of the file in bytes, in whole blocks of 4096.
 func (l *Loop) Size() int64 { return l.size }
+
+// Spec is what the file can be served as: completed writes are durable after a
+// flush.
+func (l *Loop) Spec() ublk.Spec {
+	return ublk.Spec{ID: -1, Size: l.size, BlockSize: loopBlock, MaxDiscard: mostDiscard, WriteCache: true}
+}
 
 // Close closes the file.
 func (l *Loop) Close() error { return l.file.Close() }
 
-// OpenQueue implements Target.
-func (l *Loop) OpenQueue(q *Queue) (Server, error) {
-	if err := q.RegisterFile(FirstFileSlot, int32(l.file.Fd())); err != nil {
+// OpenQueue implements ublk.Target.
+func (l *Loop) OpenQueue(q *ublk.Queue) (ublk.Server, error) {
+	if err := q.RegisterFile(ublk.FirstFileSlot, int32(l.file.Fd())); err != nil {
 		return nil, err
 	}
 	s := &loopServer{queue: q, results: make([]int32, q.Depth())}
@@ -56,26 +69,26 @@ func (l *Loop) OpenQueue(q *Queue) (Server, error) {
 }
 
 type loopServer struct {
-	queue   *Queue
+	queue   *ublk.Queue
 	class   uring.Class
 	results []int32 // by tag: what to answer when its I/O succeeds
 }
 
-func (s *loopServer) Serve(tag int, d Desc) {
+func (s *loopServer) Serve(tag int, d ublk.Desc) {
 	sqe := s.queue.Loop().SQE(s.class, uint64(tag))
 	buf := s.queue.Buffer(tag)
 	s.results[tag] = 0
 	switch d.Op {
-	case OpRead:
-		sqe.ReadFixed(FirstFileSlot, offheap.Pointer(buf), uint32(d.Length), uint64(d.Offset), 0)
+	case ublk.OpRead:
+		sqe.ReadFixed(ublk.FirstFileSlot, offheap.Pointer(buf), uint32(d.Length), uint64(d.Offset), 0)
 		s.results[tag] = int32(d.Length)
-	case OpWrite:
-		sqe.WriteFixed(FirstFileSlot, offheap.Pointer(buf), uint32(d.Length), uint64(d.Offset), 0)
+	case ublk.OpWrite:
+		sqe.WriteFixed(ublk.FirstFileSlot, offheap.Pointer(buf), uint32(d.Length), uint64(d.Offset), 0)
 		s.results[tag] = int32(d.Length)
-	case OpFlush:
-		sqe.Fsync(FirstFileSlot, true)
-	case OpDiscard, OpWriteZeroes: // a hole reads as zeros
-		sqe.Fallocate(FirstFileSlot, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, uint64(d.Offset), uint64(d.Length))
+	case ublk.OpFlush:
+		sqe.Fsync(ublk.FirstFileSlot, true)
+	case ublk.OpDiscard, ublk.OpWriteZeroes: // a hole reads as zeros
+		sqe.Fallocate(ublk.FirstFileSlot, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, uint64(d.Offset), uint64(d.Length))
 	}
 	sqe.Flags |= uring.FixedFile
 }
