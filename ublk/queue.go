@@ -28,6 +28,8 @@ type Queue struct {
 
 	live int // tags that the kernel may still give requests for
 
+	simulation *SimulatedQueue // takes the driver's place in tests, nil: the driver
+
 	ahead chan bool     // from openQueues: fetch (true), or give up
 	ended chan struct{} // closed when the thread has ended
 	err   error         // why, valid after ended
@@ -79,7 +81,7 @@ func (q *Queue) Detach(tag int) (buf int, ok bool) {
 	return buf, true
 }
 
-// TakeSpare takes a buffer that is no tag's, for whatever the target has to keep.
+// TakeSpare takes a buffer that belongs to no tag, for whatever the target keeps.
 // Release gives it back.
 func (q *Queue) TakeSpare() (buf int, ok bool) {
 	last := len(q.free) - 1
@@ -99,6 +101,10 @@ func (q *Queue) Release(buf int) { q.free = append(q.free, buf) }
 func (q *Queue) Complete(tag int, res int32) { q.command(ioCommitAndFetch, tag, res) }
 
 func (q *Queue) command(op uint32, tag int, res int32) {
+	if q.simulation != nil {
+		q.simulation.take(op, tag, res)
+		return
+	}
 	sqe := q.loop.SQE(q.class, uint64(tag))
 	prepareIO(sqe, charSlot, op, ioCmd{
 		queueID: uint16(q.index), tag: uint16(tag), result: res, addr: address(q.Buffer(tag)),
@@ -140,9 +146,8 @@ func (q *Queue) run(t Target, ready chan<- error) {
 
 func (q *Queue) open(t Target) error {
 	d := q.device
-	if set, err := d.control.affinity(d.ID(), q.index); err == nil {
-		// Best effort: a container may not be allowed those CPUs.
-		_ = unix.SchedSetaffinity(0, &set)
+	if q.simulation == nil {
+		q.pin()
 	}
 	var err error
 	q.loop, err = uring.NewLoop(uring.Config{Entries: uint32(max(64, 2*q.Depth())), CQEntries: uint32(max(256, 8*q.Depth())), KeepProc: d.spec.KeepProcs})
@@ -157,7 +162,9 @@ func (q *Queue) open(t Target) error {
 	for i := range files {
 		files[i] = -1
 	}
-	files[charSlot] = int32(d.char.Fd())
+	if q.simulation == nil {
+		files[charSlot] = int32(d.char.Fd())
+	}
 	if err := q.loop.Ring().RegisterFiles(files); err != nil {
 		return err
 	}
@@ -170,19 +177,41 @@ func (q *Queue) open(t Target) error {
 	return err
 }
 
-// mapMemory maps the descriptors and the arena. The stride from one queue's
+// pin binds the thread to the CPUs whose requests come through the queue. It is best
+// effort: a container may not be allowed those CPUs.
+func (q *Queue) pin() {
+	if set, err := q.device.control.affinity(q.device.ID(), q.index); err == nil {
+		_ = unix.SchedSetaffinity(0, &set)
+	}
+}
+
+// mapDescriptors maps the driver's descriptors. The stride from one queue's
 // descriptors to the next counts the largest depth, whatever the real one is.
-func (q *Queue) mapMemory() error {
-	d, page := q.device, unix.Getpagesize()
+func (q *Queue) mapDescriptors() ([]byte, error) {
+	page := unix.Getpagesize()
 	roundUp := func(n int) int { return (n + page - 1) / page * page }
+	size := roundUp(q.Depth() * ioDescSize)
+	if q.simulation != nil {
+		return q.simulation.mapDescriptors(size)
+	}
+	d := q.device
 	offset := int64(q.index) * int64(roundUp(MaxQueueDepth*ioDescSize))
-	var err error
-	q.descs, err = unix.Mmap(int(d.char.Fd()), offset, roundUp(q.Depth()*ioDescSize), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
+	area, err := unix.Mmap(int(d.char.Fd()), offset, size, unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
-		return fmt.Errorf("map the descriptors of queue %d from %s: %w", q.index, d.CharPath(), err)
+		return nil, fmt.Errorf("map the descriptors of queue %d from %s: %w", q.index, d.CharPath(), err)
+	}
+	return area, nil
+}
+
+// mapMemory maps the descriptors and the arena.
+func (q *Queue) mapMemory() error {
+	d := q.device
+	var err error
+	if q.descs, err = q.mapDescriptors(); err != nil {
+		return err
 	}
 	n := q.Depth() + d.spec.Spare
-	q.arena, err = offheap.Map(n*d.spec.MaxIO, offheap.Options{Huge: true, Lock: true})
+	q.arena, err = offheap.Map(n*d.spec.MaxIO, offheap.Options{Huge: true, Lock: q.simulation == nil, Populate: true})
 	if err != nil {
 		return fmt.Errorf("queue %d, %d buffers of %d bytes: %w", q.index, n, d.spec.MaxIO, err)
 	}
@@ -197,7 +226,7 @@ func (q *Queue) mapMemory() error {
 	return nil
 }
 
-// proceed lets an opened queue fetch; abandon has it close instead.
+// proceed lets an opened queue fetch; abandon makes it close instead.
 func (q *Queue) proceed() { q.ahead <- true }
 func (q *Queue) abandon() { q.ahead <- false }
 
@@ -208,6 +237,12 @@ func (q *Queue) serve() error {
 		q.command(ioFetch, tag, 0)
 		q.live++
 	}
+	return q.drain()
+}
+
+// drain runs the loop until the kernel has taken all tags back and the target is
+// idle.
+func (q *Queue) drain() error {
 	for q.live > 0 || !q.server.Idle() {
 		if err := q.loop.Pass(-1); err != nil {
 			return fmt.Errorf("queue %d of device %d: %w", q.index, q.device.ID(), err)
