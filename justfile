@@ -91,6 +91,9 @@ vmsuite KERNEL *ARGS: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
     @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/rdma.test ./verbs/rdma
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/bpf.test ./bpf
+    @CGO_ENABLED=0 go test -c -o .cache/bin/ublk.test ./ublk
+    @CGO_ENABLED=0 go test -c -o .cache/bin/targets.test ./ublk/targets
+    @cd vmtest/stranger && CGO_ENABLED=0 go build -o ../../.cache/bin/stranger .
     @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
 
 # What the suite of ./do test leaves out, on one kernel: latencies against each other, which take a host that does nothing else, and every backend of bench
@@ -124,6 +127,7 @@ module PATH:
     set -euo pipefail
     was=$(go list -m)
     go mod edit -module '{{ PATH }}'
+    sed -i "s#${was//./\\.}\\b#{{ PATH }}#" vmtest/stranger/go.mod
     git ls-files -z '*.go' | xargs -0 sed -i "s#\"${was//./\\.}/#\"{{ PATH }}/#"
     go build ./...
 

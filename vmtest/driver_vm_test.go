@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/farswap/farswap/status"
@@ -91,4 +93,23 @@ func driverShapes(w *World) {
 		w.Must("dd", "if="+d.Path, "of=/dev/null", "bs=4k", "count=1", "iflag=direct")
 		d.Stop()
 	}
+}
+
+// A program of another module serves a RAM disk, with blocks of 512 bytes.
+func driverStranger(w *World) {
+	p := w.Start(nil, "stranger")
+	path := ""
+	w.Until(commandTimeout, "the stranger's disk is there", func() bool {
+		if !p.Running() {
+			w.Fatalf("the stranger has ended: %s", p.Stderr())
+		}
+		path = strings.TrimSpace(p.Stdout())
+		return path != ""
+	})
+	w.Verify(path, Fio{Name: "stranger", RW: "randwrite", Block: "512", Depth: 8, Jobs: 2, PerJob: 256 << 10, Timeout: time.Minute})
+	p.Signal(syscall.SIGTERM)
+	if out := p.Succeed(commandTimeout); !strings.Contains(out, "served ") {
+		w.Errorf("the stranger does not say what it has served: %q", out)
+	}
+	w.NoFile(path)
 }

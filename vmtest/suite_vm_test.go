@@ -19,6 +19,7 @@ var scenarios = []Scenario{
 	{2, "loop", 2 * time.Minute, onlyTCP, driverLoop},
 	{3, "shapes", 2 * time.Minute, onlyTCP, driverShapes},
 	{4, "hdd", 2 * time.Minute, onlyTCP, driverHDD},
+	{5, "stranger", 2 * time.Minute, onlyTCP, driverStranger},
 
 	{10, "verify-matrix", 5 * time.Minute, both, verifyMatrix},
 	{11, "verify-strict", 2 * time.Minute, both, verifyStrict},
