@@ -8,7 +8,7 @@
 //     Add fields, never rename one and never change a unit.
 //   - [Serve] replaces a socket that nobody listens on. Hold the folder's
 //     [Lock] before calling it, so that "nobody" stays true.
-//   - The functions of a [Source] run on the server's goroutines, never on a
+//   - The methods of a [DeviceSource] and of a [DonorSource] run on the server's goroutines, never on a
 //     queue's thread: what they read must be safe for that.
 //
 // A state folder is /run/farswap/ID for a device and /run/farswap/donor-NAME

@@ -8,19 +8,18 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// ErrServing means that a server already answers on the socket.
+// ErrServing means that another server already answers on the socket.
 var ErrServing = errors.New("a server already answers on this socket")
 
 // ErrRefused means that the server would lose data by stopping now.
 var ErrRefused = errors.New("refused")
 
-// ErrInvalid means that what was asked for is wrong.
+// ErrInvalid means that the request is wrong.
 var ErrInvalid = errors.New("invalid request")
 
 // Limits of one exchange on the local socket. Both sides are on one machine
@@ -32,28 +31,6 @@ const (
 	maxBody        = 4 << 10 // bytes of a request
 )
 
-// Source is what a socket shows and does. Its functions are called from several
-// goroutines at once.
-type Source struct {
-	// Status makes the answer to GET /status: a Device or a DonorDaemon.
-	Status func() any
-	// Stop starts a stop and returns without waiting for its end. An error
-	// that wraps ErrRefused means that the server goes on because stopping
-	// would lose data. The context ends with the request.
-	Stop func(context.Context) error
-
-	// Decisions are the last placements of a device's slab, oldest first; nil where
-	// nothing is placed. An error that wraps ErrInvalid means that there is no such slab.
-	Decisions func(slab int) ([]Decision, error)
-
-	// Drain starts a donor's drain and returns without waiting for its end; nil
-	// where there is nothing to drain. The donor ends when it is empty.
-	Drain func(context.Context) error
-	// Resize changes what a donor lends; nil where there is nothing to change. An
-	// error that wraps ErrInvalid is about the request.
-	Resize func(context.Context, DonorResize) error
-}
-
 // Server answers on a local socket until it is closed.
 type Server struct {
 	http *http.Server
@@ -61,10 +38,8 @@ type Server struct {
 	err  error // why serving ended; read after done is closed
 }
 
-// Serve listens on a unix socket of mode 0600 at path and answers from src in
-// goroutines of its own. A socket that a dead server left there is replaced;
-// the error is ErrServing when somebody answers on it.
-func Serve(path string, src Source) (*Server, error) {
+// serve listens on a unix socket of mode 0600 at path and answers in goroutines of its own.
+func serve(path string, handler http.Handler) (*Server, error) {
 	if err := clearStale(path); err != nil {
 		return nil, err
 	}
@@ -73,26 +48,14 @@ func Serve(path string, src Source) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s (%d bytes, a socket's path holds at most 107): %w", path, len(path), err)
 	}
 	listener.SetUnlinkOnClose(false) // see Close
-	// The folder is 0700, so nobody else can connect before this.
+	// The folder is 0700: before this only its owner can connect.
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("protect socket: %w", err), listener.Close(), os.Remove(path))
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { answerStatus(w, r, src) })
-	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Stop(r.Context())) })
-	if src.Decisions != nil {
-		mux.HandleFunc("GET /decisions/{slab}", func(w http.ResponseWriter, r *http.Request) { answerDecisions(w, r, src) })
-	}
-	if src.Drain != nil {
-		mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Drain(r.Context())) })
-	}
-	if src.Resize != nil {
-		mux.HandleFunc("POST /resize", func(w http.ResponseWriter, r *http.Request) { answerDone(w, resize(w, r, src)) })
 	}
 	s := &Server{
 		done: make(chan struct{}),
 		http: &http.Server{
-			Handler:           mux,
+			Handler:           handler,
 			ReadHeaderTimeout: requestTimeout,
 			ReadTimeout:       requestTimeout,
 			WriteTimeout:      answerTimeout,
@@ -107,9 +70,9 @@ func Serve(path string, src Source) (*Server, error) {
 	return s, nil
 }
 
-// Close ends the server and waits a short time for answers under way. The
-// socket's file stays, for [Lock.Remove] or the next Serve: a server may answer
-// until its very end, when the folder can already be the next one's.
+// Close ends the server and waits a short time for answers under way. It leaves the
+// socket's file to [Lock.Remove] or to the next server: a server may answer until its very
+// end, and by then the folder can belong to the next one.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
@@ -124,14 +87,9 @@ func (s *Server) Close() error {
 	return err
 }
 
-// answerStatus leaves a device's slabs out for ?slabs=0.
-func answerStatus(w http.ResponseWriter, r *http.Request, src Source) {
-	answer := src.Status()
-	if d, ok := answer.(Device); ok && r.FormValue("slabs") == "0" {
-		d.Slabs = nil
-		answer = d
-	}
-	body, err := json.Marshal(answer)
+// answerJSON sends v.
+func answerJSON(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -140,39 +98,7 @@ func answerStatus(w http.ResponseWriter, r *http.Request, src Source) {
 	_, _ = w.Write(body) // a reader that left needs no answer
 }
 
-// answerDecisions sends the decisions about a slab.
-func answerDecisions(w http.ResponseWriter, r *http.Request, src Source) {
-	slab, err := strconv.Atoi(r.PathValue("slab"))
-	if err != nil {
-		answerDone(w, fmt.Errorf("slab %q: %w: want a number", r.PathValue("slab"), ErrInvalid))
-		return
-	}
-	decisions, err := src.Decisions(slab)
-	if err != nil {
-		answerDone(w, err)
-		return
-	}
-	body, err := json.Marshal(list(decisions))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // a reader that left needs no answer
-}
-
-// resize reads a request to resize and carries it out.
-func resize(w http.ResponseWriter, r *http.Request, src Source) error {
-	var req DonorResize
-	body := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	body.DisallowUnknownFields() // a newer client must not believe that all was done
-	if err := body.Decode(&req); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	return src.Resize(r.Context(), req)
-}
-
-// answerDone says that what was asked for has begun, or why not.
+// answerDone reports that the work has begun, or why it has not.
 func answerDone(w http.ResponseWriter, err error) {
 	switch {
 	case err == nil:
@@ -196,7 +122,7 @@ func clearStale(path string) error {
 		return fmt.Errorf("look at socket: %w", err)
 	}
 	if info.Mode()&os.ModeSocket == 0 {
-		return fmt.Errorf("%s is in the way and is not a socket; remove it", path)
+		return fmt.Errorf("%s exists and is not a socket: remove it", path)
 	}
 	conn, err := net.DialTimeout("unix", path, requestTimeout)
 	if err == nil {

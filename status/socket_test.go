@@ -19,10 +19,51 @@ import (
 	"github.com/farswap/farswap/internal/loghist"
 )
 
-func serve(t *testing.T, src Source) string {
+// device is a DeviceSource whose answers a test sets.
+type device struct {
+	shows     Device
+	stops     func() error
+	decisions []Decision
+}
+
+func (d device) Status() Device             { return d.shows }
+func (d device) Stop(context.Context) error { return d.stops() }
+
+func (d device) Decisions(slab int) ([]Decision, error) {
+	if slab != 0 {
+		return nil, fmt.Errorf("slab %d: %w: there is slab 0 only", slab, ErrInvalid)
+	}
+	return d.decisions, nil
+}
+
+// daemon is a DonorSource whose answers a test sets.
+type daemon struct {
+	shows   DonorDaemon
+	drains  func() error
+	resizes func(DonorResize) error
+}
+
+func (d daemon) Status() DonorDaemon                            { return d.shows }
+func (d daemon) Stop(context.Context) error                     { return ErrRefused }
+func (d daemon) Drain(context.Context) error                    { return d.drains() }
+func (d daemon) Resize(_ context.Context, to DonorResize) error { return d.resizes(to) }
+
+func serveDevice(t *testing.T, src DeviceSource) string {
 	t.Helper()
 	path := Socket(t.TempDir())
-	s, err := Serve(path, src)
+	s, err := ServeDevice(path, src)
+	return served(t, path, s, err)
+}
+
+func serveDonor(t *testing.T, src DonorSource) string {
+	t.Helper()
+	path := Socket(t.TempDir())
+	s, err := ServeDonor(path, src)
+	return served(t, path, s, err)
+}
+
+func served(t *testing.T, path string, s *Server, err error) string {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +91,7 @@ func TestFetch(t *testing.T) {
 	var latency loghist.Histogram
 	latency.Record(5000)
 	want.Histograms = []Histogram{{Source: SourceFault, Latency: latency}}
-	path := serve(t, Source{Status: func() any { return want }})
+	path := serveDevice(t, device{shows: want})
 	got, err := Fetch(t.Context(), path)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
@@ -66,7 +107,7 @@ func TestFetch(t *testing.T) {
 }
 
 func TestFetchDonor(t *testing.T) {
-	path := serve(t, Source{Status: func() any { return DonorDaemon{Name: "d", Memory: DonorMemory{Total: 7}} }})
+	path := serveDonor(t, daemon{shows: DonorDaemon{Name: "d", Memory: DonorMemory{Total: 7}}})
 	got, err := FetchDonor(t.Context(), path)
 	if err != nil || got.Name != "d" || got.Memory.Total != 7 {
 		t.Errorf("got %+v, %v", got, err)
@@ -76,7 +117,7 @@ func TestFetchDonor(t *testing.T) {
 func TestStop(t *testing.T) {
 	var answer error
 	var calls atomic.Int32
-	path := serve(t, Source{Stop: func(context.Context) error { calls.Add(1); return answer }})
+	path := serveDevice(t, device{stops: func() error { calls.Add(1); return answer }})
 	if err := Stop(t.Context(), path); err != nil {
 		t.Error(err)
 	}
@@ -97,9 +138,9 @@ func TestDonorRequests(t *testing.T) {
 	var answer error
 	var got DonorResize
 	drains := 0
-	path := serve(t, Source{
-		Drain:  func(context.Context) error { drains++; return answer },
-		Resize: func(_ context.Context, r DonorResize) error { got = r; return answer },
+	path := serveDonor(t, daemon{
+		drains:  func() error { drains++; return answer },
+		resizes: func(r DonorResize) error { got = r; return answer },
 	})
 	want := DonorResize{Memory: 1 << 40, HeadRoom: -1, HeadRoomShare: 0.25}
 	if err := errors.Join(Drain(t.Context(), path), Resize(t.Context(), path, want)); err != nil || drains != 1 || got != want {
@@ -112,17 +153,34 @@ func TestDonorRequests(t *testing.T) {
 	if err := Resize(t.Context(), path, DonorResize{HeadRoomShare: math.NaN()}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("resize that cannot be sent: %v", err)
 	}
-	// A server that has nothing to drain says so.
-	device := serve(t, Source{})
-	if err := Drain(t.Context(), device); !errors.Is(err, ErrBadAnswer) {
+	// Each socket serves what its daemon has and nothing else.
+	path, other := serveDevice(t, device{}), path
+	if err := Drain(t.Context(), path); !errors.Is(err, ErrBadAnswer) {
 		t.Errorf("drain of a device: %v", err)
+	}
+	if err := Resize(t.Context(), path, want); !errors.Is(err, ErrBadAnswer) {
+		t.Errorf("resize of a device: %v", err)
+	}
+	if _, err := FetchDecisions(t.Context(), other, 0); !errors.Is(err, ErrBadAnswer) {
+		t.Errorf("decisions of a donor: %v", err)
+	}
+}
+
+func TestFetchDecisions(t *testing.T) {
+	want := []Decision{{Seq: 3, Rule: "emptier", Figures: []DonorFigures{{Donor: "a"}}}}
+	path := serveDevice(t, device{decisions: want})
+	if got, err := FetchDecisions(t.Context(), path, 0); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := FetchDecisions(t.Context(), path, 1); !errors.Is(err, ErrInvalid) || err.Error() != "slab 1: invalid request: there is slab 0 only" {
+		t.Errorf("a slab that is not there: %v", err)
 	}
 }
 
 func TestServeOnWhatIsThere(t *testing.T) {
-	src := Source{Status: func() any { return Device{ID: 1} }}
-	live := serve(t, src)
-	if _, err := Serve(live, src); !errors.Is(err, ErrServing) {
+	src := device{shows: Device{ID: 1}}
+	live := serveDevice(t, src)
+	if _, err := ServeDevice(live, src); !errors.Is(err, ErrServing) {
 		t.Errorf("live socket: got %v", err)
 	}
 
@@ -130,7 +188,7 @@ func TestServeOnWhatIsThere(t *testing.T) {
 	if _, err := Fetch(t.Context(), stale); !errors.Is(err, ErrNoServer) {
 		t.Errorf("fetch from stale socket: got %v", err)
 	}
-	s, err := Serve(stale, src)
+	s, err := ServeDevice(stale, src)
 	if err != nil {
 		t.Fatalf("stale socket: %v", err)
 	}
@@ -145,12 +203,12 @@ func TestServeOnWhatIsThere(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Serve(file, src); err == nil || !strings.Contains(err.Error(), "not a socket") {
+	if _, err := ServeDevice(file, src); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("a file in the way: got %v", err)
 	}
 
 	long := filepath.Join(t.TempDir(), strings.Repeat("x", 120))
-	if _, err := Serve(long, src); err == nil || !strings.Contains(err.Error(), "107") {
+	if _, err := ServeDevice(long, src); err == nil || !strings.Contains(err.Error(), "107") {
 		t.Errorf("a path too long: got %v", err)
 	}
 }
@@ -247,10 +305,7 @@ func listen(t *testing.T, handle func(net.Conn)) string {
 
 // TestServerLimits sends what no client of ours sends.
 func TestServerLimits(t *testing.T) {
-	path := serve(t, Source{
-		Status: func() any { return Device{} }, Stop: func(context.Context) error { return nil },
-		Resize: func(context.Context, DonorResize) error { return nil },
-	})
+	path := serveDonor(t, daemon{resizes: func(DonorResize) error { return nil }})
 	post := func(body string) string {
 		return fmt.Sprintf("POST /resize HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	}

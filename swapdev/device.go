@@ -134,12 +134,7 @@ func (d *Device) serve(cfg Config) error {
 		}
 		d.engine.steering.Source = placement.NewSlabLatency(d.engine.pages, p, d.engine.donorCount)
 	}
-	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
-		Status: func() any { return d.Status() },
-		Stop:   d.requestStop,
-
-		Decisions: d.engine.slabDecisions,
-	})
+	d.server, err = status.ServeDevice(status.Socket(d.lock.Dir()), statusSource{d})
 	return err
 }
 

@@ -8,6 +8,14 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
+// reportSource is a device's source that needs an engine only.
+type reportSource struct {
+	statusSource
+	engine *engine
+}
+
+func (s reportSource) Status() status.Device { return s.engine.report() }
+
 // BenchmarkStatus is of a device of 10,000 slabs, a hundred of which change before
 // every call: what making a status takes, and what asking for it over the socket.
 func BenchmarkStatus(b *testing.B) {
@@ -17,7 +25,7 @@ func BenchmarkStatus(b *testing.B) {
 	}})
 	e := r.engine
 	path := status.Socket(b.TempDir())
-	server, err := status.Serve(path, status.Source{Status: func() any { return e.report() }})
+	server, err := status.ServeDevice(path, reportSource{statusSource{}, e})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -140,12 +139,7 @@ func (o *donorOptions) serve(config donor.Config, log zerolog.Logger) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Remove()) }()
-	socket, err := status.Serve(status.Socket(dir), status.Source{
-		Status: func() any { return d.Status() },
-		Stop:   func(context.Context) error { end.cancel(); return nil },
-		Drain:  func(context.Context) error { d.Drain(); return nil },
-		Resize: func(_ context.Context, to status.DonorResize) error { return resizeHere(d, to) },
-	})
+	socket, err := status.ServeDonor(status.Socket(dir), donorSource{d, end.cancel})
 	if err != nil {
 		return err
 	}

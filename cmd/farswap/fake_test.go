@@ -22,28 +22,13 @@ func fakeServer(t *testing.T, root string, d status.Device, refuse string) {
 		t.Fatal(err)
 	}
 	ended := false
-	socket, err := status.Serve(status.Socket(lock.Dir()), status.Source{
-		Status: func() any { return d },
-		Stop: func(context.Context) error {
-			if refuse != "" {
-				return fmt.Errorf("%w: %s", status.ErrRefused, refuse)
-			}
-			ended = true
-			return lock.Remove()
-		},
-		Decisions: func(slab int) ([]status.Decision, error) {
-			if slab >= len(d.Slabs) {
-				return nil, fmt.Errorf("slab %d: %w: the device has slabs 0 to %d", slab, status.ErrInvalid, len(d.Slabs)-1)
-			}
-			var of []status.Decision
-			for _, one := range d.Decisions {
-				if one.Slab == slab {
-					of = append(of, one)
-				}
-			}
-			return of, nil
-		},
-	})
+	socket, err := status.ServeDevice(status.Socket(lock.Dir()), fakeSource{d, func() error {
+		if refuse != "" {
+			return fmt.Errorf("%w: %s", status.ErrRefused, refuse)
+		}
+		ended = true
+		return lock.Remove()
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +40,28 @@ func fakeServer(t *testing.T, root string, d status.Device, refuse string) {
 			_ = lock.Remove()
 		}
 	})
+}
+
+// fakeSource is a device that does not change.
+type fakeSource struct {
+	device status.Device
+	stop   func() error
+}
+
+func (s fakeSource) Status() status.Device      { return s.device }
+func (s fakeSource) Stop(context.Context) error { return s.stop() }
+
+func (s fakeSource) Decisions(slab int) ([]status.Decision, error) {
+	if slab >= len(s.device.Slabs) {
+		return nil, fmt.Errorf("slab %d: %w: the device has slabs 0 to %d", slab, status.ErrInvalid, len(s.device.Slabs)-1)
+	}
+	var of []status.Decision
+	for _, one := range s.device.Decisions {
+		if one.Slab == slab {
+			of = append(of, one)
+		}
+	}
+	return of, nil
 }
 
 // fakeDead is what a killed server leaves.
@@ -264,7 +271,7 @@ func TestStopTakesTooLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Remove()
-	socket, err := status.Serve(status.Socket(lock.Dir()), status.Source{Stop: func(context.Context) error { return nil }})
+	socket, err := status.ServeDevice(status.Socket(lock.Dir()), fakeSource{stop: func() error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

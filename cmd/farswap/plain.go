@@ -133,10 +133,7 @@ func openPlain(o *addOptions, log zerolog.Logger) (_ *plainDevice, err error) {
 	if err = d.dev.Start(target); err != nil {
 		return nil, err
 	}
-	d.server, err = status.Serve(status.Socket(d.lock.Dir()), status.Source{
-		Status: func() any { return d.status() },
-		Stop:   d.requestStop,
-	})
+	d.server, err = status.ServeDevice(status.Socket(d.lock.Dir()), plainSource{d})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/status/statustest"
 )
 
 // Servers show a world below a root as real servers do: a locked folder and a socket for
@@ -26,7 +27,9 @@ func Serve(root string, w *World) (*Servers, error) {
 	s := &Servers{world: w, root: root, all: map[string]*server{}}
 	err := s.StartDevice()
 	for i := range Names {
-		err = errors.Join(err, s.start(status.DonorDir(root, Names[i]), func() any { return w.Donor(i) }))
+		err = errors.Join(err, s.start(status.DonorDir(root, Names[i]), func(path string) (*status.Server, error) {
+			return status.ServeDonor(path, statustest.DonorFunc(func() status.DonorDaemon { return w.Donor(i) }))
+		}))
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -36,7 +39,9 @@ func Serve(root string, w *World) (*Servers, error) {
 
 // StartDevice starts the device's server, after StopDevice.
 func (s *Servers) StartDevice() error {
-	return s.start(status.StateDir(s.root, DeviceID), func() any { return s.world.Device() })
+	return s.start(status.StateDir(s.root, DeviceID), func(path string) (*status.Server, error) {
+		return status.ServeDevice(path, statustest.DeviceFunc(s.world.Device))
+	})
 }
 
 // StopDevice ends the device's server as a stop does: its folder goes.
@@ -52,15 +57,12 @@ func (s *Servers) KillDevice() error {
 	return errors.Join(one.socket.Close(), one.lock.Release())
 }
 
-func (s *Servers) start(dir string, answer func() any) error {
+func (s *Servers) start(dir string, serve func(path string) (*status.Server, error)) error {
 	lock, err := status.Acquire(dir)
 	if err != nil {
 		return err
 	}
-	socket, err := status.Serve(status.Socket(dir), status.Source{
-		Status: answer,
-		Stop:   func(context.Context) error { return status.ErrRefused },
-	})
+	socket, err := serve(status.Socket(dir))
 	if err != nil {
 		return errors.Join(err, lock.Remove())
 	}

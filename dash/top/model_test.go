@@ -15,6 +15,7 @@ import (
 
 	"github.com/farswap/farswap/dash/feed"
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/status/statustest"
 )
 
 // press sends keys to a model as Bubble Tea does, and returns whether it ended.
@@ -148,9 +149,9 @@ func TestSeveralDevices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := status.Serve(status.Socket(lock.Dir()), status.Source{Status: func() any {
+	s, err := status.ServeDevice(status.Socket(lock.Dir()), statustest.DeviceFunc(func() status.Device {
 		return status.Device{ID: 2, Path: "/dev/ublkb2", State: status.StateLive, Target: "null", Size: 1 << 30}
-	}})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/status/statustest"
 )
 
 // deviceViews are the views of a device, with the text that each shows when it is there.
@@ -312,7 +313,7 @@ func TestManySlabs(t *testing.T) {
 		t.Fatal(err)
 	}
 	step := 0
-	socket, err := status.Serve(status.Socket(lock.Dir()), status.Source{Status: func() any {
+	socket, err := status.ServeDevice(status.Socket(lock.Dir()), statustest.DeviceFunc(func() status.Device {
 		step++
 		now := d
 		now.At, now.Slabs = time.Now(), bigDevice(n)
@@ -320,7 +321,7 @@ func TestManySlabs(t *testing.T) {
 			now.Slabs[i].Activity = float64((i*7 + step*311) % 1000)
 		}
 		return now
-	}})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,18 +20,33 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/status/statustest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serveStatus is a server as the exporter sees it: a lock and a socket.
-func serveStatus(t *testing.T, dir string, answer func() any) {
+// serveDevice and serveDonor make a server as the exporter sees it: a lock and a socket.
+func serveDevice(t *testing.T, dir string, answer func() status.Device) {
+	t.Helper()
+	serve(t, dir, func(path string) (*status.Server, error) {
+		return status.ServeDevice(path, statustest.DeviceFunc(answer))
+	})
+}
+
+func serveDonor(t *testing.T, dir string, answer func() status.DonorDaemon) {
+	t.Helper()
+	serve(t, dir, func(path string) (*status.Server, error) {
+		return status.ServeDonor(path, statustest.DonorFunc(answer))
+	})
+}
+
+func serve(t *testing.T, dir string, start func(path string) (*status.Server, error)) {
 	t.Helper()
 	lock, err := status.Acquire(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := status.Serve(status.Socket(dir), status.Source{Status: answer})
+	server, err := start(status.Socket(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,21 +65,22 @@ func machine(t *testing.T, s *synthetic, mu *sync.Mutex) (root string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
-	copied := func(v func() any) func() any {
-		return func() any { mu.Lock(); defer mu.Unlock(); return v() }
-	}
-	serveStatus(t, status.StateDir(root, s.device.ID), copied(func() any {
+	serveDevice(t, status.StateDir(root, s.device.ID), func() status.Device {
+		mu.Lock()
+		defer mu.Unlock()
 		d := s.device
 		d.Histograms = append([]status.Histogram(nil), d.Histograms...)
 		d.Cgroups = append([]status.CgroupLatency(nil), d.Cgroups...)
 		d.Donors, d.Slabs = append([]status.Donor(nil), d.Donors...), append([]status.Slab(nil), d.Slabs...)
 		return d
-	}))
-	serveStatus(t, status.DonorDir(root, s.donor.Name), copied(func() any {
+	})
+	serveDonor(t, status.DonorDir(root, s.donor.Name), func() status.DonorDaemon {
+		mu.Lock()
+		defer mu.Unlock()
 		d := s.donor
 		d.Transports = append([]status.DonorTransport(nil), d.Transports...)
 		return d
-	}))
+	})
 	return root
 }
 
@@ -165,7 +181,7 @@ func TestScrapesAtOnceAskOnce(t *testing.T) {
 	s := newSynthetic(4, 2, 0)
 	var asked atomic.Int32
 	release := make(chan struct{})
-	serveStatus(t, status.StateDir(root, 3), func() any {
+	serveDevice(t, status.StateDir(root, 3), func() status.Device {
 		asked.Add(1)
 		<-release
 		return s.device

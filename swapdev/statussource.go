@@ -1,0 +1,20 @@
+package swapdev
+
+import (
+	"context"
+
+	"github.com/farswap/farswap/status"
+)
+
+// statusSource is what the device's socket shows and does.
+type statusSource struct{ *Device }
+
+var _ status.DeviceSource = statusSource{}
+
+// Stop begins a stop and does not wait for its end.
+func (s statusSource) Stop(ctx context.Context) error { return s.requestStop(ctx) }
+
+// Decisions returns the last placements of a slab, oldest first.
+func (s statusSource) Decisions(slab int) ([]status.Decision, error) {
+	return s.engine.slabDecisions(slab)
+}
