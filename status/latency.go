@@ -1,9 +1,8 @@
 package status
 
 import (
+	"encoding/json"
 	"time"
-
-	"github.com/farswap/farswap/internal/loghist"
 )
 
 // Sources of a [Histogram], from the application down. Those of the kernel come from
@@ -24,15 +23,15 @@ const (
 // Histogram is all durations of one source since the server's start; of parts, those
 // that succeeded. The distribution over a time is the difference of two.
 type Histogram struct {
-	Source  string            `json:"source"`
-	Latency loghist.Histogram `json:"latency"`
+	Source  string       `json:"source"`
+	Latency Distribution `json:"latency"`
 }
 
 // CgroupLatency is the faults of one control group since the server's start.
 type CgroupLatency struct {
-	ID      uint64            `json:"id"`
-	Name    string            `json:"name"` // path below the cgroup root; the id once the group is gone
-	Latency loghist.Histogram `json:"latency"`
+	ID      uint64       `json:"id"`
+	Name    string       `json:"name"` // path below the cgroup root; the id once the group is gone
+	Latency Distribution `json:"latency"`
 }
 
 // Probes says what the probes in the kernel measure.
@@ -144,6 +143,14 @@ type Decision struct {
 	Took int64     `json:"took_ns"`        // until it was carried out; 0: it was not
 
 	Figures []DonorFigures `json:"figures"` // of the donors that were compared, the chosen one first
+}
+
+// MarshalJSON writes absent figures as [], so that a reader can always loop.
+func (d Decision) MarshalJSON() ([]byte, error) {
+	type plain Decision
+	p := plain(d)
+	p.Figures = list(p.Figures)
+	return json.Marshal(p)
 }
 
 // DonorFigures is what a policy knew of a donor.

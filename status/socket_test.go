@@ -15,8 +15,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/farswap/farswap/internal/loghist"
 )
 
 // device is a DeviceSource whose answers a test sets.
@@ -88,7 +86,7 @@ func TestFetch(t *testing.T) {
 		Probes:  Probes{State: ProbesOff, Hooks: []string{}},
 		Cgroups: []CgroupLatency{}, Slowest: []SlowPage{}, Events: []Event{}, Decisions: []Decision{},
 	}
-	var latency loghist.Histogram
+	var latency Distribution
 	latency.Record(5000)
 	want.Histograms = []Histogram{{Source: SourceFault, Latency: latency}}
 	path := serveDevice(t, device{shows: want})

@@ -89,7 +89,14 @@ func requireField(t *testing.T, v any, path string) {
 }
 
 func TestAbsentListsAreEmpty(t *testing.T) {
-	for _, v := range []any{Device{}, &Device{}, DonorDaemon{}, []Device{{}}} {
+	for _, v := range []any{
+		Device{},
+		&Device{},
+		DonorDaemon{},
+		[]Device{{}},
+		Decision{},
+		Device{Histograms: []Histogram{{}}, Cgroups: []CgroupLatency{{}}, Decisions: []Decision{{}}},
+	} {
 		raw, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)

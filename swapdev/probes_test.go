@@ -63,7 +63,7 @@ func TestStatusHasProbes(t *testing.T) {
 	}
 	found := map[string]loghist.Histogram{}
 	for _, h := range s.Histograms {
-		found[h.Source] = h.Latency
+		found[h.Source] = loghist.Histogram(h.Latency)
 	}
 	if found[status.SourceFault] != faults || found[status.SourceBlockRead] != reads {
 		t.Error("the histograms are not those of the probes")

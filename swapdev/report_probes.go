@@ -37,7 +37,7 @@ func (e *engine) reportProbes(s *status.Device) {
 	var measured []status.Histogram
 	for _, source := range bpf.Sources {
 		if h, ok := snapshot.Latency[source]; ok {
-			measured = append(measured, status.Histogram{Source: string(source), Latency: *h})
+			measured = append(measured, status.Histogram{Source: string(source), Latency: status.Distribution(*h)})
 		}
 	}
 	s.Histograms = append(measured, s.Histograms...) // from the application down
@@ -55,7 +55,7 @@ func (e *engine) reportProbes(s *status.Device) {
 // reportCgroups lists control groups, those with the most faults first.
 func reportCgroups(s *status.Device, groups []bpf.Cgroup) {
 	for _, g := range groups {
-		s.Cgroups = append(s.Cgroups, status.CgroupLatency{ID: g.ID, Name: g.Name, Latency: g.Latency})
+		s.Cgroups = append(s.Cgroups, status.CgroupLatency{ID: g.ID, Name: g.Name, Latency: status.Distribution(g.Latency)})
 	}
 	slices.SortFunc(s.Cgroups, func(a, b status.CgroupLatency) int {
 		return cmp.Or(cmp.Compare(b.Latency.Count(), a.Latency.Count()), cmp.Compare(a.Name, b.Name))

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -50,7 +49,7 @@ func (w *World) noProbeLeft() {
 }
 
 // histogram is one of a device's, which must be there.
-func (w *World) histogram(s status.Device, source string) loghist.Histogram {
+func (w *World) histogram(s status.Device, source string) status.Distribution {
 	w.Helper()
 	for _, h := range s.Histograms {
 		if h.Source == source {
@@ -58,7 +57,7 @@ func (w *World) histogram(s status.Device, source string) loghist.Histogram {
 		}
 	}
 	w.Fatalf("no histogram %s; probes are %+v", source, s.Probes)
-	return loghist.Histogram{}
+	return status.Distribution{}
 }
 
 // probesUnderSwap holds what the probes count against what the kernel and the server
@@ -113,7 +112,7 @@ func probesUnderSwap(w *World) {
 // are all of them.
 func checkGroups(w *World, s status.Device) {
 	w.Helper()
-	var sum loghist.Histogram
+	var sum status.Distribution
 	for _, g := range s.Cgroups {
 		sum.Add(&g.Latency)
 	}

@@ -13,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -145,7 +144,7 @@ func TestFollowEndsBySignal(t *testing.T) {
 // TestStatusShowsWhereTimeGoes: latencies, the slowest, the last events.
 func TestStatusShowsWhereTimeGoes(t *testing.T) {
 	d := testDevice()
-	var fast, none loghist.Histogram
+	var fast, none status.Distribution
 	for range 100 {
 		fast.Record(20_000)
 	}

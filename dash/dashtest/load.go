@@ -98,7 +98,7 @@ func (w *World) read(at *loghist.Histogram, name string, donor int, wire, page i
 	if page%5 == 0 {
 		group = 1 + int(page)%2
 	}
-	w.recordIn(&w.cgroups[group].Latency, fault)
+	w.recordIn((*loghist.Histogram)(&w.cgroups[group].Latency), fault)
 	index := w.slabOf(donor, page)
 	w.recordIn(&w.slabs[index].latency, block)
 	if n := len(w.device.Slowest); n == maxSlow && server <= w.device.Slowest[n-1].Total {

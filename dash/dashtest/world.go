@@ -148,7 +148,7 @@ func (w *World) Device() status.Device {
 	d.Slowest = append([]status.SlowPage{}, d.Slowest...)
 	d.Latency = status.Latency{Read: quantiles(w.hist[status.SourceRead]), Write: quantiles(w.hist[status.SourceWrite])}
 	for _, s := range w.sources {
-		d.Histograms = append(d.Histograms, status.Histogram{Source: s, Latency: *w.hist[s]})
+		d.Histograms = append(d.Histograms, status.Histogram{Source: s, Latency: status.Distribution(*w.hist[s])})
 	}
 	d.Cgroups = append([]status.CgroupLatency{}, w.cgroups...)
 	held := [len(Names)]int{}

@@ -116,7 +116,7 @@ func (t *track) point(d, before *status.Device, at time.Time, elapsed time.Durat
 		if b := histogram(before, h.Source); b != nil {
 			since = h.Latency.Since(b)
 		}
-		p.Spans = append(p.Spans, newSpan(shared(h.Source), &since))
+		p.Spans = append(p.Spans, newSpan(shared(h.Source), (*loghist.Histogram)(&since)))
 	}
 	for _, o := range d.Donors[:cap(p.Donors)] {
 		name := o.Name
@@ -131,7 +131,7 @@ func (t *track) point(d, before *status.Device, at time.Time, elapsed time.Durat
 }
 
 // histogram is the one of a source, nil if there is none.
-func histogram(d *status.Device, source string) *loghist.Histogram {
+func histogram(d *status.Device, source string) *status.Distribution {
 	for i := range d.Histograms {
 		if d.Histograms[i].Source == source {
 			return &d.Histograms[i].Latency

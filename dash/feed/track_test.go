@@ -9,7 +9,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/farswap/farswap/dash/dashtest"
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -20,7 +19,7 @@ func TestTrackAddsUp(t *testing.T) {
 		at := time.Unix(1e9, 0)
 		tr := newTrack(at)
 		now := status.Device{PID: 1, Started: at}
-		var h loghist.Histogram
+		var h status.Distribution
 		var reads, durations uint64 // counted since the last answer that was heard
 		wantReads, wantDurations := uint64(0), uint64(0)
 		answered, restarts, restartPending := false, 0, false
@@ -51,7 +50,7 @@ func TestTrackAddsUp(t *testing.T) {
 				tr.miss(Silent, "mute", at)
 			case "restart":
 				now = status.Device{PID: now.PID + 1, Started: at}
-				h = loghist.Histogram{}
+				h = status.Distribution{}
 				reads, durations, restartPending = 0, 0, true
 			}
 		}
@@ -133,7 +132,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	}
 
 	hostile := status.Device{PID: 1}
-	var full loghist.Histogram
+	var full status.Distribution
 	for i := range full.Counts {
 		full.Counts[i] = math.MaxUint32 * 2
 	}

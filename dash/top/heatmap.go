@@ -78,7 +78,7 @@ func (s *snapshot) histogram(l *look, source string, width, height int) []string
 	h := loghist.Histogram{}
 	for i := range s.device.Status.Histograms {
 		if s.device.Status.Histograms[i].Source == source {
-			h = s.device.Status.Histograms[i].Latency
+			h = loghist.Histogram(s.device.Status.Histograms[i].Latency)
 		}
 	}
 	column := feed.Column{}

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -22,7 +21,7 @@ const (
 // cgroupSeries is one control group, or the rest.
 type cgroupSeries struct {
 	name    string
-	latency loghist.Histogram
+	latency status.Distribution
 }
 
 // cgroups divides the faults of a device among a bounded number of series, each of which
@@ -32,16 +31,16 @@ type cgroups struct {
 	most     int
 	groups   map[uint64]*cgroup // by id
 	series   map[string]*cgroupSeries
-	other    loghist.Histogram
+	other    status.Distribution
 	reviewed time.Time
 }
 
 // cgroup is what is known of one.
 type cgroup struct {
-	name    string            // path that it had when it was first seen
-	last    loghist.Histogram // as last told
-	recent  uint64            // faults since the last review
-	present bool              // told in the last status
+	name    string              // path that it had when it was first seen
+	last    status.Distribution // as last told
+	recent  uint64              // faults since the last review
+	present bool                // told in the last status
 }
 
 func newCgroups(most int) *cgroups {
@@ -51,7 +50,7 @@ func newCgroups(most int) *cgroups {
 // add takes what a status says, and returns the series, those with names in the order of
 // their names.
 func (c *cgroups) add(told []status.CgroupLatency, now time.Time) []cgroupSeries {
-	deltas := map[uint64]loghist.Histogram{}
+	deltas := map[uint64]status.Distribution{}
 	for _, g := range c.groups {
 		g.present = false
 	}

@@ -8,7 +8,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -20,7 +19,7 @@ func TestCgroupsOnlyGrow(t *testing.T) {
 		most := rapid.IntRange(0, 3).Draw(t, "most")
 		c, now := newCgroups(most), time.Now()
 		truth, ids := map[uint64]*status.CgroupLatency{}, rapid.Uint64Range(1, 8)
-		before, told := map[string]loghist.Histogram{}, map[uint64]uint64{}
+		before, told := map[string]status.Distribution{}, map[uint64]uint64{}
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 90).Draw(t, "seconds")) * time.Second)
 			for range rapid.IntRange(0, 5).Draw(t, "faults") {
@@ -46,8 +45,8 @@ func TestCgroupsOnlyGrow(t *testing.T) {
 	})
 }
 
-func checkSeries(t *rapid.T, series []cgroupSeries, before map[string]loghist.Histogram, told map[uint64]uint64, most int) map[string]loghist.Histogram {
-	now, sum, want := map[string]loghist.Histogram{}, uint64(0), uint64(0)
+func checkSeries(t *rapid.T, series []cgroupSeries, before map[string]status.Distribution, told map[uint64]uint64, most int) map[string]status.Distribution {
+	now, sum, want := map[string]status.Distribution{}, uint64(0), uint64(0)
 	for _, s := range series {
 		if _, twice := now[s.name]; twice {
 			t.Fatalf("%s is there twice", s.name)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"strconv"
 
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -141,11 +140,11 @@ func (s *sink) moves(d *status.Device) {
 }
 
 func (s *sink) latencies(d *status.Device, cgroups []cgroupSeries) {
-	sources := map[string]*loghist.Histogram{}
+	sources := map[string]bool{}
 	for i := range d.Histograms {
 		h := &d.Histograms[i]
-		if sources[h.Source] == nil { // a name twice would spoil the scrape
-			sources[h.Source] = &h.Latency
+		if !sources[h.Source] { // Prometheus refuses a scrape that names one twice
+			sources[h.Source] = true
 			s.latency(deviceLatency, &h.Latency, h.Source)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -150,7 +149,7 @@ func excused(path string) bool {
 	return false
 }
 
-var opaque = []reflect.Type{reflect.TypeFor[time.Time](), reflect.TypeFor[loghist.Histogram]()}
+var opaque = []reflect.Type{reflect.TypeFor[time.Time](), reflect.TypeFor[status.Distribution]()}
 
 // eachField visits all fields that hold one value, in the first element of lists.
 func eachField(path string, v reflect.Value, visit func(string, reflect.Value)) {
@@ -176,7 +175,7 @@ func change(f reflect.Value) {
 	switch v := f.Addr().Interface().(type) {
 	case *time.Time:
 		*v = v.Add(time.Minute)
-	case *loghist.Histogram:
+	case *status.Distribution:
 		v.Record(1000)
 	default:
 		switch {

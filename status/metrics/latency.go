@@ -8,6 +8,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // The native histograms' scale. Schema 3 has 8 buckets a power of two, each 9% wide. It
@@ -55,7 +56,7 @@ func (h histogram) Write(m *dto.Metric) error {
 
 // latency adds a histogram. One that is empty is there, too, so that its first durations
 // are an increase.
-func (s *sink) latency(f *family, h *loghist.Histogram, labels ...string) {
+func (s *sink) latency(f *family, h *status.Distribution, labels ...string) {
 	since := s.since
 	if since.IsZero() {
 		since = time.Unix(0, 0)
@@ -76,7 +77,7 @@ func (s *sink) latency(f *family, h *loghist.Histogram, labels ...string) {
 }
 
 // classicBuckets are cumulative, without the last one, which is the count.
-func classicBuckets(h *loghist.Histogram) []*dto.Bucket {
+func classicBuckets(h *status.Distribution) []*dto.Bucket {
 	var buckets []*dto.Bucket
 	sum, next := uint64(0), 0
 	for _, power := range classicPowers {

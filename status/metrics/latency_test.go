@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/status"
 )
 
 // TestNoNativeBucketStaysEmpty: a heat map must have no stripes.
@@ -24,7 +25,7 @@ func TestNoNativeBucketStaysEmpty(t *testing.T) {
 }
 
 // dtoHistogram is what Prometheus gets.
-func dtoHistogram(h *loghist.Histogram) (*dto.Histogram, error) {
+func dtoHistogram(h *status.Distribution) (*dto.Histogram, error) {
 	out := make(chan prometheus.Metric, 1)
 	(&sink{out: out, owner: []string{"ublkb0"}}).latency(deviceLatency, h, "read")
 	var m dto.Metric
@@ -36,7 +37,7 @@ func dtoHistogram(h *loghist.Histogram) (*dto.Histogram, error) {
 func TestHistogramsCountRight(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		durations := rapid.SliceOf(rapid.OneOf(rapid.Int64Range(0, 2*loghist.Most), rapid.Int64Range(0, 1<<22))).Draw(t, "durations")
-		var h loghist.Histogram
+		var h status.Distribution
 		sum := 0.0
 		for _, ns := range durations {
 			h.Record(ns)

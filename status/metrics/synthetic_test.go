@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/status"
 )
 
@@ -113,7 +112,7 @@ func (s *synthetic) move() {
 }
 
 // record adds durations around 200 µs, some much longer.
-func (s *synthetic) record(h *loghist.Histogram, count int) {
+func (s *synthetic) record(h *status.Distribution, count int) {
 	for range count {
 		h.Record(int64(200_000 * math.Exp(s.random.NormFloat64())))
 	}

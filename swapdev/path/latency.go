@@ -36,7 +36,7 @@ func (l *Latencies) Add(o *Latencies) {
 func (l *Latencies) Report() []status.Histogram {
 	all := make([]status.Histogram, 0, sources)
 	for i := range l {
-		all = append(all, status.Histogram{Source: sourceNames[i], Latency: l[i]})
+		all = append(all, status.Histogram{Source: sourceNames[i], Latency: status.Distribution(l[i])})
 	}
 	return all
 }
