@@ -29,10 +29,10 @@ var (
 const maxAnswer = 64 << 20
 
 // Fetch asks the device's server on the socket at path for its status. The
-// errors are ErrNoServer, ErrNoAnswer, ErrBadAnswer, or os.ErrPermission.
+// errors are ErrNoServer, ErrNoAnswer, ErrBadAnswer, ErrNewer, or os.ErrPermission.
 func Fetch(ctx context.Context, path string) (Device, error) {
 	var d Device
-	err := fetch(ctx, path, "/status", &d)
+	err := fetch(ctx, path, "/status", &d, &d.Schema)
 	return d, err
 }
 
@@ -40,14 +40,14 @@ func Fetch(ctx context.Context, path string) (Device, error) {
 // they are nearly all of the answer, and of its cost.
 func FetchSummary(ctx context.Context, path string) (Device, error) {
 	var d Device
-	err := fetch(ctx, path, "/status?slabs=0", &d)
+	err := fetch(ctx, path, "/status?slabs=0", &d, &d.Schema)
 	return d, err
 }
 
 // FetchDonor is Fetch for a donor's socket.
 func FetchDonor(ctx context.Context, path string) (DonorDaemon, error) {
 	var d DonorDaemon
-	err := fetch(ctx, path, "/status", &d)
+	err := fetch(ctx, path, "/status", &d, &d.Schema)
 	return d, err
 }
 
@@ -55,7 +55,7 @@ func FetchDonor(ctx context.Context, path string) (DonorDaemon, error) {
 // first. The errors are ErrInvalid, with the server's reason, and those of [Fetch].
 func FetchDecisions(ctx context.Context, path string, slab int) ([]Decision, error) {
 	var d []Decision
-	err := fetch(ctx, path, fmt.Sprintf("/decisions/%d", slab), &d)
+	err := fetch(ctx, path, fmt.Sprintf("/decisions/%d", slab), &d, new(int))
 	return d, err
 }
 
@@ -85,12 +85,19 @@ func Resize(ctx context.Context, path string, to DonorResize) error {
 	return err
 }
 
-func fetch(ctx context.Context, path, url string, into any) error {
+// fetch decodes an answer into a value, of which schema is a part.
+func fetch(ctx context.Context, path, url string, into any, schema *int) error {
 	body, err := exchange(ctx, path, http.MethodGet, url, nil, http.StatusOK)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, into); err != nil {
+	err = json.Unmarshal(body, into)
+	// The number comes first in the answer, so that it is known even when the rest cannot be
+	// decoded.
+	if err := checkSchema(path, *schema); err != nil {
+		return err
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrBadAnswer, path, err)
 	}
 	return nil

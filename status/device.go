@@ -16,6 +16,8 @@ const (
 // Device is one swap device as its server sees it at one moment. The counters
 // run from the server's start and never go down.
 type Device struct {
+	Schema int `json:"schema"` // see Schema; set in what was fetched, MarshalJSON fills it in
+
 	ID        int     `json:"id"`
 	Path      string  `json:"path"`
 	State     string  `json:"state"`
@@ -169,6 +171,7 @@ type Moves struct {
 func (d Device) MarshalJSON() ([]byte, error) {
 	type plain Device
 	p := plain(d)
+	p.Schema = Schema
 	p.Donors, p.Slabs = list(p.Donors), list(p.Slabs)
 	p.Ublk, p.Probes.Hooks = list(p.Ublk), list(p.Probes.Hooks)
 	p.Histograms, p.Cgroups, p.Slowest = list(p.Histograms), list(p.Cgroups), list(p.Slowest)

@@ -7,6 +7,8 @@ import (
 
 // DonorDaemon is one donor as it sees itself at one moment.
 type DonorDaemon struct {
+	Schema int `json:"schema"` // see Schema; set in what was fetched, MarshalJSON fills it in
+
 	Name        string         `json:"name"`
 	Address     string         `json:"address"`      // control port, bound
 	DataAddress string         `json:"data_address"` // one-sided operations, over TCP if there is TCP, bound
@@ -133,6 +135,7 @@ type DonorIO struct {
 func (d DonorDaemon) MarshalJSON() ([]byte, error) {
 	type plain DonorDaemon
 	p := plain(d)
+	p.Schema = Schema
 	p.Sessions, p.Leases = list(p.Sessions), list(p.Leases)
 	p.Transports, p.Identities = list(p.Transports), list(p.Identities)
 	return json.Marshal(p)

@@ -239,6 +239,8 @@ func fill(v reflect.Value, path string) {
 		v.SetFloat(float64(n) + 0.5)
 	default:
 		switch {
+		case strings.HasSuffix(path, ".Schema"):
+			v.SetInt(Schema)
 		case v.CanInt():
 			v.SetInt(n)
 		default:

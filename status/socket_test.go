@@ -78,7 +78,7 @@ func served(t *testing.T, path string, s *Server, err error) string {
 
 func TestFetch(t *testing.T) {
 	want := Device{
-		ID: 4, Path: "/dev/ublkb4", State: StateLive, Size: 1 << 30, Ublk: []string{"USER_RECOVERY"},
+		Schema: Schema, ID: 4, Path: "/dev/ublkb4", State: StateLive, Size: 1 << 30, Ublk: []string{"USER_RECOVERY"},
 		Latency: Latency{Read: Quantiles{P50: 1, P99: 2, P999: 3}},
 		Donors:  []Donor{{Name: "a", Slabs: 2}},
 		Slabs:   []Slab{{Index: 1, Donor: "a", Activity: 20.5}},
@@ -248,6 +248,8 @@ func TestFetchErrors(t *testing.T) {
 		"wrong type":     {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\"x\"}", ErrBadAnswer},
 		"not found":      {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", ErrBadAnswer},
 		"truncated":      {"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", ErrNoServer},
+		"newer":          {"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"schema\":2}", ErrNewer},
+		"newer and odd":  {"HTTP/1.1 200 OK\r\nContent-Length: 59\r\n\r\n{\"schema\":2,\"histograms\":[{\"latency\":{\"buckets\":[[3,1]]}}]}", ErrNewer},
 		"refuses status": {"HTTP/1.1 409 Conflict\r\nContent-Length: 2\r\n\r\nno", ErrRefused},
 	} {
 		t.Run(name, func(t *testing.T) {

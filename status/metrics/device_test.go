@@ -95,9 +95,10 @@ func TestEveryFamilyIsUsed(t *testing.T) {
 
 // notMetrics are fields of status without a metric, and why.
 var notMetrics = map[string]string{
-	"ID":    "the device's label",
-	"State": "known before the rest: see collector.go",
-	"PID":   "tells nothing that start_time_seconds does not", "At": "every scrape is now",
+	"ID":     "the device's label",
+	"Schema": "of the JSON",
+	"State":  "known before the rest: see collector.go",
+	"PID":    "tells nothing that start_time_seconds does not", "At": "every scrape is now",
 	"Reason": "its text would make a new series each time", "Ublk": "for people", "Probes.Reason": "for people",
 	"Probes.Hooks": "for people", "Probes.Missing": "for people", "Donors.Error": "for people",
 	"Memory.PerPage": "page_state_bytes over pages", "Memory.PerPageShare": "page_state_bytes over size_bytes",
