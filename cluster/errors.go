@@ -17,6 +17,8 @@ var (
 	ErrNotGossip    = errors.New("no gossip is spoken there")
 	ErrNoMember     = errors.New("no member of the cluster can be reached")
 	ErrClosed       = errors.New("closed")
+	ErrListen       = errors.New("choose another address") // of an address that gossip cannot listen on
+	ErrNoKey        = errors.New("make a key and copy it to every member")
 )
 
 // oneLine takes out of a foreign text what could forge a log line or steer a

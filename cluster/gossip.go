@@ -111,7 +111,7 @@ func (g *Gossip) listen(ctx context.Context) error {
 	}
 	inner, err := listenOn(&memberlist.NetTransportConfig{BindAddrs: []string{host}, BindPort: port, Logger: logger})
 	if err != nil {
-		return fmt.Errorf("gossip on %s: %w: choose another address with --gossip-listen", g.cfg.Listen, err)
+		return fmt.Errorf("gossip on %s: %w: %w", g.cfg.Listen, err, ErrListen)
 	}
 	if g.advertise = advertised(ctx, g.cfg.resolver, ip, g.cfg.Join); g.cfg.Advertise != "" {
 		g.advertise = netip.MustParseAddr(g.cfg.Advertise) // Validate has tried

@@ -184,7 +184,7 @@ func TestTwoDonorsOfOneName(t *testing.T) {
 	for _, n := range []*node{first, device, second} {
 		wantLog(t, n.log, `"name":"mem"`, `"kept":"127.0.0.1:9001"`, `"refused":"127.0.0.1:9002"`)
 	}
-	wantLog(t, second.log, `"error"`, "choose another --name")
+	wantLog(t, second.log, `"error"`, "give it another name")
 	wantListed(t, "mem@127.0.0.1:9001", first, device, second)
 	if got := device.Conflicts(); len(got) != 1 || got[0] != (Conflict{"mem", "127.0.0.1:9001", "127.0.0.1:9002"}) {
 		t.Errorf("conflicts %v", got)

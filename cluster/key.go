@@ -54,10 +54,9 @@ func WriteKey(path string) (err error) {
 // file that is missing, has another length, or that other users can read, is
 // ErrKeyFile.
 func LoadKey(path string) (Key, error) {
-	const hint = "make one with `farswap cluster key` and copy it to every member"
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return Key{}, fmt.Errorf("%s: %w: %w: %s", path, ErrKeyFile, os.ErrNotExist, hint)
+		return Key{}, fmt.Errorf("%s: %w: %w: %w", path, ErrKeyFile, os.ErrNotExist, ErrNoKey)
 	} else if err != nil {
 		return Key{}, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}
@@ -75,7 +74,7 @@ func LoadKey(path string) (Key, error) {
 	}
 	key, err := parseKey(data)
 	if err != nil {
-		return Key{}, fmt.Errorf("%s: %w: %w: %s", path, ErrKeyFile, err, hint)
+		return Key{}, fmt.Errorf("%s: %w: %w: %w", path, ErrKeyFile, err, ErrNoKey)
 	}
 	return key, nil
 }

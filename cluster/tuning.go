@@ -9,7 +9,7 @@ import (
 // Waits of a member.
 const (
 	streamTimeout = 3 * time.Second // to dial, to greet, and of each read and write of a stream
-	lookupTimeout = 3 * time.Second // of the names in --join
+	lookupTimeout = 3 * time.Second // of the names in Config.Join
 	leaveTimeout  = 2 * time.Second // to tell some member that this one leaves
 )
 

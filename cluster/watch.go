@@ -31,7 +31,7 @@ func (g *Gossip) logConflicts(known map[Conflict]bool, conflicts []Conflict) map
 		}
 		event, text := g.log.Warn(), "two donors have one name; the later one is refused"
 		if local != nil && local.Name == c.Name && local.Address == c.Refused {
-			event, text = g.log.Error(), "another donor has this one's name and was there first: no device will use this one; choose another --name"
+			event, text = g.log.Error(), "another donor has this one's name and was there first: no device will use this one: give it another name"
 		}
 		event.Str("name", c.Name).Str("kept", c.Address).Str("refused", c.Refused).Msg(text)
 	}

@@ -63,7 +63,7 @@ func initCAAt(dir, name string, now time.Time) error {
 // peers know it by. A donor's identity lists the host names and IP addresses
 // that devices reach it under; the name itself is always one of them. Nothing is
 // overwritten (fs.ErrExist); on an error no file is left behind. Bad names are
-// ErrInvalid, an unusable CA is ErrIdentity or ErrExpired.
+// ErrInvalid, an unusable CA is ErrCA, one outside its dates also ErrExpired.
 func Issue(caDir, outDir, name string, hosts []string) error {
 	return issueAt(caDir, outDir, name, hosts, time.Now())
 }
@@ -88,14 +88,14 @@ func issueAt(caDir, outDir, name string, hosts []string, now time.Time) error {
 			return fmt.Errorf("issue an identity for host %q: %w: want a host name or an IP address, without a port", h, ErrInvalid)
 		}
 	}
-	caCert, err := readCertificate(filepath.Join(caDir, caCertFile), "farswap cert init")
+	caCert, err := readCertificate(filepath.Join(caDir, caCertFile), ErrCA)
 	if err != nil {
 		return err
 	}
-	if err := checkDates(caCert, filepath.Join(caDir, caCertFile), now, "farswap cert init"); err != nil {
-		return err
+	if err := checkDates(caCert, filepath.Join(caDir, caCertFile), now); err != nil {
+		return fmt.Errorf("%w: %w", ErrCA, err)
 	}
-	caKey, err := readKey(filepath.Join(caDir, caKeyFile), caCert, "farswap cert init")
+	caKey, err := readKey(filepath.Join(caDir, caKeyFile), caCert, ErrCA)
 	if err != nil {
 		return err
 	}

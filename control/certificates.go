@@ -19,12 +19,12 @@ func explainAlert(text string, own *Identity) error {
 	dates := utc(cert.NotBefore) + " to " + utc(cert.NotAfter)
 	switch wrong := outside(cert, time.Now()); {
 	case strings.Contains(text, "unknown certificate authority"):
-		return fmt.Errorf("%w: the peer trusts another CA than %q, which signed %s: give both machines identities of one CA (farswap cert issue)",
-			ErrUntrusted, issuer(cert), mine)
+		return fmt.Errorf("%w: the peer trusts another CA than %q, which signed %s: %w",
+			ErrUntrusted, issuer(cert), mine, ErrOtherCA)
 	case wrong != "":
-		return fmt.Errorf("%w: the peer refuses %s: %s: renew it (farswap cert issue), or set the clocks", ErrExpired, mine, wrong)
+		return fmt.Errorf("%w: the peer refuses %s: %s: renew it, or set the clocks", ErrExpired, mine, wrong)
 	case strings.Contains(text, "expired certificate"):
-		return fmt.Errorf("%w: the peer says so of %s, which is valid from %s, and here it is %s: set the clocks", ErrExpired, mine, dates, utc(time.Now()))
+		return fmt.Errorf("%w: the peer says so of %s, which is valid from %s, and here it is %s: %w", ErrExpired, mine, dates, utc(time.Now()), ErrClocks)
 	}
 	return fmt.Errorf("%w: the peer refuses %s (%s): it trusts another CA than %q, its clock is outside of %s, or it dials another host than %s: its error says which",
 		ErrUntrusted, mine, text, issuer(cert), dates, hostsOf(cert))

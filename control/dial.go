@@ -43,7 +43,7 @@ func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
 		return nil, fmt.Errorf("donor %q: %w: want HOST:PORT", addr, ErrInvalid)
 	}
 	if cfg.Identity == nil && !cfg.Insecure {
-		return nil, fmt.Errorf("donor %s: %w: make one with farswap cert issue", addr, ErrIdentity)
+		return nil, fmt.Errorf("donor %s: %w", addr, ErrIdentity)
 	}
 	t := cfg.Timing.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, t.Handshake)
@@ -169,7 +169,7 @@ func onlyLoopback(_, address string, _ syscall.RawConn) error {
 		return err
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("%w: %s is not: use TLS identities (farswap cert issue)", ErrInsecureAddress, address)
+		return fmt.Errorf("%w: %s is not: use TLS identities", ErrInsecureAddress, address)
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func connectError(addr string, err error) error {
 	case errors.Is(err, ErrInsecureAddress):
 		return explain(errors.Unwrap(err), addr, nil)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%s: %w: nobody listens there: start farswap donor, or correct the address", addr, syscall.ECONNREFUSED)
+		return fmt.Errorf("%s: %w: %w", addr, ErrNoListener, syscall.ECONNREFUSED)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", addr, context.Canceled)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):

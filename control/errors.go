@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -31,9 +32,37 @@ var (
 	ErrTimeout         = errors.New("no answer in time")
 	ErrInsecureAddress = errors.New("insecure mode is for loopback addresses only")
 	ErrIdentity        = errors.New("no usable identity")
+	ErrCA              = errors.New("no usable certificate authority")
 	ErrExpired         = errors.New("certificate expired or not yet valid")
 	ErrUntrusted       = errors.New("certificate not trusted")
 )
+
+// Causes that a person can remove. An error wraps one of them beside ErrIdentity, ErrExpired,
+// ErrUntrusted, ErrProtocol or the network's error.
+var (
+	ErrKeyExposed = errors.New("other users can read the key: chmod 600 it")
+	ErrOtherCA    = errors.New("give both machines identities of one CA")
+	ErrClocks     = errors.New("set the clocks")
+	ErrPeerTLS    = errors.New("the peer speaks TLS and this side does not")
+	ErrPeerPlain  = errors.New("the peer does not speak TLS")
+	ErrNoListener = errors.New("nobody listens there")
+)
+
+// HostError says that a certificate is not for the host that devices dial. It unwraps to
+// ErrUntrusted.
+type HostError struct {
+	Certificate string // its owner and name, as text
+	Hosts       string // that it is for, as text
+	Host        string // that devices dial
+}
+
+// Error says it in one line.
+func (e *HostError) Error() string {
+	return fmt.Sprintf("%v: %s is for %s, and not for %s: issue one that is", ErrUntrusted, e.Certificate, e.Hosts, e.Host)
+}
+
+// Unwrap returns ErrUntrusted.
+func (e *HostError) Unwrap() error { return ErrUntrusted }
 
 // Code is a sentinel error's number on the wire. Numbers are never reused.
 type Code uint16

@@ -98,7 +98,7 @@ func readPreamble(r io.Reader) (uint16, error) {
 	_, err := io.ReadFull(r, p[:])
 	switch {
 	case p[1] == 0x03 && (p[0] == 0x15 || p[0] == 0x16): // a TLS alert or handshake record
-		return 0, fmt.Errorf("%w: the peer speaks TLS, this side was told --insecure", ErrProtocol)
+		return 0, fmt.Errorf("%w: %w", ErrProtocol, ErrPeerTLS)
 	case err != nil:
 		return 0, err
 	case string(p[:len(magic)]) == magic:

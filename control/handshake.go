@@ -32,20 +32,19 @@ func explain(err error, who string, own *Identity) error {
 	case ownError:
 		return fmt.Errorf("%s: %w", who, err)
 	case errors.As(err, &unknown) && unknown.Cert != nil:
-		return fmt.Errorf("%s: %w: %s is signed by CA %q, another than this side's: give both machines identities of one CA (farswap cert issue)",
-			who, ErrUntrusted, ofPeer(unknown.Cert), issuer(unknown.Cert))
+		return fmt.Errorf("%s: %w: %s is signed by CA %q, another than this side's: %w",
+			who, ErrUntrusted, ofPeer(unknown.Cert), issuer(unknown.Cert), ErrOtherCA)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Errorf("%s: %w: %s: %s: renew it there (farswap cert issue), or set the clocks", who, ErrExpired,
+		return fmt.Errorf("%s: %w: %s: %s: renew it there, or set the clocks", who, ErrExpired,
 			ofPeer(invalid.Cert), outside(invalid.Cert, time.Now()))
 	case errors.As(err, &host):
-		return fmt.Errorf("%s: %w: %s is for %s, and not for %s: issue one that is (farswap cert issue --host %s)", who, ErrUntrusted,
-			ofPeer(host.Certificate), hostsOf(host.Certificate), host.Host, host.Host)
+		return fmt.Errorf("%s: %w", who, &HostError{ofPeer(host.Certificate), hostsOf(host.Certificate), host.Host})
 	case errors.As(err, &notTLS):
-		return fmt.Errorf("%s: %w: the peer does not speak TLS: it runs with --insecure, or is no farswap", who, ErrProtocol)
+		return fmt.Errorf("%s: %w: %w", who, ErrProtocol, ErrPeerPlain)
 	case errors.As(err, &op) && op.Op == "remote error":
 		return fmt.Errorf("%s: %w", who, explainAlert(op.Err.Error(), own))
 	case strings.HasSuffix(err.Error(), "client didn't provide a certificate"):
-		return fmt.Errorf("%s: %w: the peer shows no certificate: give it one (farswap cert issue)", who, ErrUntrusted)
+		return fmt.Errorf("%s: %w: the peer shows no certificate: give it one", who, ErrUntrusted)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w: the peer took too long to open the session", who, ErrTimeout)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe),

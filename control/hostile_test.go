@@ -328,13 +328,13 @@ func TestIdentitiesThatDoNotMatch(t *testing.T) {
 	}{
 		{
 			"device of another CA",
-			side{donor, ErrUntrusted, []string{`"stranger"`, `signed by CA "test-ca"`, "farswap cert issue"}},
-			side{&trusting, ErrUntrusted, []string{`another CA than "test-ca"`, `"stranger"`, "farswap cert issue"}},
+			side{donor, ErrUntrusted, []string{`"stranger"`, `signed by CA "test-ca"`, "identities of one CA"}},
+			side{&trusting, ErrUntrusted, []string{`another CA than "test-ca"`, `"stranger"`, "identities of one CA"}},
 		},
 		{
 			"donor of another CA",
 			side{stranger, ErrUntrusted, []string{`"stranger"`, `another CA than "test-ca"`, "its error says which"}},
-			side{device, ErrUntrusted, []string{`"stranger"`, `signed by CA "test-ca"`, "farswap cert issue"}},
+			side{device, ErrUntrusted, []string{`"stranger"`, `signed by CA "test-ca"`, "identities of one CA"}},
 		},
 		{
 			"device's has ended",
@@ -359,10 +359,10 @@ func TestIdentitiesThatDoNotMatch(t *testing.T) {
 		{
 			"donor for another host",
 			side{identity(t, ca, "donor-2", "10.0.0.9"), ErrUntrusted, []string{`"donor-2"`, "another host than 10.0.0.9, donor-2"}},
-			side{device, ErrUntrusted, []string{`"donor-2" is for 10.0.0.9, donor-2, and not for 127.0.0.1`, "--host 127.0.0.1"}},
+			side{device, ErrUntrusted, []string{`"donor-2" is for 10.0.0.9, donor-2, and not for 127.0.0.1`, "issue one"}},
 		},
-		{"insecure device", side{donor, ErrProtocol, []string{"--insecure"}}, side{nil, ErrProtocol, []string{"peer speaks TLS"}}},
-		{"insecure donor", side{nil, ErrProtocol, []string{"peer speaks TLS"}}, side{device, ErrProtocol, []string{"--insecure"}}},
+		{"insecure device", side{donor, ErrProtocol, []string{"the peer does not speak TLS"}}, side{nil, ErrProtocol, []string{"peer speaks TLS"}}},
+		{"insecure donor", side{nil, ErrProtocol, []string{"peer speaks TLS"}}, side{device, ErrProtocol, []string{"the peer does not speak TLS"}}},
 	} {
 		st := serveOn(t, &donorStub{}, ListenConfig{Identity: c.donor.id, Insecure: c.donor.id == nil, Timing: quick})
 		cfg := dialConfig()

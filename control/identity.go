@@ -22,8 +22,6 @@ type Identity struct {
 	roots *x509.CertPool
 }
 
-const issueHint = "farswap cert issue"
-
 // LoadIdentity reads the files that Issue wrote. A missing, unreadable or
 // mismatched file is ErrIdentity, a certificate outside its dates ErrExpired,
 // one that another CA signed ErrUntrusted. A key that other users can read is
@@ -33,33 +31,34 @@ func LoadIdentity(dir string) (*Identity, error) {
 }
 
 func loadIdentityAt(dir string, now time.Time) (*Identity, error) {
-	root, err := readCertificate(filepath.Join(dir, caCertFile), issueHint)
+	root, err := readCertificate(filepath.Join(dir, caCertFile), ErrIdentity)
 	if err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, certFile)
-	cert, err := readCertificate(path, issueHint)
+	cert, err := readCertificate(path, ErrIdentity)
 	if err != nil {
 		return nil, err
 	}
-	key, err := readKey(filepath.Join(dir, keyFile), cert, issueHint)
+	key, err := readKey(filepath.Join(dir, keyFile), cert, ErrIdentity)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDates(cert, path, now, issueHint); err != nil {
+	if err := checkDates(cert, path, now); err != nil {
 		return nil, err
 	}
-	if err := checkDates(root, filepath.Join(dir, caCertFile), now, "farswap cert init, then farswap cert issue"); err != nil {
-		return nil, err
+	if err := checkDates(root, filepath.Join(dir, caCertFile), now); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCA, err)
 	}
 	if !ValidName(cert.Subject.CommonName) {
-		return nil, fmt.Errorf("%s: %w: its name is %q: make one with %s", path, ErrIdentity, cert.Subject.CommonName, issueHint)
+		return nil, fmt.Errorf("%s: %w: its name is %q: want 1 to %d letters, digits, dots, dashes or underscores",
+			path, ErrIdentity, cert.Subject.CommonName, maxNameLen)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(root)
 	opts := x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	if _, err := cert.Verify(opts); err != nil {
-		return nil, fmt.Errorf("%s: %w: the CA in %s did not sign it (%w): make both with %s", path, ErrUntrusted, caCertFile, err, issueHint)
+		return nil, fmt.Errorf("%s: %w: %w: the CA in %s did not sign it (%w)", path, ErrIdentity, ErrUntrusted, caCertFile, err)
 	}
 	return &Identity{
 		Name:     cert.Subject.CommonName,
@@ -76,8 +75,7 @@ func (id *Identity) Covers(host string) error {
 	if cert.VerifyHostname(host) == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: certificate %q is for %s, and not for %s: issue one that is (farswap cert issue --host %s)",
-		ErrUntrusted, id.Name, hostsOf(cert), oneLine(host), oneLine(host))
+	return &HostError{Certificate: fmt.Sprintf("certificate %q", id.Name), Hosts: hostsOf(cert), Host: oneLine(host)}
 }
 
 // ClientConfig is for a device that dials the given host: the donor has to show
@@ -114,46 +112,48 @@ func verifyName(cs tls.ConnectionState) error {
 	return nil
 }
 
-func readPEM(path, block, hint string) ([]byte, error) {
+// readPEM reads the one block of a file. Errors wrap unusable, which says what the file is
+// part of: ErrIdentity or ErrCA.
+func readPEM(path, block string, unusable error) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w: %w: make it with %s", path, ErrIdentity, os.ErrNotExist, hint)
+		return nil, fmt.Errorf("%s: %w: %w", path, unusable, os.ErrNotExist)
 	} else if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrIdentity, err)
+		return nil, fmt.Errorf("%w: %w", unusable, err)
 	}
 	b, _ := pem.Decode(data)
 	if b == nil || b.Type != block {
-		return nil, fmt.Errorf("%s: %w: no PEM block %q in it: make it with %s", path, ErrIdentity, block, hint)
+		return nil, fmt.Errorf("%s: %w: no PEM block %q in it", path, unusable, block)
 	}
 	return b.Bytes, nil
 }
 
-func readCertificate(path, hint string) (*x509.Certificate, error) {
-	der, err := readPEM(path, "CERTIFICATE", hint)
+func readCertificate(path string, unusable error) (*x509.Certificate, error) {
+	der, err := readPEM(path, "CERTIFICATE", unusable)
 	if err != nil {
 		return nil, err
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w: make it with %s", path, ErrIdentity, err, hint)
+		return nil, fmt.Errorf("%s: %w: %w", path, unusable, err)
 	}
 	return cert, nil
 }
 
 // readKey reads the private key that belongs to a certificate.
-func readKey(path string, cert *x509.Certificate, hint string) (crypto.Signer, error) {
-	der, err := readPEM(path, "PRIVATE KEY", hint)
+func readKey(path string, cert *x509.Certificate, unusable error) (crypto.Signer, error) {
+	der, err := readPEM(path, "PRIVATE KEY", unusable)
 	if err != nil {
 		return nil, err
 	}
 	if info, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrIdentity, err)
+		return nil, fmt.Errorf("%w: %w", unusable, err)
 	} else if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: %w: mode %#o lets other users read the key: chmod 600 it, or issue anew if they did", path, ErrIdentity, info.Mode().Perm())
+		return nil, fmt.Errorf("%s: %w: mode %#o: %w", path, unusable, info.Mode().Perm(), ErrKeyExposed)
 	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w: make it with %s", path, ErrIdentity, err, hint)
+		return nil, fmt.Errorf("%s: %w: %w", path, unusable, err)
 	}
 	signer, ok := key.(crypto.Signer)
 	if ok {
@@ -161,14 +161,14 @@ func readKey(path string, cert *x509.Certificate, hint string) (crypto.Signer, e
 		ok = equals && public.Equal(cert.PublicKey)
 	}
 	if !ok {
-		return nil, fmt.Errorf("%s: %w: the key does not belong to the certificate beside it: make both with %s", path, ErrIdentity, hint)
+		return nil, fmt.Errorf("%s: %w: the key does not belong to the certificate beside it", path, unusable)
 	}
 	return signer, nil
 }
 
-func checkDates(cert *x509.Certificate, path string, now time.Time, hint string) error {
+func checkDates(cert *x509.Certificate, path string, now time.Time) error {
 	if wrong := outside(cert, now); wrong != "" {
-		return fmt.Errorf("%s: %w: %s: renew it with %s, or set this machine's clock", path, ErrExpired, wrong, hint)
+		return fmt.Errorf("%s: %w: %s: renew it, or set this machine's clock", path, ErrExpired, wrong)
 	}
 	return nil
 }

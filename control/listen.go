@@ -65,10 +65,10 @@ func Listen(addr string, cfg ListenConfig) (*Listener, error) {
 	switch {
 	case cfg.Insecure:
 		if !a.IP.IsLoopback() {
-			return nil, fmt.Errorf("listen on %s: %w: listen on 127.0.0.1, or use a TLS identity (farswap cert issue)", addr, ErrInsecureAddress)
+			return nil, fmt.Errorf("listen on %s: %w: listen on 127.0.0.1, or use a TLS identity", addr, ErrInsecureAddress)
 		}
 	case cfg.Identity == nil:
-		return nil, fmt.Errorf("listen on %s: %w: make one with farswap cert issue", addr, ErrIdentity)
+		return nil, fmt.Errorf("listen on %s: %w", addr, ErrIdentity)
 	default:
 		l.tls = cfg.Identity.ServerConfig()
 	}

@@ -17,7 +17,7 @@ type Allowance struct {
 // checkAllow checks a list of allowances against what the donor lends.
 func checkAllow(list []Allowance, memory int64, insecure bool) error {
 	if len(list) > 0 && insecure {
-		return fmt.Errorf("allowed names: %w: without TLS devices have none: give the donor an identity (farswap cert issue)", ErrConfig)
+		return fmt.Errorf("allowed names: %w: %w", ErrConfig, ErrNoNames)
 	}
 	names := make(map[string]bool)
 	left := memory

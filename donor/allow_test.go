@@ -85,7 +85,7 @@ func TestQuota(t *testing.T) {
 	d, as := lendTo(t, log, Allowance{Name: "web", Most: 3 * slabSize}, Allowance{Name: "db"})
 	wantLogged := func(times int) {
 		t.Helper()
-		if n := log.count("a quota (--allow) is used up"); n != times {
+		if n := log.count("a quota is used up"); n != times {
 			t.Errorf("that the quota is used up is logged %d times, want %d", n, times)
 		}
 	}

@@ -19,6 +19,15 @@ import (
 // ErrConfig is what Validate's errors wrap, besides control's own.
 var ErrConfig = errors.New("wrong configuration")
 
+// What is wrong with a configuration, where a person can say it differently. Errors wrap these
+// beside ErrConfig.
+var (
+	ErrName     = errors.New("want up to 64 letters, digits, dots, dashes or underscores")
+	ErrMemory   = errors.New("lend less")
+	ErrHeadRoom = errors.New("lend less, or keep less")
+	ErrNoNames  = errors.New("without TLS devices have none: give the donor an identity")
+)
+
 // Defaults of Config.
 const (
 	DefaultAhead = 4
@@ -112,7 +121,7 @@ func (c Config) Validate() error {
 	c = c.withDefaults()
 	switch {
 	case !control.ValidName(c.Name):
-		return fmt.Errorf("donor name %q: %w: want up to 64 letters, digits, dots, dashes or underscores: set --name", c.Name, ErrConfig)
+		return fmt.Errorf("donor name %q: %w: %w", c.Name, ErrConfig, ErrName)
 	case c.Memory < control.MinSlab:
 		return fmt.Errorf("memory of %d bytes: %w: lend at least one slab of %d MiB", c.Memory, ErrConfig, control.MinSlab>>20)
 	case c.Lease < 0:
@@ -120,7 +129,7 @@ func (c Config) Validate() error {
 	case c.Tick < 0:
 		return fmt.Errorf("tick of %v: %w: it cannot be negative", c.Tick, ErrConfig)
 	case c.Identity == nil && !c.Insecure:
-		return fmt.Errorf("donor: %w: make one with farswap cert issue", control.ErrIdentity)
+		return fmt.Errorf("donor %s: %w", c.Name, control.ErrIdentity)
 	case c.Transport != transportAuto && c.Transport != transportRDMA && c.Transport != transportTCP:
 		return fmt.Errorf("transport %q: %w: want auto, rdma or tcp", c.Transport, ErrConfig)
 	}
@@ -179,7 +188,7 @@ func (c Config) checkAddress(what, addr string) error {
 		return fmt.Errorf("%s %q: %w: want a port from 0 to 65535", what, addr, ErrConfig)
 	}
 	if ip := net.ParseIP(host); c.Insecure && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%s %q: %w: use 127.0.0.1, or a TLS identity (farswap cert issue)", what, addr, control.ErrInsecureAddress)
+		return fmt.Errorf("%s %q: %w: use 127.0.0.1, or a TLS identity", what, addr, control.ErrInsecureAddress)
 	}
 	return nil
 }

@@ -59,10 +59,10 @@ func (c Config) checkMemory() error {
 	keep := c.HeadRoom.of(s.Total)
 	switch {
 	case c.Memory >= s.Total:
-		return fmt.Errorf("memory of %d bytes: %w: this machine has %d in all, and needs some itself: lend less (--memory)", c.Memory, ErrConfig, s.Total)
+		return fmt.Errorf("memory of %d bytes: %w: this machine has %d in all, and needs some itself: %w", c.Memory, ErrConfig, s.Total, ErrMemory)
 	case keep > s.Total-c.Memory:
-		return fmt.Errorf("memory of %d bytes and headroom of %d: %w: this machine has %d in all: lend less, or keep less (--headroom)",
-			c.Memory, keep, ErrConfig, s.Total)
+		return fmt.Errorf("memory of %d bytes and headroom of %d: %w: this machine has %d in all: %w",
+			c.Memory, keep, ErrConfig, s.Total, ErrHeadRoom)
 	}
 	return nil
 }

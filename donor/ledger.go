@@ -42,7 +42,7 @@ func newLedger(g *evict.Governor, p *pool, list []Allowance) *ledger {
 // admit says whether an identity may use the donor: control.ErrRefused if not.
 func (l *ledger) admit(identity string) error {
 	if _, ok := l.allowed[identity]; l.allowed != nil && !ok {
-		return fmt.Errorf("certificate name %q: %w: it may not use this donor (--allow)", identity, control.ErrRefused)
+		return fmt.Errorf("certificate name %q: %w: it is not among the names that this donor allows", identity, control.ErrRefused)
 	}
 	return nil
 }

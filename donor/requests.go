@@ -36,7 +36,7 @@ func (r *requests) sayQuota() {
 	d, dev := r.donor, r.device
 	if held, most, news := d.ledger.overQuota(dev.identity, int64(dev.slabSize)); news {
 		d.log.Warn().Str("identity", dev.identity).Str("device", dev.name).Int64("bytes", held).Int64("quota", most).
-			Msg("a quota (--allow) is used up: further slabs go to other donors or stay on disk")
+			Msg("a quota is used up: further slabs go to other donors or stay on disk")
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 // ErrStateInUse means that a living server holds the state folder.
 var ErrStateInUse = errors.New("state folder in use")
 
+// ErrRoot means that the folder above the state folders cannot be made.
+var ErrRoot = errors.New("no root for state folders")
+
 // Lock is the right to a state folder. It ends with the process that took it,
 // however that ends. It is not inherited over exec.
 //
@@ -35,7 +38,7 @@ func Acquire(dir string) (*Lock, error) {
 	// takes the file that has the name.
 	for {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-			return nil, fmt.Errorf("make root of state folders (--state-root): %w", err)
+			return nil, fmt.Errorf("%w: %w", ErrRoot, err)
 		}
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 			return nil, fmt.Errorf("make state folder: %w", err)

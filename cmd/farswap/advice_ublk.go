@@ -4,6 +4,6 @@ import "github.com/farswap/farswap/ublk"
 
 // ublkAdvice is about the errors of the block device's driver.
 var ublkAdvice = []advice{
-	{ublk.ErrIDTaken, "choose another --id, or see `farswap ublk list`"},
-	{ublk.ErrNoDevice, "see `farswap ublk list`"},
+	{about: ublk.ErrIDTaken, say: "choose another --id, or see `farswap ublk list`"},
+	{about: ublk.ErrNoDevice, say: "see `farswap ublk list`"},
 }

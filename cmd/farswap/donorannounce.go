@@ -81,7 +81,7 @@ func (o *donorOptions) announce(ctx context.Context, d *donor.Donor, id *control
 		err = covers(id, address)
 	}
 	if err != nil {
-		log.Warn().Err(err).Str("address", address).Msg("devices that find this donor by gossip will refuse it: announce a host of its certificate (--announce)")
+		log.Warn().Str("error", oneLine(err)+adviceFor(err)).Str("address", address).Msg("devices that find this donor by gossip will refuse it: announce a host of its certificate (--announce)")
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

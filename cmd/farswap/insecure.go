@@ -15,7 +15,7 @@ func identity(cert string, insecure bool, addresses []string) (*control.Identity
 	case insecure:
 		for _, address := range addresses {
 			if !isLoopback(address) {
-				return nil, usage("--insecure with %s: %w: give --cert FOLDER instead (see `farswap cert`)", address, control.ErrInsecureAddress)
+				return nil, usage("--insecure with %s: %w", address, control.ErrInsecureAddress)
 			}
 		}
 		return nil, nil

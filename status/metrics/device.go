@@ -27,7 +27,7 @@ var (
 	deviceDepth    = deviceGauge("queue_depth", "Requests that can be in flight in each queue.")
 	deviceMaxIO    = deviceGauge("max_request_bytes", "Largest request of the kernel.")
 	deviceSwap     = deviceGauge("swap_active", "Whether the kernel swaps to the device (1) or not (0).")
-	deviceDegraded = deviceGauge("degraded", "Whether the device serves with less safety than was asked for (1); `farswap ublk status` says why.")
+	deviceDegraded = deviceGauge("degraded", "Whether the device serves with less safety than was asked for (1); the degraded_reason of its status says why.")
 	deviceBacking  = deviceGauge("backing_ok", "Whether the backing file works (1) or has failed (0); absent without one.")
 	deviceInsecure = deviceGauge("insecure", "Whether control sessions run without TLS (1) or not (0).")
 	deviceLocked   = deviceGauge("locked_bytes", "Memory that the server has locked in RAM for the device.")
@@ -47,7 +47,7 @@ var (
 	deviceDropped      = deviceCounter("slabs_dropped_total", "Slabs that a donor wanted back and no other had room for: the backing file serves them.")
 	deviceMovePages    = deviceCounter("moved_pages_total", "Pages copied from donor to donor by moves.")
 	deviceLastMove     = deviceGauge("last_move_duration_seconds", "What the last move of a slab took; 0 before the first.")
-	deviceEvents       = deviceCounter("events_total", "Events that an operator may want to know of; `farswap ublk status --json` has the last ones.")
+	deviceEvents       = deviceCounter("events_total", "Events that an operator may want to know of; the status of the device has the last ones.")
 	deviceDecisions    = deviceCounter("placement_decisions_total", "Moves that the placement policy has ordered.")
 	deviceSlowest      = deviceGauge("slowest_request_seconds", "The slowest request of the last minute, by what it waited for most: server, donor, backing.", "op", "blame")
 
