@@ -8,11 +8,11 @@ import (
 	"github.com/farswap/farswap/offheap"
 )
 
-// preparePause is between a change and the preparing that follows. Preparing keeps
-// a CPU and the memory busy: the answer to the Map that took a slab goes first.
+// preparePause is the wait between a change and the preparation that follows. Preparation
+// keeps a CPU and the memory busy, so the answer to the Map that took a slab goes first.
 const preparePause = 50 * time.Millisecond
 
-// renew has what is ready prepared anew, one slab after the other.
+// renew prepares all ready slabs anew, one after the other.
 func (p *pool) renew() {
 	p.mu.Lock()
 	p.round++
@@ -20,8 +20,8 @@ func (p *pool) renew() {
 	p.poke()
 }
 
-// allow says how many bytes may be prepared from now on; what an earlier call
-// allowed and was not used is void.
+// allow sets how many bytes run may prepare from now on. It replaces what is left of an
+// earlier allowance.
 func (p *pool) allow(bytes int64) {
 	p.mu.Lock()
 	p.allowed = bytes
@@ -31,8 +31,8 @@ func (p *pool) allow(bytes int64) {
 	}
 }
 
-// release unmaps prepared slabs until that many bytes have gone back to the kernel,
-// or none is left, and says how many have.
+// release unmaps prepared slabs until it has given that many bytes back to the kernel or none
+// is left. It returns how many bytes it gave back.
 func (p *pool) release(bytes int64) (released int64) {
 	for released < bytes {
 		p.mu.Lock()
@@ -47,8 +47,8 @@ func (p *pool) release(bytes int64) (released int64) {
 	return released
 }
 
-// run prepares slabs until the context ends. report is told why preparing
-// failed; it goes on at the next change.
+// run prepares slabs until the context ends. It calls report when a preparation fails, and
+// tries again at the next change.
 func (p *pool) run(ctx context.Context, report func(error)) {
 	for {
 		again, err := p.prepare()
@@ -71,8 +71,8 @@ func (p *pool) run(ctx context.Context, report func(error)) {
 	}
 }
 
-// prepare does one step towards the wanted number of prepared slabs, and says
-// whether there may be another.
+// prepare does one step towards the wanted number of prepared slabs. again says that there may
+// be another step.
 func (p *pool) prepare() (again bool, err error) {
 	p.mu.Lock()
 	if p.closed {
@@ -80,7 +80,7 @@ func (p *pool) prepare() (again bool, err error) {
 		return false, nil
 	}
 	size, round := p.size, p.round
-	over := p.taken > p.limit // one that was being prepared when the limit fell
+	over := p.taken > p.limit // the limit fell during a preparation
 	if stale := p.takeReady(func(r readySlab) bool { return over || len(r.mem) != size || r.round != round }); stale != nil {
 		p.mu.Unlock()
 		p.drop(stale)

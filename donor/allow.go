@@ -6,15 +6,15 @@ import (
 	"github.com/farswap/farswap/control"
 )
 
-// Allowance lets the devices with certificates of one name use a donor. Its bounds
-// are for all of them together.
+// Allowance allows devices to use a donor, if their certificates have this name. The bounds
+// apply to all devices of the name together.
 type Allowance struct {
 	Name    string
 	Most    int64 // bytes that they may hold; 0 for no bound
-	Reserve int64 // bytes that nobody else may take
+	Reserve int64 // bytes that no other name may take
 }
 
-// checkAllow checks a list of allowances against what the donor lends.
+// checkAllow checks a list of allowances against the memory that the donor lends.
 func checkAllow(list []Allowance, memory int64, insecure bool) error {
 	if len(list) > 0 && insecure {
 		return fmt.Errorf("allowed names: %w: %w", ErrConfig, ErrNoNames)

@@ -10,8 +10,8 @@ import (
 	"github.com/farswap/farswap/control"
 )
 
-// lendTo serves a donor of 8 slabs to certificates of some names, and returns what
-// connects as one.
+// lendTo serves a donor of 8 slabs to certificates of some names, and returns a function that
+// connects under a name.
 func lendTo(t *testing.T, log *logged, list ...Allowance) (*Donor, func(name string) (*control.Session, error)) {
 	t.Helper()
 	identity := authority(t)
@@ -111,7 +111,7 @@ func TestQuota(t *testing.T) {
 		}
 	}
 	wantLogged(1)
-	// What is under lease counts, and can be claimed.
+	// Slabs under lease count, and the device can claim them.
 	mapSlab(t, other, 0, false)
 	if err := two.Unmap(t.Context(), 0); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/farswap/farswap/internal/memory"
 )
 
-// borrower is a device as an eviction sees it.
+// borrower is a device that answers what an eviction asks.
 type borrower struct {
 	t        testing.TB
 	s        *control.Session
@@ -28,8 +28,8 @@ type borrower struct {
 	seen   counts
 }
 
-// counts are how many slabs' activity was asked, and how often slabs were wanted
-// urgently.
+// counts returns of how many slabs the donor asked the activity, and how many urgent requests for
+// slabs it made.
 type counts struct{ checks, urgent int }
 
 func (b *borrower) counts() counts {
@@ -61,7 +61,7 @@ func (b *borrower) set(f func()) {
 	f()
 }
 
-// wasAsked are the slabs that were asked back so far.
+// wasAsked returns the slabs that the donor has asked back so far.
 func (b *borrower) wasAsked() []uint32 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -120,7 +120,7 @@ func (b *borrower) evict(req *control.Evict) (control.Message, error) {
 	return &control.Evicting{}, nil
 }
 
-// host is a machine's memory that a donor takes from and programs use.
+// host is the memory of a machine, from which a donor and programs take.
 type host struct {
 	mu    sync.Mutex // guards what follows
 	donor *Donor
@@ -149,8 +149,8 @@ func (h *host) set(f func()) {
 
 const testHeadRoom = 16 * slabSize
 
-// lendOn serves a donor of 16 slabs on a host that has plenty of memory. It ticks
-// only when the test says so.
+// lendOn serves a donor of 16 slabs on a host with plenty of memory. It ticks only when the test
+// calls tick.
 func lendOn(t *testing.T, change func(*Config)) (*Donor, *host) {
 	t.Helper()
 	h := &host{left: hostTotal / 2}
@@ -165,17 +165,17 @@ func lendOn(t *testing.T, change func(*Config)) (*Donor, *host) {
 	return d, h
 }
 
-// tick is a second later.
+// tick does a tick after one second.
 func tick(d *Donor, times int) {
 	for range times {
 		d.tick(d.ctx, 1)
 	}
 }
 
-// settle lets what was mapped become old enough to be asked back.
+// settle ticks until the donor may ask back the slabs that are mapped now.
 func settle(d *Donor) { tick(d, 2) }
 
-// short makes so many bytes lack of the headroom.
+// short takes memory until the headroom lacks that many bytes.
 func (h *host) short(bytes int64) {
 	taken := h.donor.pool.figures().taken
 	h.set(func() { h.left = testHeadRoom - bytes + taken })
@@ -185,7 +185,7 @@ func mappedIs(d *Donor, slabs int64) func() bool {
 	return func() bool { return d.Status().Memory.Mapped == slabs*slabSize }
 }
 
-// wantNoMemory sees a map refused that no memory is there for.
+// wantNoMemory checks that the donor refuses a map for lack of memory.
 func wantNoMemory(t *testing.T, s *control.Session, slab uint32) error {
 	t.Helper()
 	_, err := s.Map(t.Context(), slab, slabSize, false, "")

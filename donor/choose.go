@@ -19,8 +19,8 @@ type loan struct {
 	slab  *slab
 }
 
-// loans are all slabs that may be asked back. One that was mapped since the tick
-// before the last is not among them: the device may not yet know that it has it.
+// loans returns all slabs that the donor may ask back. It leaves out slabs that were mapped
+// since the tick before the last: their devices may not know yet that they have them.
 func (d *Donor) loans() []loan {
 	now := d.ticks.Load()
 	d.mu.Lock()
@@ -39,10 +39,10 @@ func (d *Donor) loans() []loan {
 	return list
 }
 
-// choose returns mapped slabs of at least that many bytes, if there are, that are
-// to go: of extra more than that, picked at random, the least active. The devices
-// have patience.activity to say how active theirs are; where all candidates go
-// anyway, none is asked. checking is how long that took.
+// choose returns mapped slabs to take back, of at least that many bytes if devices hold so
+// many. It picks extra more slabs than it needs at random, asks their devices how active they
+// are, and returns the least active. It waits for the answers for patience.activity. It does
+// not ask when it returns all candidates anyway. checking is the time that asking took.
 func (d *Donor) choose(ctx context.Context, bytes int64, extra int) (chosen []loan, checking time.Duration) {
 	all := d.loans()
 	if len(all) == 0 {
@@ -52,7 +52,7 @@ func (d *Donor) choose(ctx context.Context, bytes int64, extra int) (chosen []lo
 	for _, l := range all {
 		sum += int64(len(l.slab.mem))
 	}
-	mean := sum / int64(len(all)) // devices have slabs of different sizes
+	mean := sum / int64(len(all)) // bytes; devices have slabs of different sizes
 	e := int(min((bytes+mean-1)/mean, int64(len(all))))
 	candidates := evict.Candidates(d.rng, all, e, extra)
 	if len(candidates) > e {
@@ -72,8 +72,8 @@ func (d *Donor) choose(ctx context.Context, bytes int64, extra int) (chosen []lo
 	return candidates, checking
 }
 
-// activities asks the devices of some slabs, all at once, how active those are.
-// Slabs whose device does not answer in time are missing.
+// activities asks the devices of some slabs at the same time how active the slabs are, in page
+// I/Os per second. The answer lacks slabs of devices that do not answer in time.
 func (d *Donor) activities(ctx context.Context, list []loan) map[*slab]float64 {
 	ctx, cancel := context.WithTimeout(ctx, d.patience.activity)
 	defer cancel()
@@ -85,7 +85,7 @@ func (d *Donor) activities(ctx context.Context, list []loan) map[*slab]float64 {
 			for chunk := range slices.Chunk(part, control.MaxList) {
 				answer, err := ses.control.CheckActivity(ctx, indices(chunk))
 				if err != nil {
-					d.log.Debug().Str("device", chunk[0].name).Err(err).Msg("activity not told")
+					d.log.Debug().Str("device", chunk[0].name).Err(err).Msg("device does not tell the activity of slabs")
 					return
 				}
 				mu.Lock()

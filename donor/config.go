@@ -16,11 +16,10 @@ import (
 	"github.com/farswap/farswap/verbs/rdma"
 )
 
-// ErrConfig is what Validate's errors wrap, besides control's own.
+// ErrConfig means that a configuration is wrong.
 var ErrConfig = errors.New("wrong configuration")
 
-// What is wrong with a configuration, where a person can say it differently. Errors wrap these
-// beside ErrConfig.
+// Causes of ErrConfig that have a remedy of their own. Errors wrap them beside ErrConfig.
 var (
 	ErrName     = errors.New("want up to 64 letters, digits, dots, dashes or underscores")
 	ErrMemory   = errors.New("lend less")
@@ -34,8 +33,8 @@ const (
 	DefaultLease = 60 * time.Second
 	DefaultTick  = time.Second
 
-	// firstSlab is the size prepared before any device has asked: slabmap's
-	// default.
+	// firstSlab is the size of slabs that the donor prepares before a device has asked, in
+	// bytes: slabmap's default.
 	firstSlab = 64 << 20
 )
 
@@ -46,42 +45,41 @@ const (
 	transportTCP  = "tcp"
 )
 
-// Config is what a donor lends, to whom, and where. Zero fields take the
-// defaults.
+// Config says how much a donor lends, to whom, and where. A zero field takes its default.
 type Config struct {
-	Name       string // in welcomes and logs; default the identity's, else the host's
+	Name       string // for devices and logs; default the identity's name, without one the host's
 	Listen     string // control, host:port; required
 	DataListen string // TCP data, host:port; default Listen's host, the port after its bound one, or any for port 0
 	RDMAListen string // RDMA data, host:port; default Listen's host, two ports after its bound one, or any for port 0
 
-	// Transport is "tcp", "rdma", or "auto", which is the default: TCP, and RDMA
-	// whenever this machine can.
+	// Transport is "tcp", "rdma" or "auto". The default "auto" serves TCP, and RDMA whenever
+	// this machine has an adapter for it.
 	Transport string
-	RDMA      *rdma.Config // default rdma.DefaultConfig(); its Events are the donor's own
+	RDMA      *rdma.Config // default rdma.DefaultConfig(); the donor sets its Events
 
-	Memory int64         // bytes lent at most; required, at least control.MinSlab; Resize changes it
-	Ahead  int           // slabs prepared ahead of need; default DefaultAhead, negative for none
-	Lease  time.Duration // how long a lost device's slabs are kept; default DefaultLease
+	Memory int64         // bytes lent at most; required, at least control.MinSlab; see Resize
+	Ahead  int           // slabs to prepare ahead of need; default DefaultAhead, negative for none
+	Lease  time.Duration // how long the donor keeps a lost device's slabs; default DefaultLease
 
-	HeadRoom HeadRoom      // kept available for the machine's own programs
+	HeadRoom HeadRoom      // memory that stays available to the machine's own programs
 	Sampler  Sampler       // of the machine's memory; default memory.Here()
-	Tick     time.Duration // between two looks at it; default DefaultTick, which package evict's rules are made for
-	Extra    int           // slabs asked for their activity beyond those that are to go; default evict.DefaultExtra, negative for none
+	Tick     time.Duration // between two samples; default DefaultTick, which the rules of package evict assume
+	Extra    int           // slabs to ask for their activity beyond those to take back; default evict.DefaultExtra, negative for none
 
-	Allow []Allowance // who may use the donor; empty: every certificate of the CA
+	Allow []Allowance // names that may use the donor; empty: every certificate of the CA
 
 	Identity *control.Identity // required unless Insecure
 	Insecure bool              // no TLS; loopback addresses only
 	Timing   control.Timing
 
-	// Unlocked leaves the memory swappable. A donor that swaps what it lends
-	// turns remote memory into remote disk; for tests only.
+	// Unlocked leaves the memory swappable, for tests only. A donor that swaps the memory that
+	// it lends turns remote memory into remote disk.
 	Unlocked bool
 
 	Log zerolog.Logger
 }
 
-// withDefaults fills what does not depend on bound ports.
+// withDefaults fills in the defaults that do not depend on bound ports.
 func (c Config) withDefaults() Config {
 	if c.Name == "" && c.Identity != nil {
 		c.Name = c.Identity.Name
@@ -114,9 +112,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate checks everything that can be checked without opening anything.
-// Errors are one line that says what to do and wrap ErrConfig,
-// control.ErrIdentity or control.ErrInsecureAddress; or the Sampler's.
+// Validate checks everything that it can check without opening anything. An error is one line
+// that says what to do. It wraps ErrConfig, control.ErrIdentity or control.ErrInsecureAddress,
+// or is the Sampler's.
 func (c Config) Validate() error {
 	c = c.withDefaults()
 	switch {
@@ -148,8 +146,8 @@ func (c Config) Validate() error {
 	return c.checkData("RDMA address", transportRDMA)
 }
 
-// checkData checks where a transport is to serve, if it is to. Precondition:
-// Listen is checked.
+// checkData checks the address of a transport, if the donor wants the transport.
+// Precondition: Listen is checked.
 func (c Config) checkData(what, transport string) error {
 	if !c.wants(transport) {
 		return nil
@@ -160,18 +158,18 @@ func (c Config) checkData(what, transport string) error {
 	}
 	_, port, _ := net.SplitHostPort(c.Listen)
 	if n, _ := strconv.Atoi(port); n+above > 65535 {
-		return fmt.Errorf("listen address %q: %w: no port is left for the data: set the %s too", c.Listen, ErrConfig, what)
+		return fmt.Errorf("listen address %q: %w: no port is left for the data: set the %s, too", c.Listen, ErrConfig, what)
 	}
 	return nil
 }
 
-// wants says whether the donor serves a transport, if it can.
+// wants reports whether the configuration asks for a transport.
 func (c Config) wants(transport string) bool {
 	return c.Transport == transportAuto || c.Transport == transport
 }
 
-// dataListen is where a transport was told to serve, and if it was not, how many
-// ports above the control port.
+// dataListen returns the configured address of a transport. If that is empty, the transport
+// listens above ports above the control port.
 func (c Config) dataListen(transport string) (listen string, above int) {
 	if transport == transportRDMA {
 		return c.RDMAListen, 2
@@ -193,7 +191,7 @@ func (c Config) checkAddress(what, addr string) error {
 	return nil
 }
 
-// dataAddress is where a transport is served, given where control is bound.
+// dataAddress returns the address of a transport, given the bound address of control.
 func (c Config) dataAddress(transport string, bound net.Addr) string {
 	listen, above := c.dataListen(transport)
 	if listen != "" {

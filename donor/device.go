@@ -11,46 +11,44 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// device is one device that has a session, or slabs under lease, or both.
+// device is a device that has a session, slabs under lease, or both.
 type device struct {
 	uuid     control.UUID
 	identity string // name in the certificate of its first session
 
-	// op makes the device's operations one at a time. It is held while they wait,
-	// for a bounded time, and taken before Donor.mu.
+	// op serialises the operations of the device. A holder may wait for a bounded time. Take it
+	// before Donor.mu.
 	op sync.Mutex
 
-	// The fields below change with op and Donor.mu both held; either is enough to
-	// read them.
+	// To change the fields below, hold op and Donor.mu. To read them, hold either.
 	name     string
 	slabSize int      // bytes
 	session  *session // nil: the device is lost
 	slabs    map[uint32]*slab
-	lease    *time.Timer // runs while slabs are held; nil before
+	lease    *time.Timer // runs while the donor holds slabs; nil before
 	gone     bool        // no longer among Donor.devices
 }
 
-// session is a device's presence.
+// session is the session of a device that is connected.
 type session struct {
 	control *control.Session
 	id      verbs.SessionID
-	servers []*server // that admitted it
+	servers []*server // that have admitted it
 	since   time.Time
-	ended   chan struct{} // closed when its keys are dead and its slabs held
+	ended   chan struct{} // closed once its keys are revoked and its slabs are under lease
 }
 
-// slab is lent memory. It is mapped while it has a key, else held.
+// slab is lent memory. While it has a key it is mapped; without one it is held under lease.
 type slab struct {
 	mem     []byte
-	key     verbs.Key // 0: no remote operation can reach it
-	server  *server   // that gave the key
-	expires time.Time // of a held one
-	tick    int64     // Donor.ticks when it was mapped
-	recall  *recall   // it was asked back; changes with Donor.mu held
+	key     verbs.Key // 0: no remote operation reaches it
+	server  *server   // that issued the key
+	expires time.Time // of the lease, while it is held
+	tick    int64     // Donor.ticks when the device mapped it
+	recall  *recall   // not nil: the donor has asked it back; changes with Donor.mu held
 }
 
-// held counts and lists the slabs without a key, in ascending order. op or
-// Donor.mu is held.
+// held lists the slabs without a key in ascending order. op or Donor.mu is held.
 func (dev *device) held() []uint32 {
 	var list []uint32
 	for _, i := range slices.Sorted(maps.Keys(dev.slabs)) {
@@ -61,7 +59,7 @@ func (dev *device) held() []uint32 {
 	return list
 }
 
-// lookup finds or adds the device of a hello, and locks its op.
+// lookup finds or adds the device of a hello and locks its op.
 func (d *Donor) lookup(uuid control.UUID, identity string) (*device, error) {
 	for {
 		d.mu.Lock()
@@ -94,7 +92,7 @@ func (d *Donor) forget(dev *device) {
 	delete(d.devices, dev.uuid)
 }
 
-// hold starts the lease of all slabs without a key anew. op is held.
+// hold restarts the lease of all slabs without a key. op is held.
 func (d *Donor) hold(dev *device) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -114,7 +112,7 @@ func (d *Donor) hold(dev *device) {
 	}
 }
 
-// expire frees the held slabs whose lease has run out.
+// expire frees the slabs with an expired lease.
 func (d *Donor) expire(dev *device) {
 	dev.op.Lock()
 	defer dev.op.Unlock()
@@ -137,7 +135,7 @@ func (d *Donor) expire(dev *device) {
 	d.forget(dev)
 }
 
-// remove frees a slab that nothing can reach any more. op is held.
+// remove frees a slab. op is held. Precondition: no remote operation reaches the slab.
 func (d *Donor) remove(dev *device, i uint32) error {
 	returned := time.Now()
 	d.mu.Lock()
@@ -148,13 +146,14 @@ func (d *Donor) remove(dev *device, i uint32) error {
 	if err == nil {
 		d.ledger.release(dev.identity, int64(len(s.mem)), s.recall != nil)
 	}
-	if s.recall != nil { // constant once the slab is out of the device
+	if s.recall != nil { // constant once the device has lost the slab
 		d.returned(s.recall, returned)
 	}
-	return err // memory that is not unmapped stays on the ledger, too
+	return err // on an error the memory is still mapped, and stays on the ledger
 }
 
-// free ends a device when the donor closes. Precondition: the server is closed.
+// free frees all slabs of a device when the donor closes. Precondition: the servers are
+// closed.
 func (d *Donor) free(dev *device) error {
 	dev.op.Lock()
 	defer dev.op.Unlock()

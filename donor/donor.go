@@ -28,18 +28,18 @@ type Donor struct {
 	started  time.Time
 
 	transports *transports
-	sessions   atomic.Uint64 // numbers given to sessions so far
+	sessions   atomic.Uint64 // sessions so far; numbers the next one
 	refusals   refusals
 
 	stop    context.CancelFunc // ends ctx
 	ctx     context.Context
 	serving sync.WaitGroup
 
-	ticks    atomic.Int64  // looks at the memory so far
-	poke     chan struct{} // one slot: a drain can go on
+	ticks    atomic.Int64  // samples of the memory so far
+	poke     chan struct{} // one slot: a drain can do its next step
 	patience patience
-	rng      *rand.Rand     // of govern's goroutine
-	recalls  sync.WaitGroup // slabs that were asked back, within Serve
+	rng      *rand.Rand     // of the goroutine of govern
+	recalls  sync.WaitGroup // recalls under way, within Serve
 	resizing sync.Mutex     // one Resize at a time; taken before all others
 
 	mu      sync.Mutex // guards the fields below and parts of device; taken after device.op, never held across a wait
@@ -49,13 +49,13 @@ type Donor struct {
 
 	evictions    uint64 // slabs
 	evictedBytes uint64
-	lastEviction *status.DonorEviction // constant once it is here
+	lastEviction *status.DonorEviction // nobody changes it once it is set
 }
 
-// Open binds the donor's addresses and checks that it may lock what it is to
-// lend. Nothing is served before Serve. Errors are one line that says what to do:
-// Validate's, offheap.ErrLocked, verbs.ErrUnavailable (with transport "rdma"), the
-// network's. Nothing is left open after one.
+// Open binds the donor's addresses and checks that the process may lock Config.Memory. Serve
+// serves. An error is one line that says what to do: Validate's, offheap.ErrLocked,
+// verbs.ErrUnavailable (with transport "rdma"), or the network's. After an error nothing stays
+// open.
 func Open(cfg Config) (*Donor, error) { return open(cfg, machineNetwork()) }
 
 func open(cfg Config, net network) (*Donor, error) {
@@ -70,7 +70,7 @@ func open(cfg Config, net network) (*Donor, error) {
 	}
 	sample, err := cfg.Sampler.Sample()
 	if err != nil {
-		return nil, fmt.Errorf("tell how much memory this machine has: %w", err)
+		return nil, fmt.Errorf("read how much memory this machine has: %w", err)
 	}
 	d := &Donor{
 		cfg:      cfg,
@@ -85,7 +85,7 @@ func open(cfg Config, net network) (*Donor, error) {
 	}
 	d.ledger = newLedger(d.governor, d.pool, cfg.Allow)
 	d.ctx, d.stop = context.WithCancel(context.Background())
-	d.tick(d.ctx, cfg.Tick.Seconds()) // so that devices are told the room from the start
+	d.tick(d.ctx, cfg.Tick.Seconds()) // the first device already learns how much room there is
 	if d.listener, err = control.Listen(cfg.Listen, control.ListenConfig{
 		Identity: cfg.Identity, Insecure: cfg.Insecure, Timing: cfg.Timing,
 		Rejected: func(remote string, err error) {
@@ -109,8 +109,8 @@ func open(cfg Config, net network) (*Donor, error) {
 // Addr is the bound control address, host:port.
 func (d *Donor) Addr() string { return d.listener.Addr().String() }
 
-// DataAddr is the bound address of data over TCP, host:port; over RDMA if there is
-// no TCP; empty while nothing is served.
+// DataAddr is the bound host:port of data over TCP, or over RDMA if the donor does not serve
+// TCP. It is empty while the donor serves no transport.
 func (d *Donor) DataAddr() string {
 	address := ""
 	for _, s := range d.transports.all() {
@@ -119,9 +119,8 @@ func (d *Donor) DataAddr() string {
 	return address
 }
 
-// Serve lends until the context ends or Close is called; then it ends all
-// sessions, waits for the last, and returns nil. Slabs stay until Close. Call it
-// once.
+// Serve lends until the context ends or Close is called. Then it ends all sessions, waits for
+// the last and returns nil. Slabs stay until Close. Call it once.
 func (d *Donor) Serve(ctx context.Context) error {
 	d.mu.Lock()
 	if d.closed {
@@ -137,7 +136,7 @@ func (d *Donor) Serve(ctx context.Context) error {
 	defer context.AfterFunc(d.ctx, cancel)()
 	var background sync.WaitGroup
 	background.Go(func() {
-		d.pool.run(ctx, func(err error) { d.log.Warn().Err(err).Msg("no memory prepared") })
+		d.pool.run(ctx, func(err error) { d.log.Warn().Err(err).Msg("cannot prepare memory ahead of need") })
 	})
 	background.Go(func() { d.transports.run(ctx) })
 	background.Go(func() { d.govern(ctx) })
@@ -153,8 +152,8 @@ func (d *Donor) Serve(ctx context.Context) error {
 	return err
 }
 
-// Close ends Serve and frees everything: sessions, data connections, slabs. It
-// may be called again.
+// Close ends Serve and frees everything: sessions, data connections and slabs. A second call
+// does nothing.
 func (d *Donor) Close() error {
 	d.stop()
 	d.mu.Lock()

@@ -37,7 +37,7 @@ func TestLendAndTakeBack(t *testing.T) {
 	if err := s.Unmap(t.Context(), 7); !errors.Is(err, control.ErrUnknownSlab) {
 		t.Errorf("second unmap: %v", err)
 	}
-	// The refused operation ended that connection, the session goes on.
+	// The refused operation ended that connection. The session goes on.
 	again := mapSlab(t, s, 7, false)
 	qp2 := r.connect(s)
 	r.wantPage(qp2, again, 8192, 0)
@@ -138,7 +138,7 @@ func TestDevicesAreIsolated(t *testing.T) {
 	}
 	r.wantPage(qpA, keyA, 0, 0xaa)
 
-	// What one device wrote, no other reads, even when memory is scarce.
+	// No device reads the content of another, even when memory is scarce.
 	if err := a.Unmap(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestLeaseEnds(t *testing.T) {
 	s := dial(t, d, dialConfig(uuid))
 	mapSlab(t, s, 1, false)
 	mapSlab(t, s, 2, false)
-	// A lease does not run while the device is there.
+	// A lease does not run while the device is connected.
 	time.Sleep(3 * cfg.Lease)
 	if st := d.Status(); st.Memory.Mapped != 2*slabSize {
 		t.Fatalf("%d bytes mapped", st.Memory.Mapped)
@@ -218,7 +218,7 @@ func TestLeaseEnds(t *testing.T) {
 	}
 }
 
-// TestUnclaimedSlabsEnd lets a device come back and claim one of two.
+// TestUnclaimedSlabsEnd: a device comes back and claims one slab of two.
 func TestUnclaimedSlabsEnd(t *testing.T) {
 	cfg := testConfig()
 	cfg.Lease = 500 * time.Millisecond

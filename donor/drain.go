@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// drainBatch is how many bytes are asked back at a time while a donor is drained:
-// devices copy what they move over their ordinary links.
+// drainBatch is how many bytes a draining donor asks back at a time. Devices copy moved slabs
+// over the links that also carry their page I/O.
 const drainBatch = 256 << 20
 
-// drainFarewell is how long a drained donor stays, so that the device that returned
-// the last slab gets its answer.
+// drainFarewell is how long a drained donor goes on, so that it can answer the device that
+// returned the last slab.
 const drainFarewell = 250 * time.Millisecond
 
-// Drain begins to give everything back: nothing is lent any more, slabs are moved
-// or dropped by their devices, drainBatch at a time, and when none is left Serve
-// returns. It does not wait. It may be called again. There is no way back.
+// Drain begins to give everything back and does not wait. The donor lends nothing any more and
+// asks its devices to move or drop their slabs, drainBatch at a time. When no slab is left, Serve
+// returns. A drain cannot be undone. A second call does nothing.
 func (d *Donor) Drain() {
 	if d.ledger.isDraining() {
 		return
 	}
 	d.ledger.drain()
 	held, _ := d.ledger.left()
-	d.log.Info().Int64("bytes", held).Msg("drain begins: nothing is lent any more")
+	d.log.Info().Int64("bytes", held).Msg("drain begins: the donor lends nothing any more")
 	d.again()
 }
 
-// again lets a drain go on before the next tick.
+// again wakes govern, so that a drain does its next step before the next tick.
 func (d *Donor) again() {
 	select {
 	case d.poke <- struct{}{}:
@@ -35,7 +35,7 @@ func (d *Donor) again() {
 	}
 }
 
-// drainOn does the next step of a drain, if there is one.
+// drainOn does the next step of a drain. Without a drain it does nothing.
 func (d *Donor) drainOn(ctx context.Context) {
 	if !d.ledger.isDraining() || d.ctx.Err() != nil {
 		return

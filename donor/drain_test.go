@@ -14,8 +14,8 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// TestDrain: everything goes back, also under lease and from a device that is late,
-// then the donor ends.
+// TestDrain: everything goes back, also slabs under lease and those of a device that is late.
+// Then the donor ends.
 func TestDrain(t *testing.T) {
 	log := &logged{}
 	cfg := testConfig()
@@ -37,7 +37,7 @@ func TestDrain(t *testing.T) {
 	if st := d.Status(); st.State != status.DonorDraining || st.Memory.Room != 0 {
 		t.Errorf("%+v", st)
 	}
-	// The donor may have ended before they are asked.
+	// The donor may end before it asks them.
 	if m, err := moves.s.QueryMem(t.Context()); err == nil && m.Free != 0 {
 		t.Errorf("a donor that is drained offers %d bytes", m.Free)
 	}
@@ -67,7 +67,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainInBatches asks back no more at a time than a batch.
+// TestDrainInBatches: the donor asks back one batch at a time at most.
 func TestDrainInBatches(t *testing.T) {
 	const big = 64 << 20
 	cfg := testConfig()

@@ -10,11 +10,11 @@ import (
 	"github.com/farswap/farswap/evict"
 )
 
-// BenchmarkEvict takes one slab back from a device that drops it at once, E′ others
-// having been asked for their activity. Nothing is in flight, so nothing has to be
-// drained. It reports the medians of the parts, and those of them that grow with
-// nothing but round trips, choosing and returning, in activity checks. Freeing is the
-// kernel's: it grows with the slab.
+// BenchmarkEvict takes one slab back from a device that drops it at once, after the donor has
+// asked for the activity of E′ other slabs. No operation is in flight, so nothing waits for one.
+// It reports the medians of the parts. Choosing and returning depend on round trips alone, so it
+// reports them in multiples of an activity check as well. The kernel does the freeing, which
+// takes longer for a larger slab.
 func BenchmarkEvict(b *testing.B) {
 	for _, mib := range []int{4, 16, 64} {
 		b.Run(fmt.Sprintf("%dMiB", mib), func(b *testing.B) { benchmarkEvict(b, uint64(mib)<<20) })

@@ -48,7 +48,7 @@ func TestShortage(t *testing.T) {
 	if n := log.count("slabs evicted"); n != 1 { // in one tick, so it is one line
 		t.Errorf("logged %d times: %s", n, log.text.String())
 	}
-	// What went back is not lent again at once.
+	// The donor does not lend it again at once.
 	wantNoMemory(t, b.s, 9)
 	tick(d, 1)
 	if got := b.wasAsked(); len(got) != 3 {
@@ -56,8 +56,8 @@ func TestShortage(t *testing.T) {
 	}
 }
 
-// TestRealShortage: far below the headroom everything that lacks goes at once, in
-// the second tick, and devices are told that it is urgent.
+// TestRealShortage: far below the headroom the donor takes everything that lacks at once, in the
+// second tick, and tells devices that it is urgent.
 func TestRealShortage(t *testing.T) {
 	d, h := lendOn(t, nil)
 	b := borrow(t, d, dialConfig(control.NewUUID()), 12)
@@ -70,7 +70,7 @@ func TestRealShortage(t *testing.T) {
 	}
 }
 
-// TestShortageAndStall: tasks that wait make a small shortage a real one.
+// TestShortageAndStall: a small shortage is a real one while tasks wait for memory.
 func TestShortageAndStall(t *testing.T) {
 	d, h := lendOn(t, nil)
 	b := borrow(t, d, dialConfig(control.NewUUID()), 2)
@@ -84,8 +84,8 @@ func TestShortageAndStall(t *testing.T) {
 	}
 }
 
-// TestDeviceKeepsItsSlabs: one that is late loses its session and what was asked
-// back, and the rest is kept for it.
+// TestDeviceKeepsItsSlabs: a device that is late loses its session and the slabs that the donor
+// asked back. The donor keeps the other slabs for it.
 func TestDeviceKeepsItsSlabs(t *testing.T) {
 	d, h := lendOn(t, nil)
 	d.patience.calm = 50 * time.Millisecond
@@ -136,8 +136,8 @@ func TestUrgentIsSooner(t *testing.T) {
 	eventually(t, "both are freed", mappedIs(d, 0))
 }
 
-// TestCalmQuestionBecomesUrgent: a shortage that turns into a real one while devices
-// have not returned what would end it is told to them, and their time gets short.
+// TestCalmQuestionBecomesUrgent: when a shortage becomes a real one before devices have returned
+// their slabs, the donor tells them so and gives them less time.
 func TestCalmQuestionBecomesUrgent(t *testing.T) {
 	d, h := lendOn(t, nil)
 	d.patience = patience{activity: time.Hour, calm: time.Hour, urgent: 50 * time.Millisecond}
@@ -159,7 +159,7 @@ func TestCalmQuestionBecomesUrgent(t *testing.T) {
 	}
 }
 
-// TestDeviceDoesNotKnowEvict: it loses its session at once.
+// TestDeviceDoesNotKnowEvict: such a device loses its session at once.
 func TestDeviceDoesNotKnowEvict(t *testing.T) {
 	d, h := lendOn(t, nil)
 	d.patience.calm = time.Hour
@@ -175,7 +175,7 @@ func TestDeviceDoesNotKnowEvict(t *testing.T) {
 	eventually(t, "the slab is freed", mappedIs(d, 0))
 }
 
-// TestDeviceRefusesAndUnmaps: what counts is the Unmap.
+// TestDeviceRefusesAndUnmaps: the donor waits for the Unmap and not for the answer.
 func TestDeviceRefusesAndUnmaps(t *testing.T) {
 	d, h := lendOn(t, nil)
 	b := borrow(t, d, dialConfig(control.NewUUID()), 1)
@@ -193,7 +193,7 @@ func TestDeviceRefusesAndUnmaps(t *testing.T) {
 	}
 }
 
-// TestDeviceEndsWhileAsked: its slabs that were asked back are not kept.
+// TestDeviceEndsWhileAsked: the donor does not keep slabs that it had asked back.
 func TestDeviceEndsWhileAsked(t *testing.T) {
 	d, h := lendOn(t, nil)
 	b := borrow(t, d, dialConfig(control.NewUUID()), 2)
@@ -209,8 +209,8 @@ func TestDeviceEndsWhileAsked(t *testing.T) {
 	})
 }
 
-// TestSilentDeviceGoesLast: of two devices that are idle alike, the one that says
-// so gives its slabs.
+// TestSilentDeviceGoesLast: of two equally idle devices, the donor takes slabs of the one that
+// tells its activity.
 func TestSilentDeviceGoesLast(t *testing.T) {
 	d, h := lendOn(t, nil)
 	d.patience.activity = 50 * time.Millisecond
@@ -227,7 +227,8 @@ func TestSilentDeviceGoesLast(t *testing.T) {
 	}
 }
 
-// TestExtraBoundsTheQuestions: of many slabs, E + E′ are asked for their activity.
+// TestExtraBoundsTheQuestions: the donor asks for the activity of E + E′ slabs, however many
+// there are.
 func TestExtraBoundsTheQuestions(t *testing.T) {
 	d, h := lendOn(t, func(c *Config) { c.Extra = 3 })
 	b := borrow(t, d, dialConfig(control.NewUUID()), 12)
@@ -240,7 +241,7 @@ func TestExtraBoundsTheQuestions(t *testing.T) {
 	}
 }
 
-// TestLeasesGoFirst: slabs of lost devices, of the oldest lease first.
+// TestLeasesGoFirst: the donor frees slabs of lost devices first, and the oldest lease first.
 func TestLeasesGoFirst(t *testing.T) {
 	d, h := lendOn(t, nil)
 	here := borrow(t, d, dialConfig(control.NewUUID()), 2)
@@ -267,8 +268,8 @@ func TestLeasesGoFirst(t *testing.T) {
 	eventually(t, "the other and one of the present device are back", mappedIs(d, 1))
 }
 
-// TestStaleAnnouncements: many devices that were all told of room for three cannot
-// map more, and none once memory is short.
+// TestStaleAnnouncements: the donor announces room for three slabs to many devices. Together they
+// can map three and no more, and none once memory is short.
 func TestStaleAnnouncements(t *testing.T) {
 	d, h := lendOn(t, nil)
 	const slack = testHeadRoom / 8
@@ -304,8 +305,8 @@ func TestStaleAnnouncements(t *testing.T) {
 	}
 }
 
-// TestMemoryCannotBeTold: nothing is prepared, nothing is asked back, and it is
-// said once.
+// TestMemoryCannotBeTold: while the donor cannot read the available memory, it prepares nothing,
+// asks nothing back, and logs that once.
 func TestMemoryCannotBeTold(t *testing.T) {
 	log := &logged{}
 	d, h := lendOn(t, func(c *Config) { c.Ahead, c.Log = 1, zerolog.New(log) })
@@ -315,13 +316,13 @@ func TestMemoryCannotBeTold(t *testing.T) {
 	mapSlab(t, b.s, 1, false)
 	h.set(func() { h.fail = nil })
 	tick(d, 1)
-	if log.count("cannot be told") != 1 || log.count("can be told again") != 1 || len(b.wasAsked()) != 0 {
+	if log.count("cannot read the available memory") != 1 || log.count("can read the available memory again") != 1 || len(b.wasAsked()) != 0 {
 		t.Errorf("%s; %v asked back", log.text.String(), b.wasAsked())
 	}
 }
 
-// TestMemoryGoesBackToTheKernel measures it: what the process has locked and what
-// is resident of the slabs themselves, not only what the donor counts.
+// TestMemoryGoesBackToTheKernel measures the locked memory of the process and the resident memory
+// of the slabs, in addition to the donor's own count.
 func TestMemoryGoesBackToTheKernel(t *testing.T) {
 	const slabs = 4
 	before := lockedBytes(t)

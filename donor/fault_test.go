@@ -11,7 +11,7 @@ import (
 
 var errFault = errors.New("injected fault")
 
-// faultyServer fails operations that its switches name.
+// faultyServer fails the operations that its switches name.
 type faultyServer struct {
 	verbs.Server
 	admit, register, deregister atomic.Bool
@@ -72,8 +72,8 @@ func TestFailedMapLeavesNothing(t *testing.T) {
 	mapSlab(t, s, 1, false)
 }
 
-// TestFailedUnmapFreesNothing: a slab that may still be reached is not freed; the
-// session ends, which revokes its keys.
+// TestFailedUnmapFreesNothing: the donor does not free a slab that the device may still reach. It
+// ends the session, which revokes the keys.
 func TestFailedUnmapFreesNothing(t *testing.T) {
 	f := &faultyServer{}
 	d := lendThrough(t, testConfig(), f)

@@ -8,23 +8,23 @@ import (
 	"github.com/farswap/farswap/internal/memory"
 )
 
-// machine is the machine's memory as last looked at.
+// machine is the last sample of the machine's memory.
 type machine struct {
 	total, available int64 // bytes; available is smoothed
 	stall            float64
 	short            bool // less is available than the headroom
-	blind            bool // it could not be looked at the last time
+	blind            bool // the last attempt to read it failed
 }
 
-// Why slabs go back.
+// Reasons for which slabs go back.
 const (
 	whyHeadRoom = "headroom"
 	whyResize   = "resize"
 	whyDrain    = "drain"
 )
 
-// govern looks at the machine's memory once a tick until the context ends, and
-// does what package evict says.
+// govern samples the machine's memory once a tick until the context ends, and carries out the
+// plans of package evict.
 func (d *Donor) govern(ctx context.Context) {
 	ticker := time.NewTicker(d.cfg.Tick)
 	defer ticker.Stop()
@@ -34,7 +34,7 @@ func (d *Donor) govern(ctx context.Context) {
 		case now := <-ticker.C:
 			d.tick(ctx, now.Sub(last).Seconds())
 			last = now
-		case <-d.poke: // nothing is due, but a drain can go on
+		case <-d.poke: // no tick is due, but a drain can do its next step
 			d.drainOn(ctx)
 		case <-ctx.Done():
 			return
@@ -42,8 +42,8 @@ func (d *Donor) govern(ctx context.Context) {
 	}
 }
 
-// tick is one look at the memory and what follows from it. It waits for devices'
-// answers at most for patience.activity. It must not be called twice at a time.
+// tick takes one sample of the memory and carries out the plan that follows from it. It waits
+// for answers of devices for patience.activity at most. One goroutine at a time calls it.
 func (d *Donor) tick(ctx context.Context, seconds float64) {
 	d.ticks.Add(1)
 	sample, err := d.cfg.Sampler.Sample()
@@ -75,8 +75,7 @@ func (d *Donor) tick(ctx context.Context, seconds float64) {
 	}
 }
 
-// looked remembers what was seen, and says when the memory becomes short and when
-// it no longer is.
+// looked stores a sample, and logs when the memory becomes short and when that ends.
 func (d *Donor) looked(sample memory.Sample, plan evict.Plan) {
 	keep := d.governor.HeadRoom()
 	d.mu.Lock()
@@ -90,18 +89,18 @@ func (d *Donor) looked(sample memory.Sample, plan evict.Plan) {
 	if now.short != before.short {
 		event, text := d.log.Info(), "memory is no longer short"
 		if now.short {
-			event, text = d.log.Warn(), "memory is short: nothing is lent, slabs go back"
+			event, text = d.log.Warn(), "memory is short: the donor lends nothing and takes slabs back"
 		}
 		event.Int64("available", sample.Available).Int64("smoothed", now.available).Int64("headroom", keep).
 			Float64("stall", now.stall).Bool("urgent", plan.Urgent).Msg(text)
 	}
 	if before.blind {
-		d.log.Info().Msg("available memory can be told again")
+		d.log.Info().Msg("the donor can read the available memory again")
 	}
 }
 
-// cannotLook ends preparing ahead until the memory can be seen again. What is lent
-// stays: nothing says that it is needed.
+// cannotLook stops preparing slabs until a sample succeeds again. Lent memory stays lent,
+// because nothing shows that the machine needs it.
 func (d *Donor) cannotLook(err error) {
 	d.pool.allow(0)
 	d.mu.Lock()
@@ -109,6 +108,6 @@ func (d *Donor) cannotLook(err error) {
 	d.machine.blind = true
 	d.mu.Unlock()
 	if first {
-		d.log.Error().Err(err).Msg("available memory cannot be told: the headroom is not watched")
+		d.log.Error().Err(err).Msg("the donor cannot read the available memory: it does not watch the headroom")
 	}
 }

@@ -6,19 +6,19 @@ import (
 	"github.com/farswap/farswap/internal/memory"
 )
 
-// defaultShare is the share of memory that is kept available if nothing else is
-// said: the paper keeps 8 of 64 GB.
+// defaultShare is the share of the machine's memory that stays available by default: the paper
+// keeps 8 of 64 GB.
 const defaultShare = 1.0 / 8
 
-// HeadRoom is how much memory a donor leaves available to its machine's own
-// programs: Bytes, or Share of all memory. With both 0 it is an eighth of all;
-// negative Bytes are none.
+// HeadRoom is the memory that a donor leaves to its machine's own programs: Bytes, or Share of
+// the machine's memory. If both are 0, it is an eighth of the machine's memory. Negative Bytes
+// mean no headroom.
 type HeadRoom struct {
 	Bytes int64
 	Share float64 // 0 to 1; Bytes must be 0
 }
 
-// of is the headroom in bytes on a machine with so much memory.
+// of is the headroom in bytes on a machine with total bytes of memory.
 func (h HeadRoom) of(total int64) int64 {
 	switch {
 	case h.Bytes != 0:
@@ -40,26 +40,25 @@ func (h HeadRoom) check() error {
 	return nil
 }
 
-// Sampler says how much memory is available. It is asked from one goroutine at a
-// time.
+// Sampler reads how much memory is available. One goroutine at a time calls it.
 type Sampler interface {
 	Sample() (memory.Sample, error)
 }
 
-// checkMemory holds what is lent and kept against the machine. Precondition:
-// withDefaults.
+// checkMemory compares the memory to lend and the headroom with the machine's memory.
+// Precondition: withDefaults.
 func (c Config) checkMemory() error {
 	if err := c.HeadRoom.check(); err != nil {
 		return err
 	}
 	s, err := c.Sampler.Sample()
 	if err != nil {
-		return fmt.Errorf("tell how much memory this machine has: %w", err)
+		return fmt.Errorf("read how much memory this machine has: %w", err)
 	}
 	keep := c.HeadRoom.of(s.Total)
 	switch {
 	case c.Memory >= s.Total:
-		return fmt.Errorf("memory of %d bytes: %w: this machine has %d in all, and needs some itself: %w", c.Memory, ErrConfig, s.Total, ErrMemory)
+		return fmt.Errorf("memory of %d bytes: %w: this machine has %d in all and needs some itself: %w", c.Memory, ErrConfig, s.Total, ErrMemory)
 	case keep > s.Total-c.Memory:
 		return fmt.Errorf("memory of %d bytes and headroom of %d: %w: this machine has %d in all: %w",
 			c.Memory, keep, ErrConfig, s.Total, ErrHeadRoom)

@@ -17,9 +17,9 @@ type heldSlab struct {
 	present bool // its device has a session, and may claim it
 }
 
-// freeHeld frees slabs under lease until that many bytes have gone, and returns how
-// many have: those of lost devices first, of the oldest lease first. A device that
-// is busy here at this moment keeps its slabs until the next time.
+// freeHeld frees slabs under lease until it has freed that many bytes, and returns how many it
+// freed. It begins with lost devices and with the oldest lease. It skips a device with an
+// operation under way.
 func (d *Donor) freeHeld(bytes int64, why string) (freed int64) {
 	gone := make(map[*device]*status.DonorEviction)
 	slabs := make(map[*device][]uint32)
@@ -51,7 +51,7 @@ func (d *Donor) freeHeld(bytes int64, why string) (freed int64) {
 	return freed
 }
 
-// heldSlabs are all slabs without a key, those first that go first.
+// heldSlabs returns all slabs without a key in the order in which freeHeld frees them.
 func (d *Donor) heldSlabs() []heldSlab {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,9 +75,9 @@ func (d *Donor) heldSlabs() []heldSlab {
 	return list
 }
 
-// freeOne frees a held slab if it still is one.
+// freeOne frees a slab if it is still under lease.
 func (d *Donor) freeOne(h heldSlab) bool {
-	if !h.dev.op.TryLock() { // a Map waits for memory, and holds it for long
+	if !h.dev.op.TryLock() { // a Map that waits for memory holds op for long
 		return false
 	}
 	defer h.dev.op.Unlock()

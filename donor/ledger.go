@@ -12,20 +12,20 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// ledger decides who may take how much of the pool. Every map passes it before it
-// gets memory, so devices that ask at the same time, or know old figures, cannot
-// overfill the donor. Its methods may be called from any goroutine.
+// ledger decides how much of the pool each identity may take. Every Map passes it before it gets
+// memory, so devices that ask at the same time or go by old figures cannot overfill the donor.
+// Its methods may be called from any goroutine.
 type ledger struct {
 	governor *evict.Governor
 	pool     *pool
 	allowed  map[string]Allowance // by name; nil: everyone, without bounds
 
 	mu        sync.Mutex       // guards the fields below; pool.mu is taken under it
-	draining  bool             // nothing is lent any more
-	held      map[string]int64 // bytes by identity, of maps under way too
-	refused   map[string]bool  // identities that were refused for their quota, since they last were below it
+	draining  bool             // the donor lends nothing any more
+	held      map[string]int64 // bytes by identity, maps under way included
+	refused   map[string]bool  // identities that have asked for more than their quota since they last were below it
 	sum       int64            // of held
-	returning int64            // bytes of held: asked back, and not back yet
+	returning int64            // bytes of held that the donor has asked back and does not have yet
 }
 
 func newLedger(g *evict.Governor, p *pool, list []Allowance) *ledger {
@@ -39,7 +39,7 @@ func newLedger(g *evict.Governor, p *pool, list []Allowance) *ledger {
 	return l
 }
 
-// admit says whether an identity may use the donor: control.ErrRefused if not.
+// admit returns control.ErrRefused if an identity may not use the donor.
 func (l *ledger) admit(identity string) error {
 	if _, ok := l.allowed[identity]; l.allowed != nil && !ok {
 		return fmt.Errorf("certificate name %q: %w: it is not among the names that this donor allows", identity, control.ErrRefused)
@@ -47,8 +47,8 @@ func (l *ledger) admit(identity string) error {
 	return nil
 }
 
-// reserve takes size bytes for an identity, before they are had from the pool.
-// control.ErrNoMemory says which bound there is.
+// reserve counts size bytes for an identity, before the pool gives the memory. The text of
+// control.ErrNoMemory says which bound is reached.
 func (l *ledger) reserve(identity string, size int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,7 +58,7 @@ func (l *ledger) reserve(identity string, size int64) error {
 	kept := l.keptFrom(identity)
 	switch {
 	case l.draining:
-		return fmt.Errorf("%w: the donor is being drained", control.ErrNoMemory)
+		return fmt.Errorf("%w: the donor is draining", control.ErrNoMemory)
 	case most > 0 && l.held[identity]+size > most:
 		return fmt.Errorf("%w: %q is over its quota: it holds %d of the %d bytes that it may have, %d more do not fit",
 			control.ErrNoMemory, identity, l.held[identity], most, size)
@@ -74,8 +74,8 @@ func (l *ledger) reserve(identity string, size int64) error {
 	return nil
 }
 
-// overQuota is what an identity holds, its quota, and whether it is news that these
-// leave no room for size bytes more: it has not been so since there last was room.
+// overQuota returns how many bytes an identity holds and its quota. news says that size bytes
+// more do not fit, for the first time since they last did.
 func (l *ledger) overQuota(identity string, size int64) (held, most int64, news bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,7 +89,7 @@ func (l *ledger) overQuota(identity string, size int64) (held, most int64, news 
 	return held, most, news
 }
 
-// release gives back what reserve took. asked says that it had been asked back.
+// release undoes reserve. asked says that the donor had asked the bytes back.
 func (l *ledger) release(identity string, size int64, asked bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,7 +102,7 @@ func (l *ledger) release(identity string, size int64, asked bool) {
 	}
 }
 
-// askedBack counts bytes that a device was asked to return.
+// askedBack counts bytes that the donor asks a device to return.
 func (l *ledger) askedBack(bytes int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -137,8 +137,7 @@ func (l *ledger) free(identity string) int64 {
 	return max(free, 0)
 }
 
-// spare is how many bytes could be lent now for all that the machine has, whatever the
-// donor's limit.
+// spare is how many bytes the machine could lend now, regardless of the donor's limit.
 func (l *ledger) spare() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -147,7 +146,7 @@ func (l *ledger) spare() int64 {
 	return l.governor.Room(lent)
 }
 
-// room is how many bytes could be lent now, to whomever.
+// room is how many bytes the donor could lend now, to all devices together.
 func (l *ledger) room() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,7 +157,7 @@ func (l *ledger) room() int64 {
 	return l.governor.Room(lent)
 }
 
-// lent is what the governor is told.
+// lent returns the figures for the governor.
 func (l *ledger) lent() evict.Lent {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -166,15 +165,15 @@ func (l *ledger) lent() evict.Lent {
 	return lent
 }
 
-// left is how many bytes devices hold, and how many of them were asked back.
+// left returns how many bytes devices hold, and how many of them the donor has asked back.
 func (l *ledger) left() (held, returning int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sum, l.returning
 }
 
-// figures are the pool's, and the same with what maps under way will take. l.mu is
-// held.
+// figures returns the pool's figures, and the same for the governor with maps under way counted
+// in. l.mu is held.
 func (l *ledger) figures() (figures, evict.Lent) {
 	f := l.pool.figures()
 	return f, evict.Lent{
@@ -183,7 +182,7 @@ func (l *ledger) figures() (figures, evict.Lent) {
 	}
 }
 
-// keptFrom is how much an identity must leave to others. l.mu is held.
+// keptFrom is how many bytes an identity must leave to the reserves of others. l.mu is held.
 func (l *ledger) keptFrom(identity string) int64 {
 	var kept int64
 	for name, one := range l.allowed {
@@ -194,7 +193,7 @@ func (l *ledger) keptFrom(identity string) int64 {
 	return kept
 }
 
-// identities lists who holds memory or may.
+// identities lists all identities that hold memory or have an allowance.
 func (l *ledger) identities() []status.DonorIdentity {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,9 +11,8 @@ import (
 	"github.com/farswap/farswap/offheap"
 )
 
-// TestLedgerHistories: whoever takes and gives back what, nobody gets more than its
-// bound, nobody what is reserved for another, and a map is refused only when free
-// says that there is less.
+// TestLedgerHistories: in any history no identity gets more than its bound or a part of another's
+// reserve, and the ledger refuses a map only when free says that there is less.
 func TestLedgerHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := int64(rapid.IntRange(4, 40).Draw(t, "limit")) * page

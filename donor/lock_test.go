@@ -16,7 +16,7 @@ import (
 	"github.com/farswap/farswap/offheap"
 )
 
-// lockedBytes is what this process has locked, from /proc.
+// lockedBytes is the locked memory of this process in bytes, from /proc.
 func lockedBytes(t *testing.T) int64 {
 	t.Helper()
 	f, err := os.Open("/proc/self/status")
@@ -57,8 +57,8 @@ func TestLentMemoryIsLocked(t *testing.T) {
 }
 
 // TestLockLimit opens and resizes donors as a process with a small RLIMIT_MEMLOCK
-// and without CAP_IPC_LOCK would. The capability is dropped from one thread, which
-// ends with its goroutine.
+// and without CAP_IPC_LOCK would. It drops the capability from one thread, which ends with its
+// goroutine.
 func TestLockLimit(t *testing.T) {
 	checkFDs(t)
 	var old unix.Rlimit
@@ -117,8 +117,7 @@ func dropLockCapability() error {
 	return unix.Capset(&hdr, &caps[0])
 }
 
-// TestMayLock works with and without CAP_IPC_LOCK: what may be locked is what
-// can be locked.
+// TestMayLock: mayLock allows exactly what mlock allows, with and without CAP_IPC_LOCK.
 func TestMayLock(t *testing.T) {
 	const n = 64 << 20
 	mem, err := offheap.Map(n, offheap.Options{})

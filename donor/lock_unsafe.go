@@ -10,9 +10,9 @@ import (
 	"github.com/farswap/farswap/offheap"
 )
 
-// mayLock says whether this process may lock n bytes at once. It locks an empty
-// mapping of that size on fault, which counts against RLIMIT_MEMLOCK but takes
-// no memory, so that a donor fails when it starts and not at its last slab.
+// mayLock checks that this process may lock n bytes at once, so that a donor fails when it
+// starts and not at its last slab. It locks an empty mapping of that size on fault, which counts
+// against RLIMIT_MEMLOCK and takes no memory.
 func mayLock(n int64) error {
 	mem, err := unix.Mmap(-1, 0, int(n), unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/farswap/farswap/verbs/tcp"
 )
 
-// retryServe is how often a transport is tried again that cannot be served.
+// retryServe is the time between two attempts to start a transport.
 const retryServe = 5 * time.Second
 
-// network starts servers. Tests put others in the place of the machine's.
+// network starts servers. Tests replace it.
 type network struct {
 	rdma  func(addr string, cfg rdma.Config) (verbs.Server, error)
 	tcp   func(addr string, cfg tcp.Config) (verbs.Server, error)
@@ -25,7 +25,7 @@ func machineNetwork() network {
 		rdma: func(addr string, cfg rdma.Config) (verbs.Server, error) {
 			s, err := rdma.Listen(addr, cfg)
 			if err != nil {
-				return nil, err // not a nil *Server in an interface
+				return nil, err // a nil *Server in an interface would not be nil
 			}
 			return s, nil
 		},
@@ -40,8 +40,8 @@ func machineNetwork() network {
 	}
 }
 
-// openTransports starts the servers that the configuration wants. RDMA that was
-// not insisted on may come later: a link for it can be made while the donor runs.
+// openTransports starts the servers that the configuration wants. With transport "auto" RDMA may
+// start later: an administrator can add an RDMA link while the donor runs.
 func (d *Donor) openTransports(net network) error {
 	ts := &transports{
 		log: d.log, retry: net.retry, late: d.pool.renew, why: make(map[string]string),
@@ -59,14 +59,13 @@ func (d *Donor) openTransports(net network) error {
 	})
 }
 
-// startServer starts the server of a transport. Errors are one line that says what
-// to do.
+// startServer starts the server of a transport. An error is one line that says what to do.
 func (d *Donor) startServer(net network, name string) (verbs.Server, error) {
 	address := d.cfg.dataAddress(name, d.listener.Addr())
 	if name == transportTCP {
 		s, err := net.tcp(address, tcp.Config{KeepProcs: true, Events: tcp.Events{Rejected: d.dataRefused, Ended: d.dataEnded}})
 		if err != nil {
-			return nil, fmt.Errorf("serve data: %w: choose another data address if that one is taken", err)
+			return nil, fmt.Errorf("serve data: %w: choose another data address if another program listens there", err)
 		}
 		return s, nil
 	}
@@ -76,20 +75,20 @@ func (d *Donor) startServer(net network, name string) (verbs.Server, error) {
 	switch {
 	case errors.Is(err, verbs.ErrConfig):
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
-	case errors.Is(err, verbs.ErrUnavailable): // says what to do
+	case errors.Is(err, verbs.ErrUnavailable): // its text says what to do
 		return nil, fmt.Errorf("serve data over RDMA: %w", err)
 	case err != nil:
-		return nil, fmt.Errorf("serve data over RDMA: %w: choose another RDMA address if that one is taken", err)
+		return nil, fmt.Errorf("serve data over RDMA: %w: choose another RDMA address if another program listens there", err)
 	}
 	return s, nil
 }
 
-// dataRefused is called on a thread of a server; it must not wait.
+// dataRefused logs a refused connection. A server's thread calls it; it must not wait.
 func (d *Donor) dataRefused(remote string, err error) {
 	d.log.Warn().Str("remote", remote).Err(err).Msg("data connection refused")
 }
 
-// dataEnded is called on a thread of a server; it must not wait.
+// dataEnded logs the end of a connection. A server's thread calls it; it must not wait.
 func (d *Donor) dataEnded(remote string, id verbs.SessionID, err error) {
 	if errors.Is(err, verbs.ErrRemoteAccess) || errors.Is(err, verbs.ErrProtocol) {
 		d.log.Error().Str("remote", remote).Uint64("session", uint64(id)).Err(err).Msg("data connection ended")

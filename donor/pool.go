@@ -11,36 +11,35 @@ import (
 	"github.com/farswap/farswap/offheap"
 )
 
-// getTimeout bounds how long a Map waits for memory that is being prepared or
-// returned.
+// getTimeout bounds how long a Map waits until preparations and returns under way have settled.
 const getTimeout = 10 * time.Second
 
 var errPoolClosed = errors.New("the donor is closing")
 
-// pool is the memory that a donor lends: never more than its limit, slabs being
-// prepared and being returned included, unless the limit was lowered below what is
-// lent. Its methods may be called from any goroutine.
+// pool is the memory that a donor lends. It never takes more than its limit from the machine,
+// slabs that it prepares or returns included; only setLimit can lower the limit below that. Its
+// methods may be called from any goroutine.
 type pool struct {
 	ahead int // slabs
 	opt   offheap.Options
 	wake  chan struct{} // one slot: run has something to do
 
-	prepared func(mem []byte)       // called with a slab before it is ready
-	unmapped func(mem []byte) error // called before memory is unmapped, which an error prevents
+	prepared func(mem []byte)       // the pool calls it before a slab becomes ready
+	unmapped func(mem []byte) error // the pool calls it before it unmaps memory; on an error the memory stays mapped
 
-	mu      sync.Mutex // guards the fields below; never held while memory is mapped or unmapped
+	mu      sync.Mutex // guards the fields below; never held across a map or unmap of memory
 	closed  bool
 	limit   int64 // bytes
-	allowed int64 // bytes that may still be prepared: see allow
-	size    int   // bytes of the slab last asked for, which are prepared
-	round   int   // goes up when what is ready has to be prepared anew
+	allowed int64 // bytes that run may still prepare: see allow
+	size    int   // bytes of the last slab that a device asked for; run prepares slabs of this size
+	round   int   // renew increases it; run prepares ready slabs of an older round anew
 	ready   []readySlab
 	taken   int64 // bytes mapped from the machine, or about to be
 	mapped  int64 // bytes of those that devices hold
 	settled chan struct{}
 }
 
-// readySlab is memory that was prepared, of any size.
+// readySlab is a prepared slab, of any size.
 type readySlab struct {
 	mem   []byte
 	round int
@@ -54,9 +53,9 @@ func newPool(limit int64, ahead int, opt offheap.Options) *pool {
 	}
 }
 
-// get takes size zeroed bytes out of the pool: a prepared slab, else a fresh
-// mapping, for which prepared slabs of another size make room. control.ErrNoMemory
-// when devices hold too much, or when the machine has no more.
+// get takes size zeroed bytes out of the pool: a prepared slab, or else a fresh mapping, for
+// which it frees prepared slabs of another size. It returns control.ErrNoMemory when devices
+// hold too much or the machine has no memory.
 func (p *pool) get(ctx context.Context, size int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, getTimeout)
 	defer cancel()
@@ -68,13 +67,13 @@ func (p *pool) get(ctx context.Context, size int) ([]byte, error) {
 		select {
 		case <-settled:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("%w: memory is still being prepared: %w", control.ErrNoMemory, ctx.Err())
+			return nil, fmt.Errorf("%w: the donor still prepares memory: %w", control.ErrNoMemory, ctx.Err())
 		}
 	}
 }
 
-// tryGet returns a channel when the outcome hangs on work that is under way: it
-// is closed when that has settled.
+// tryGet returns a channel when the outcome depends on work under way. The channel is closed
+// when that work has settled.
 func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
 	p.mu.Lock()
 	defer p.poke()
@@ -113,14 +112,13 @@ func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
 	return nil, settled, nil
 }
 
-// put frees memory that get returned. Precondition: no remote operation can
-// reach it any more.
+// put frees memory that get returned. Precondition: no remote operation reaches it.
 func (p *pool) put(mem []byte) error {
 	err := p.unmap(mem)
 	if err == nil {
 		p.give(int64(len(mem)), int64(len(mem)))
 	}
-	return err // memory that cannot be unmapped stays counted
+	return err // memory that stays mapped stays counted
 }
 
 func (p *pool) unmap(mem []byte) error {
@@ -130,8 +128,7 @@ func (p *pool) unmap(mem []byte) error {
 	return offheap.Unmap(mem)
 }
 
-// close frees what is prepared. What devices hold is put back by its holder,
-// before or after.
+// close frees the prepared slabs. The holders of mapped slabs put them back before or after.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
@@ -143,14 +140,14 @@ func (p *pool) close() {
 	}
 }
 
-// figures are the pool at one moment, in bytes.
+// figures are the figures of a pool at one moment, in bytes.
 type figures struct {
 	limit  int64 // of taken
 	taken  int64 // from the machine, or about to be
 	mapped int64 // of taken: devices hold it
 	ready  int64 // of taken: prepared
-	size   int64 // of the slab last asked for
-	ahead  int64 // wanted in ready
+	size   int64 // of the last slab that a device asked for
+	ahead  int64 // that ready should reach
 }
 
 func (p *pool) figures() figures {
@@ -166,8 +163,8 @@ func (p *pool) figures() figures {
 	return f
 }
 
-// setLimit changes the limit. What is prepared above it goes; what is lent stays
-// until it is put back.
+// setLimit changes the limit. It frees prepared slabs above the limit; mapped slabs stay until
+// their holders put them back.
 func (p *pool) setLimit(bytes int64) {
 	p.mu.Lock()
 	p.limit = bytes
@@ -177,7 +174,8 @@ func (p *pool) setLimit(bytes int64) {
 	p.poke()
 }
 
-// takeReady removes one prepared slab that is wanted. p.mu is held.
+// takeReady removes one prepared slab that want accepts, and returns nil if there is none. p.mu
+// is held.
 func (p *pool) takeReady(want func(readySlab) bool) []byte {
 	for i, r := range p.ready {
 		if want(r) {
@@ -197,7 +195,7 @@ func (p *pool) drop(mem []byte) {
 	}
 }
 
-// give returns bytes to the machine's account.
+// give subtracts bytes that went back to the machine.
 func (p *pool) give(taken, mapped int64) {
 	p.mu.Lock()
 	p.taken -= taken
@@ -207,7 +205,7 @@ func (p *pool) give(taken, mapped int64) {
 	p.poke()
 }
 
-// settle wakes everyone who waits for room. p.mu is held.
+// settle wakes all callers of get that wait. p.mu is held.
 func (p *pool) settle() {
 	close(p.settled)
 	p.settled = make(chan struct{})

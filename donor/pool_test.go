@@ -160,7 +160,7 @@ func TestPoolUnderThreads(t *testing.T) {
 	}
 }
 
-// TestPreparedAhead follows the size that was last asked for.
+// TestPreparedAhead: the pool prepares slabs of the size of the last get.
 func TestPreparedAhead(t *testing.T) {
 	p := newPool(16*page, 3, offheap.Options{})
 	p.size = page

@@ -12,23 +12,25 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// ErrOverdue ends the session of a device that does not return slabs in time.
-var ErrOverdue = errors.New("slabs not returned in time")
+// ErrOverdue is the reason for which the donor ends a session whose device does not return slabs
+// in time.
+var ErrOverdue = errors.New("the device did not return slabs in time")
 
 // patience is how long a donor that needs memory waits for devices.
 type patience struct {
 	activity time.Duration // for answers to CheckActivity
-	calm     time.Duration // for the next of the slabs that were asked back
+	calm     time.Duration // for the next slab of a recall
 	urgent   time.Duration // the same in a real shortage
 }
 
-// A device under load moves a slab of 64 MiB in some seconds, and one of 1 GiB over
-// a slow network in half a minute. In a shortage it drops what takes too long.
+// defaultPatience follows from measurements: a device under load moves a slab of 64 MiB in some
+// seconds, and a slab of 1 GiB over a slow network in half a minute. In a shortage it drops slabs
+// that would take too long.
 var defaultPatience = patience{activity: 500 * time.Millisecond, calm: time.Minute, urgent: 3 * time.Second}
 
-// recall is slabs of one session that were asked back together.
+// recall is the slabs of one session that the donor asks back together.
 type recall struct {
-	loan     // any of them
+	loan     // one of them, for the device and its session
 	slabs    []uint32
 	bytes    int64
 	why      string
@@ -39,22 +41,21 @@ type recall struct {
 
 	// Donor.mu guards the fields below, until done is closed.
 	left     int       // not freed yet
-	returned time.Time // when the last of them could no longer be reached
-	freed    time.Time // when its memory was unmapped
+	returned time.Time // when the last of them became unreachable
+	freed    time.Time // when the donor unmapped its memory
 	done     chan struct{}
 
-	progress chan struct{} // one slot: a slab has come back
-	hurry    chan struct{} // one slot: the shortage is a real one by now
+	progress chan struct{} // one slot: the device has returned a slab
+	hurry    chan struct{} // one slot: the shortage has become a real one
 }
 
-// takeBack frees at least that many bytes if devices hold them: slabs that no
-// session uses at once, the others after their devices were asked. It returns when
-// those have been chosen.
+// takeBack frees at least that many bytes if devices hold them. It frees slabs without a session
+// at once, asks devices for the others, and returns once it has chosen those.
 //
-// What counts is the Unmap of each slab, not the answer to Evict. A device that does
-// not unmap another of them in time, for whatever reason, loses its session: that
-// kills its keys, and what was asked back is freed. One that does not know Evict
-// loses it at once.
+// The donor waits for the Unmap of each slab, not for the answer to Evict. A device that does not
+// unmap a further slab in time, for whatever reason, loses its session: that revokes its keys,
+// and the donor frees the slabs that it asked back. A device that does not know Evict loses its
+// session at once.
 func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why string) {
 	bytes -= d.freeHeld(bytes, why)
 	if bytes <= 0 {
@@ -62,7 +63,7 @@ func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why stri
 	}
 	extra := d.cfg.Extra
 	if why == whyDrain {
-		extra = 0 // all go
+		extra = 0 // a drain takes all
 	}
 	begun := time.Now()
 	chosen, checking := d.choose(ctx, bytes, extra)
@@ -75,7 +76,8 @@ func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why stri
 	}
 }
 
-// mark notes which of a session's slabs are asked back: those that it still has.
+// mark marks the slabs that the session still has as asked back. It reports whether there are
+// any.
 func (d *Donor) mark(r *recall, part []loan) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -92,7 +94,8 @@ func (d *Donor) mark(r *recall, part []loan) bool {
 	return r.left > 0
 }
 
-// returned is told of each slab of a recall that has gone, right after its memory.
+// returned counts a slab of a recall as returned. remove calls it right after it has freed the
+// memory.
 func (d *Donor) returned(r *recall, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,7 +110,7 @@ func (d *Donor) returned(r *recall, at time.Time) {
 	}
 }
 
-// await asks a device for its slabs and sees to it that they come.
+// await asks a device for slabs and waits for them. It ends the session of a device that is late.
 func (d *Donor) await(ctx context.Context, r *recall) {
 	wait := d.patience.calm
 	if r.urgent {
@@ -139,7 +142,7 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 				d.recalls.Go(func() { answer <- ask(asking, r, true) })
 			}
 		case <-late.C:
-			err := fmt.Errorf("%w: none for %v, of %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
+			err := fmt.Errorf("%w: none in %v, of %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
 			if refusal != nil {
 				err = fmt.Errorf("%w: it answered: %w", err, refusal)
 			}
@@ -153,7 +156,7 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 				Returning: int64(r.returned.Sub(r.asked)), Freeing: int64(r.freed.Sub(r.returned)),
 			}, r.slabs)
 			return
-		case <-ctx.Done(): // the donor ends, and frees everything
+		case <-ctx.Done(): // the donor ends and frees everything
 			return
 		}
 	}
@@ -168,7 +171,7 @@ func ask(ctx context.Context, r *recall, urgent bool) error {
 	return nil
 }
 
-// hurry makes urgent what was asked back calmly and has not come.
+// hurry makes recalls urgent that began calmly and are not over.
 func (d *Donor) hurry() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -184,7 +187,7 @@ func (d *Donor) hurry() {
 	}
 }
 
-// evicted logs and counts what has gone.
+// evicted logs and counts slabs that the donor took back.
 func (d *Donor) evicted(e status.DonorEviction, slabs []uint32) {
 	event := d.log.Info()
 	if e.Forced {

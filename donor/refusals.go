@@ -9,22 +9,21 @@ import (
 )
 
 const (
-	// refusalPause is how long the same refusal of the same machine is not news.
+	// refusalPause is how long the same refusal of the same machine is not news again.
 	refusalPause = time.Hour
-	// maxRefusals bounds what is remembered: strangers can come from anywhere.
+	// maxRefusals bounds the remembered refusals, since anybody can try from anywhere.
 	maxRefusals = 256
 )
 
-// refusals remembers who was refused a session, and why: a device that may not use
-// the donor tries again every few seconds. Its zero value is ready; its methods may
-// be called from any goroutine.
+// refusals remembers which machines the donor has refused and why, since a refused device tries
+// again every few seconds. The zero value is ready. Its methods may be called from any goroutine.
 type refusals struct {
 	mu   sync.Mutex // guards last
 	last map[string]time.Time
 }
 
-// news reports whether a refusal was not said of that machine lately. Figures in the
-// reason, such as the time, do not make it another one.
+// news reports whether the log lacks this refusal of that machine in the last refusalPause. It
+// ignores digits in the reason, such as a time.
 func (r *refusals) news(remote string, why error, now time.Time) bool {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {

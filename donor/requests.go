@@ -9,7 +9,7 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// requests answers what one session asks.
+// requests answers the requests of one session.
 type requests struct {
 	donor   *Donor
 	device  *device
@@ -30,8 +30,8 @@ func (r *requests) Handle(ctx context.Context, req control.Message) (control.Mes
 	return nil, control.ErrUnsupported
 }
 
-// sayQuota logs once that the devices of an identity ask for more than they may have,
-// and not again until they have had less.
+// sayQuota logs that the devices of an identity ask for more than their quota. It logs that again
+// only after they have held less.
 func (r *requests) sayQuota() {
 	d, dev := r.donor, r.device
 	if held, most, news := d.ledger.overQuota(dev.identity, int64(dev.slabSize)); news {
@@ -40,10 +40,10 @@ func (r *requests) sayQuota() {
 	}
 }
 
-// freeMem is the donor's memory as the devices of one identity may use it.
+// freeMem returns the donor's memory as far as the devices of one identity may use it.
 func (d *Donor) freeMem(identity string) *control.FreeMem {
 	f := d.pool.figures()
-	total := uint64(max(f.limit, f.taken)) // the limit may have been lowered below what is lent
+	total := uint64(max(f.limit, f.taken)) // Resize can lower the limit below the lent memory
 	d.mu.Lock()
 	machine := uint64(d.machine.total)
 	d.mu.Unlock()
@@ -57,8 +57,7 @@ func (d *Donor) freeMem(identity string) *control.FreeMem {
 	}
 }
 
-// mapSlab lends a slab, or gives a held one a new key. After an error the donor
-// is as it was.
+// mapSlab lends a slab, or gives a held slab a new key. An error changes nothing.
 func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRInfo, error) {
 	d, dev := r.donor, r.device
 	dev.op.Lock()
@@ -70,7 +69,7 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	case req.Bytes != uint64(dev.slabSize):
 		return nil, fmt.Errorf("slab %d of %d bytes: %w: the session's slabs have %d", req.Slab, req.Bytes, control.ErrInvalid, dev.slabSize)
 	case server == nil:
-		return nil, fmt.Errorf("slab %d over transport %q: %w: this session has none such", req.Slab, req.Transport, control.ErrUnsupported)
+		return nil, fmt.Errorf("slab %d over transport %q: %w: this session does not have it", req.Slab, req.Transport, control.ErrUnsupported)
 	case old == nil && req.Claim:
 		return nil, fmt.Errorf("claim of slab %d: %w", req.Slab, control.ErrUnknownSlab)
 	case old != nil && old.key != 0:
@@ -111,8 +110,7 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	return &control.MRInfo{Slab: req.Slab, Key: uint64(grant.Key), Bytes: grant.Length}, nil
 }
 
-// take gets zeroed memory for a slab of a device, if its identity may have more.
-// op is held.
+// take gets zeroed memory for a slab of a device, within the quota of its identity. op is held.
 func (d *Donor) take(ctx context.Context, dev *device) ([]byte, error) {
 	if err := d.ledger.reserve(dev.identity, int64(dev.slabSize)); err != nil {
 		return nil, err
@@ -124,7 +122,7 @@ func (d *Donor) take(ctx context.Context, dev *device) ([]byte, error) {
 	return mem, err
 }
 
-// unmapSlab takes a slab back. Access ends before the memory goes.
+// unmapSlab takes a slab back. It ends remote access before it frees the memory.
 func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 	d, dev := r.donor, r.device
 	dev.op.Lock()
@@ -138,8 +136,8 @@ func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 	}
 	if sl.key != 0 {
 		if err := sl.server.deregister(r.session.id, sl.key); err != nil {
-			// Whether it can still be reached is not known. The session's end revokes
-			// every key, and the lease frees the slab.
+			// The device may still reach the slab. The end of the session revokes every
+			// key, and the end of the lease frees the slab.
 			err = fmt.Errorf("slab %d: %w: deregister: %w", req.Slab, control.ErrInternal, err)
 			r.session.control.Abort(err)
 			return nil, err

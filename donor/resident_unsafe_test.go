@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// residentBytes is how much of a mapping is in memory, -1 if it is none any more.
+// residentBytes is how many bytes of a mapping are in memory, or -1 if it is not mapped any more.
 func residentBytes(mem []byte) int64 {
 	pages := make([]byte, (len(mem)+4095)/4096)
 	_, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(unsafe.SliceData(mem))), uintptr(len(mem)),

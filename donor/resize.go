@@ -5,21 +5,21 @@ import (
 	"fmt"
 )
 
-// ErrDraining refuses to change a donor that is about to end.
-var ErrDraining = errors.New("the donor is being drained")
+// ErrDraining means that the donor is draining and about to end.
+var ErrDraining = errors.New("the donor is draining")
 
-// Resize changes what the donor lends at most and what it keeps available, from now
-// on: memory in bytes, 0 for as it is; a zero HeadRoom for as it is. More is checked
-// as at the start and lent at once. What is lent above a lower limit is taken back
-// from the devices, prepared slabs first. Errors are those of Validate,
-// offheap.ErrLocked and ErrDraining; after one everything is as it was.
+// Resize changes how much the donor lends at most and how much it keeps available. memory is in
+// bytes; 0 leaves the limit as it is, and a zero HeadRoom leaves the headroom as it is. Open's
+// checks apply. The donor lends more at once. Above a lower limit it takes memory back: prepared
+// slabs first, then slabs of devices. Errors are those of Validate, offheap.ErrLocked and
+// ErrDraining; an error changes nothing.
 func (d *Donor) Resize(memory int64, keep HeadRoom) error {
 	d.resizing.Lock()
 	defer d.resizing.Unlock()
 	cfg := d.cfg
 	cfg.Memory, cfg.HeadRoom = d.pool.figures().limit, HeadRoom{Bytes: d.governor.HeadRoom()}
 	if cfg.HeadRoom.Bytes == 0 {
-		cfg.HeadRoom.Bytes = -1 // none, not the default
+		cfg.HeadRoom.Bytes = -1 // 0 would take the default
 	}
 	if memory != 0 {
 		cfg.Memory = memory
@@ -28,7 +28,7 @@ func (d *Donor) Resize(memory int64, keep HeadRoom) error {
 		cfg.HeadRoom = keep
 	}
 	if memory == 0 && keep == (HeadRoom{}) {
-		return fmt.Errorf("resize: %w: give the memory that is to be lent, or the headroom that is to be kept", ErrConfig)
+		return fmt.Errorf("resize: %w: give the memory to lend or the headroom to keep", ErrConfig)
 	}
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (d *Donor) Resize(memory int64, keep HeadRoom) error {
 	}
 	sample, err := d.cfg.Sampler.Sample()
 	if err != nil {
-		return fmt.Errorf("tell how much memory this machine has: %w", err)
+		return fmt.Errorf("read how much memory this machine has: %w", err)
 	}
 	bytes := cfg.HeadRoom.of(sample.Total)
 	d.governor.SetHeadRoom(bytes)

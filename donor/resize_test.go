@@ -25,7 +25,7 @@ func TestGrow(t *testing.T) {
 	}
 }
 
-// TestShrink: prepared slabs go at once, mapped ones are asked back.
+// TestShrink: the donor frees prepared slabs at once and asks mapped ones back.
 func TestShrink(t *testing.T) {
 	d, _ := lendOn(t, func(c *Config) { c.Ahead = 2 })
 	b := borrow(t, d, dialConfig(control.NewUUID()), 6)
@@ -37,7 +37,7 @@ func TestShrink(t *testing.T) {
 	if m := d.Status().Memory; m.Prepared != 0 || m.Free != 0 {
 		t.Errorf("%+v", m)
 	}
-	// More is lent than the total: the device must not take that for a violation.
+	// The donor lends more than its total. The device must not take that for a violation.
 	if m, err := b.s.QueryMem(t.Context()); err != nil || m.Total != 6*slabSize || m.Free != 0 {
 		t.Errorf("%+v, %v", m, err)
 	}
@@ -130,7 +130,7 @@ type fixed memory.Sample
 
 func (f fixed) Sample() (memory.Sample, error) { return memory.Sample(f), nil }
 
-// TestHeadRoomAtStart: what is lent and what is kept have to fit the machine.
+// TestHeadRoomAtStart: the memory to lend and the headroom must fit into the machine together.
 func TestHeadRoomAtStart(t *testing.T) {
 	cfg := testConfig()
 	cfg.Sampler = fixed{Available: 32 * slabSize, Total: 32 * slabSize}

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 const slabSize = control.MinSlab
 
-// quick makes lost peers show within a test's patience.
+// quick finds lost peers within the time of a test.
 var quick = control.Timing{Ping: 20 * time.Millisecond, Missed: 50}
 
 func testConfig() Config {
@@ -51,11 +51,11 @@ func (plenty) Sample() (memory.Sample, error) {
 	return memory.Sample{Available: 900 << 30, Total: 1 << 40}, nil
 }
 
-// lend serves a donor until the test ends, and sees that it leaves no descriptor
-// and no mapping behind.
+// lend serves a donor until the test ends, and checks that it leaves no descriptor and no mapping
+// behind.
 func lend(t testing.TB, cfg Config) *Donor { return lendOver(t, cfg, tcpOnly()) }
 
-// lendThrough puts a faulty server between the donor and the true one.
+// lendThrough puts a faulty server between the donor and the real one.
 func lendThrough(t *testing.T, cfg Config, f *faultyServer) *Donor {
 	n := tcpOnly()
 	listen := n.tcp
@@ -67,7 +67,7 @@ func lendThrough(t *testing.T, cfg Config, f *faultyServer) *Donor {
 	return lendOver(t, cfg, n)
 }
 
-// tcpOnly is a machine without RDMA, whatever the test runs on.
+// tcpOnly is a machine without RDMA, on whatever machine the test runs.
 func tcpOnly() network {
 	n := machineNetwork()
 	n.rdma = func(string, rdma.Config) (verbs.Server, error) { return nil, verbs.ErrUnavailable }
@@ -85,7 +85,7 @@ func lendOver(t testing.TB, cfg Config, n network) *Donor {
 	return d
 }
 
-// serveDonor serves a donor until the test ends, and sees that no memory is left.
+// serveDonor serves a donor until the test ends, and checks that it leaves no memory behind.
 func serveDonor(t testing.TB, d *Donor) {
 	t.Helper()
 	var serving sync.WaitGroup
@@ -153,7 +153,7 @@ func dial(t testing.TB, d *Donor, cfg control.DialConfig) *control.Session {
 	return s
 }
 
-// authority returns what issues identities of one CA.
+// authority returns a function that issues identities of one CA.
 func authority(t *testing.T) func(name string) *control.Identity {
 	t.Helper()
 	dir := t.TempDir()
@@ -194,7 +194,7 @@ func mapSlabOver(t testing.TB, s *control.Session, slab uint32, claim bool, tran
 	return verbs.Key(info.Key)
 }
 
-// reach is a device's data path: one loop on the test's own thread.
+// reach is the data path of a device: one loop on the thread of the test.
 type reach struct {
 	t    *testing.T
 	dev  *tcp.Device

@@ -8,25 +8,24 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// server lends memory over one transport, and keeps account of what was prepared
-// for it: each Prepare is followed by one Register or one Forget. Its methods may
-// be called from any goroutine.
+// server lends memory over one transport, and remembers which memory it has prepared: one
+// Register or one Forget follows each Prepare. Its methods may be called from any goroutine.
 type server struct {
 	verbs.Server
 	end  sync.Once
-	dead atomic.Bool // closed: nothing of it touches memory
+	dead atomic.Bool // closed: none of its operations touches memory
 
-	mu       sync.Mutex     // guards what follows; never held across the server's methods
+	mu       sync.Mutex     // guards the fields below; never held across a method of the server
 	prepared map[*byte]bool // by first byte
-	warned   bool           // that memory cannot be prepared
+	warned   bool           // the log says that the last preparation failed
 }
 
 func newServer(s verbs.Server) *server {
 	return &server{Server: s, prepared: make(map[*byte]bool)}
 }
 
-// prepare does ahead of need what a Register of mem would take long for. mem is
-// not registered, and nobody else prepares or registers it.
+// prepare does the slow part of a Register of mem ahead of need. Precondition: mem is not
+// registered, and no other call prepares or registers it.
 func (s *server) prepare(mem []byte) error {
 	if err := s.Prepare(mem); err != nil {
 		return err
@@ -37,7 +36,7 @@ func (s *server) prepare(mem []byte) error {
 	return nil
 }
 
-// forget takes prepare back, if nothing has come of it.
+// forget undoes prepare, unless register has used it.
 func (s *server) forget(mem []byte) error {
 	s.mu.Lock()
 	was := s.prepared[&mem[0]]
@@ -64,7 +63,7 @@ func (s *server) register(id verbs.SessionID, mem []byte) (verbs.Grant, error) {
 	return grant, err
 }
 
-// deregister takes memory back. A server that has ended lends none.
+// deregister takes memory back. On a server that has ended it does nothing.
 func (s *server) deregister(id verbs.SessionID, k verbs.Key) error {
 	if s.dead.Load() {
 		return nil
@@ -72,8 +71,8 @@ func (s *server) deregister(id verbs.SessionID, k verbs.Key) error {
 	return s.Deregister(id, k)
 }
 
-// close ends the server. When it returns, also in a second caller, no memory is
-// touched any more.
+// close ends the server. When it returns, to a second caller, too, the server touches no memory
+// any more.
 func (s *server) close() error {
 	var err error
 	s.end.Do(func() {
@@ -83,8 +82,7 @@ func (s *server) close() error {
 	return err
 }
 
-// warn reports whether this is the first time in a row that memory could not be
-// prepared.
+// warn reports whether this is the first failed preparation in a row.
 func (s *server) warn(failed bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,6 +91,6 @@ func (s *server) warn(failed bool) bool {
 	return first
 }
 
-// ended says whether an error means that a server has ended, which none does but
-// by a failure. One whose adapter is away says otherwise, and serves again.
+// ended reports whether an error means that a server has ended. A server ends only by a failure.
+// A server without its adapter returns another error, and serves again when the adapter is back.
 func ended(err error) bool { return errors.Is(err, verbs.ErrClosed) }

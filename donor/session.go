@@ -9,8 +9,8 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// Admit implements control.Service: it gives a device a session, ends an older
-// one of the same device, and says what is held.
+// Admit implements control.Service. It gives a device a session, ends an older session of the same
+// device, and lists the slabs that the donor holds for it.
 func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.Hello) (*control.Welcome, control.Handler, error) {
 	if err := d.ledger.admit(s.Peer().Name); err != nil {
 		return nil, nil, err
@@ -67,7 +67,8 @@ func (ses *session) server(transport string) *server {
 	return nil
 }
 
-// claim returns the device of a hello, with op locked and no session.
+// claim returns the device of a hello, with op locked. It first ends an older session of the
+// device.
 func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello) (*device, error) {
 	for {
 		dev, err := d.lookup(hello.Device, identity)
@@ -80,7 +81,7 @@ func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello
 			return nil, fmt.Errorf("device %v: %w: it belongs to another identity", hello.Device, control.ErrRefused)
 		case len(dev.slabs) > 0 && uint64(dev.slabSize) != hello.SlabSize:
 			dev.op.Unlock()
-			return nil, fmt.Errorf("device %v: %w: it holds slabs of %d bytes here, and now says %d: wait for the lease to end, or make the device anew",
+			return nil, fmt.Errorf("device %v: %w: it holds slabs of %d bytes here and asks for slabs of %d: wait until the lease ends, or make a new device",
 				hello.Device, control.ErrRefused, dev.slabSize, hello.SlabSize)
 		case dev.session == nil:
 			return dev, nil
@@ -96,8 +97,8 @@ func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello
 	}
 }
 
-// Ended implements control.Service. It makes the session's keys and connections
-// unusable before anything else happens to the slabs.
+// Ended implements control.Service. It revokes the keys and connections of the session before it
+// does anything else with the slabs.
 func (d *Donor) Ended(s *control.Session) {
 	dev, ses := d.find(s)
 	if dev == nil {
@@ -119,7 +120,7 @@ func (d *Donor) Ended(s *control.Session) {
 	dev.session = nil
 	d.mu.Unlock()
 	close(ses.ended)
-	for _, i := range asked { // no lease for what the donor needs
+	for _, i := range asked { // the donor needs these: they get no lease
 		if err := d.remove(dev, i); err != nil {
 			d.log.Error().Str("device", dev.name).Uint32("slab", i).Err(err).Msg("slab not freed")
 		}

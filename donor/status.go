@@ -9,8 +9,8 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// Status is the donor at this moment. It does not wait for operations that are
-// under way.
+// Status returns the status of the donor at this moment. It does not wait for operations under
+// way.
 func (d *Donor) Status() status.DonorDaemon {
 	f := d.pool.figures()
 	_, returning := d.ledger.left()
@@ -53,13 +53,13 @@ func (d *Donor) Status() status.DonorDaemon {
 			})
 		}
 	}
-	// Maps have no order; readers compare one status with the next.
+	// Go's maps have no order, and readers compare one status with the next.
 	slices.SortFunc(s.Sessions, func(a, b status.DonorSession) int { return cmp.Compare(a.UUID, b.UUID) })
 	slices.SortFunc(s.Leases, func(a, b status.DonorLease) int { return cmp.Compare(a.UUID, b.UUID) })
 	return s
 }
 
-// status lists the servers, and sums them up with those that have ended.
+// status lists the servers, and sums up the I/O of these and of those that have ended.
 func (ts *transports) status() ([]status.DonorTransport, status.DonorIO) {
 	ts.mu.Lock()
 	sum, servers := ts.past, slices.Clone(ts.servers)

@@ -15,24 +15,23 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// transports are the servers over which a donor lends, one for each transport.
-// One may come late, or end before the others. Its methods may be called from any
-// goroutine.
+// transports are the servers over which a donor lends, one for each transport. A server may
+// start late and may end before the others. The methods may be called from any goroutine.
 type transports struct {
 	log    zerolog.Logger
 	wanted []string // names, fastest first
 	start  func(name string) (verbs.Server, error)
 	retry  time.Duration
-	late   func() // called when a server has come later than the first
+	late   func() // add calls it after a server has started late
 
-	mu      sync.Mutex // guards what follows; never held across a server's methods
+	mu      sync.Mutex // guards the fields below; never held across a method of a server
 	servers []*server
 	past    status.DonorIO    // of servers that have ended
-	why     map[string]string // why a transport is not served, as last logged
+	why     map[string]string // by name: why the transport is missing, as last logged
 }
 
-// open starts the servers. One that does not start and must is an error, and none
-// is left; run goes on with the others.
+// open starts the servers. If a server does not start, open asks must whether that is an error,
+// and then closes all. run tries the others again.
 func (ts *transports) open(must func(name string, err error) bool) error {
 	for _, name := range ts.wanted {
 		s, err := ts.start(name)
@@ -48,7 +47,7 @@ func (ts *transports) open(must func(name string, err error) bool) error {
 	return nil
 }
 
-// run tries until the context ends to serve what is wanted and is not served.
+// run tries to start missing servers until the context ends.
 func (ts *transports) run(ctx context.Context) {
 	tick := time.NewTicker(ts.retry)
 	defer tick.Stop()
@@ -66,7 +65,7 @@ func (ts *transports) run(ctx context.Context) {
 	}
 }
 
-// add starts a server late.
+// add tries to start a missing server.
 func (ts *transports) add(name string) {
 	s, err := ts.start(name)
 	if err != nil {
@@ -80,28 +79,28 @@ func (ts *transports) add(name string) {
 	})
 	delete(ts.why, name)
 	ts.mu.Unlock()
-	ts.log.Info().Str("transport", name).Str("address", s.Address()).Msg("transport is served")
+	ts.log.Info().Str("transport", name).Str("address", s.Address()).Msg("the donor serves the transport")
 	ts.late()
 }
 
-// missing says why a transport is not served, unless it was the last thing said.
+// missing logs why a transport is missing, unless the log already has that reason.
 func (ts *transports) missing(name string, err error) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if text := err.Error(); ts.why[name] != text {
 		ts.why[name] = text
-		ts.log.Info().Str("transport", name).Err(err).Msg("transport cannot be served; the others are")
+		ts.log.Info().Str("transport", name).Err(err).Msg("the donor cannot serve the transport; it serves the others")
 	}
 }
 
-// all are the servers now, fastest first.
+// all returns the servers at this moment, fastest first.
 func (ts *transports) all() []*server {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	return slices.Clone(ts.servers)
 }
 
-// named is the server of a transport, nil if there is none.
+// named returns the server of a transport, or nil if there is none.
 func (ts *transports) named(name string) *server {
 	for _, s := range ts.all() {
 		if s.Name() == name {
@@ -111,7 +110,7 @@ func (ts *transports) named(name string) *server {
 	return nil
 }
 
-// names are those of the servers now, joined: rdma+tcp.
+// names returns the names of the servers at this moment, joined: rdma+tcp.
 func (ts *transports) names() string {
 	var names []string
 	for _, s := range ts.all() {
@@ -120,31 +119,31 @@ func (ts *transports) names() string {
 	return strings.Join(names, "+")
 }
 
-// admit makes a session at every server, and returns those that took it.
+// admit admits a session at every server, and returns the servers that accepted it.
 func (ts *transports) admit(c verbs.Credential) ([]*server, error) {
 	var in []*server
 	var errs []error
 	for _, s := range ts.all() {
 		if err := s.Admit(c); err != nil {
 			errs = append(errs, fmt.Errorf("admit over %s: %w", s.Name(), err))
-			ts.log.Warn().Str("transport", s.Name()).Err(err).Msg("session not admitted over this transport")
+			ts.log.Warn().Str("transport", s.Name()).Err(err).Msg("the transport does not admit the session")
 			ts.failed(s, err)
 			continue
 		}
 		in = append(in, s)
 	}
 	if len(in) == 0 {
-		return nil, errors.Join(append(errs, errors.New("no transport serves it"))...)
+		return nil, errors.Join(append(errs, errors.New("no transport admits the session"))...)
 	}
 	return in, nil
 }
 
-// prepare has every server prepare memory. It may fail: then a Map takes longer.
+// prepare prepares memory at every server. If that fails, a Map takes longer.
 func (ts *transports) prepare(mem []byte) {
 	for _, s := range ts.all() {
 		err := s.prepare(mem)
 		if s.warn(err != nil) {
-			ts.log.Warn().Str("transport", s.Name()).Err(err).Msg("memory cannot be prepared: mapping a slab takes longer")
+			ts.log.Warn().Str("transport", s.Name()).Err(err).Msg("cannot prepare memory: mapping a slab takes longer")
 		}
 		if err != nil {
 			ts.failed(s, err)
@@ -152,7 +151,7 @@ func (ts *transports) prepare(mem []byte) {
 	}
 }
 
-// forget takes prepare back, before mem is unmapped.
+// forget undoes prepare. The pool calls it before it unmaps mem.
 func (ts *transports) forget(mem []byte) error {
 	var errs []error
 	for _, s := range ts.all() {
@@ -163,13 +162,13 @@ func (ts *transports) forget(mem []byte) error {
 	return errors.Join(errs...)
 }
 
-// failed takes a server out if the error says that it has ended. The donor goes
-// on with the others.
+// failed removes a server if the error means that it has ended. The donor goes on with the
+// others.
 func (ts *transports) failed(s *server, cause error) {
 	if !ended(cause) {
 		return
 	}
-	// It stays in the list until none of its operations touches memory.
+	// The server stays in the list until none of its operations touches memory.
 	err := s.close()
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -179,11 +178,10 @@ func (ts *transports) failed(s *server, cause error) {
 	}
 	ts.servers = slices.Delete(ts.servers, i, i+1)
 	addIO(&ts.past, donorIO(s.Stats()))
-	ts.log.Warn().Str("transport", s.Name()).Err(errors.Join(cause, err)).Msg("transport has ended")
+	ts.log.Warn().Str("transport", s.Name()).Err(errors.Join(cause, err)).Msg("the transport has ended")
 }
 
-// close ends all servers. When it returns no memory is touched any more, and none
-// is prepared.
+// close ends all servers. When it returns they touch no memory any more, and none is prepared.
 func (ts *transports) close() error {
 	var errs []error
 	for _, s := range ts.all() {

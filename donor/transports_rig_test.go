@@ -16,8 +16,8 @@ import (
 	"github.com/farswap/farswap/verbs/tcp"
 )
 
-// account is what a server is told of memory ahead of need. It finds a Forget too
-// many, and memory that goes while it is prepared.
+// account checks what the donor tells a server about prepared memory. It finds a Forget too many
+// and memory that the donor unmaps while it is prepared.
 type account struct {
 	mu                          sync.Mutex
 	prepared                    map[*byte]bool
@@ -56,7 +56,7 @@ func (a *account) register(mem []byte) {
 	delete(a.prepared, &mem[0])
 }
 
-// close is the end of all that is prepared.
+// close ends all preparations.
 func (a *account) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -72,7 +72,7 @@ func (a *account) unmapped(mem []byte) {
 	}
 }
 
-// check is why the account is wrong; with even, also that it is not closed.
+// check returns what is wrong with the account. With even, an open preparation is wrong, too.
 func (a *account) check(even bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -89,7 +89,7 @@ func (a *account) counts() (prepared, forgets, consumed int) {
 	return len(a.prepared), a.forgets, a.consumed
 }
 
-// fakeRDMA serves over TCP under the other name, as nothing else about it shows.
+// fakeRDMA serves over TCP under the name of RDMA.
 type fakeRDMA struct {
 	verbs.Server
 	*account
@@ -146,7 +146,7 @@ func (f *fakeRDMA) Close() error {
 	return err
 }
 
-// adapters are what a machine's RDMA does, server after server.
+// adapters says what RDMA does on a machine, one server after the other.
 type adapters struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -175,15 +175,15 @@ func (a *adapters) set(absent error) {
 	a.absent = absent
 }
 
-// last is the server that came last.
+// last returns the server that started last.
 func (a *adapters) last() *fakeRDMA {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.servers[len(a.servers)-1]
 }
 
-// lendBoth serves a donor over TCP and what stands for RDMA, and holds both to
-// their accounts until the end.
+// lendBoth serves a donor over TCP and fakeRDMA, and checks the accounts of both until the test
+// ends.
 func lendBoth(t *testing.T, cfg Config, a *adapters) *Donor {
 	t.Helper()
 	a.t = t
@@ -218,7 +218,7 @@ func lendBoth(t *testing.T, cfg Config, a *adapters) *Donor {
 	return d
 }
 
-// logged counts the lines of a log that contain a word. It is safe for writers.
+// logged counts the lines of a log that contain a word. Several goroutines may write to it.
 type logged struct {
 	mu   sync.Mutex
 	text strings.Builder

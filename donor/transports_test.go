@@ -9,8 +9,8 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// TestTwoTransports lends one slab over each to one session: a key is good for its
-// own transport, and ends with its slab.
+// TestTwoTransports lends one slab over each transport to one session. A key is valid on its own
+// transport only, and ends with its slab.
 func TestTwoTransports(t *testing.T) {
 	cfg, _ := bothConfig()
 	d := lendBoth(t, cfg, &adapters{})
@@ -58,8 +58,7 @@ func TestTwoTransports(t *testing.T) {
 	r.wantPage(r.connectOver(s, "tcp"), keys["tcp"], 4096, 't')
 }
 
-// TestClaimOverTheOther: a slab under lease is claimed over another transport
-// than it was mapped for.
+// TestClaimOverTheOther: a device claims a slab under lease for another transport than before.
 func TestClaimOverTheOther(t *testing.T) {
 	cfg, _ := bothConfig()
 	d := lendBoth(t, cfg, &adapters{})
@@ -140,15 +139,14 @@ func TestPrepareFails(t *testing.T) {
 	for i := range uint32(5) {
 		mapSlabOver(t, s, i, false, "rdma")
 	}
-	eventually(t, "it is said", func() bool { return log.count("cannot be prepared") == 1 })
+	eventually(t, "it is said", func() bool { return log.count("cannot prepare memory") == 1 })
 	eventually(t, "slabs are ready nevertheless", func() bool { return d.Status().Memory.Prepared == 2*slabSize })
-	if n := log.count("cannot be prepared"); n != 1 {
+	if n := log.count("cannot prepare memory"); n != 1 {
 		t.Errorf("said %d times", n)
 	}
 }
 
-// TestServerEnds: the donor goes on without a server that ends, and with a new one
-// when there is one.
+// TestServerEnds: the donor goes on without a server that ends, and uses a new one once it starts.
 func TestServerEnds(t *testing.T) {
 	cfg, log := bothConfig()
 	a := &adapters{}
@@ -195,8 +193,8 @@ func TestServerEnds(t *testing.T) {
 	}
 }
 
-// TestRDMAComesLate: its absence is said once, and what was ready before it came
-// is prepared for it.
+// TestRDMAComesLate: the donor logs once that RDMA is missing. When RDMA starts, the donor
+// prepares the ready slabs for it.
 func TestRDMAComesLate(t *testing.T) {
 	cfg, log := bothConfig()
 	a := &adapters{absent: fmt.Errorf("no adapter: %w", verbs.ErrUnavailable)}
