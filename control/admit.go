@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// admit shakes hands as a donor and starts the session.
+// admit does the donor's side of the handshake and starts the session.
 func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timing.Handshake)
 	defer cancel()
@@ -53,12 +53,12 @@ func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Sess
 	return s, nil
 }
 
-// plainAlert is TLS's handshake_failure, which crypto/tls does not send to a peer
-// that does not speak TLS. An insecure device understands it: see readPreamble.
+// plainAlert is the TLS alert handshake_failure. crypto/tls does not send it to a peer without
+// TLS; an insecure device understands it: see readPreamble.
 var plainAlert = []byte{0x15, 0x03, 0x03, 0, 2, 2, 40}
 
-// readHello answers the preamble with this side's even when the peer's is of
-// another version, so that it too can say what is wrong.
+// readHello answers the preamble with its own even if the peer has another version, so that the
+// peer can report the versions, too.
 func (l *Listener) readHello(ctx context.Context, conn net.Conn, r *bufio.Reader) (*Hello, error) {
 	if c, ok := conn.(*tls.Conn); ok {
 		if err := c.HandshakeContext(ctx); err != nil {
@@ -98,7 +98,7 @@ func (l *Listener) readHello(ctx context.Context, conn net.Conn, r *bufio.Reader
 	return hello, nil
 }
 
-// refuse tells the device why it is not admitted, and returns why.
+// refuse sends the device the reason for its refusal and returns the reason.
 func refuse(conn net.Conn, why error) error {
 	if b, err := appendFrame(nil, 0, false, failureOf(why)); err == nil {
 		_, _ = conn.Write(b)

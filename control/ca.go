@@ -30,12 +30,12 @@ const (
 const (
 	caLife       = 10 * 365 * 24 * time.Hour
 	identityLife = 2 * 365 * 24 * time.Hour
-	clockSkew    = time.Hour // a certificate is valid this long before it was made
+	clockSkew    = time.Hour // a certificate begins to be valid this long before Issue makes it
 )
 
-// InitCA makes a certificate authority in dir: ca.crt goes with every identity,
-// ca.key signs them and stays here. Nothing is overwritten (fs.ErrExist); on an
-// error no file is left behind. A bad name is ErrInvalid.
+// InitCA makes a certificate authority in dir. Every identity contains a copy of ca.crt; ca.key
+// signs identities and stays in dir. InitCA overwrites nothing (fs.ErrExist) and leaves no file
+// behind on an error. A bad name is ErrInvalid.
 func InitCA(dir, name string) error { return initCAAt(dir, name, time.Now()) }
 
 func initCAAt(dir, name string, now time.Time) error {
@@ -59,11 +59,10 @@ func initCAAt(dir, name string, now time.Time) error {
 	return nil
 }
 
-// Issue makes an identity in outDir, signed by the CA in caDir. The name is what
-// peers know it by. A donor's identity lists the host names and IP addresses
-// that devices reach it under; the name itself is always one of them. Nothing is
-// overwritten (fs.ErrExist); on an error no file is left behind. Bad names are
-// ErrInvalid, an unusable CA is ErrCA, one outside its dates also ErrExpired.
+// Issue makes an identity in outDir and signs it with the CA in caDir. Peers know the identity by
+// its name. hosts are the host names and IP addresses under which devices reach a donor; Issue adds
+// the name itself. Issue overwrites nothing (fs.ErrExist) and leaves no file behind on an error. A
+// bad name is ErrInvalid. An unusable CA is ErrCA, and also ErrExpired if it is outside its dates.
 func Issue(caDir, outDir, name string, hosts []string) error {
 	return issueAt(caDir, outDir, name, hosts, time.Now())
 }
@@ -84,7 +83,7 @@ func issueAt(caDir, outDir, name string, hosts []string, now time.Time) error {
 			template.IPAddresses = append(template.IPAddresses, ip)
 		case validHost(h):
 			template.DNSNames = append(template.DNSNames, h)
-		case h != name: // a name with an underscore is no host, and need not be
+		case h != name: // a name with an underscore is not a host name; that is fine
 			return fmt.Errorf("issue an identity for host %q: %w: want a host name or an IP address, without a port", h, ErrInvalid)
 		}
 	}
@@ -110,9 +109,9 @@ func issueAt(caDir, outDir, name string, hosts []string, now time.Time) error {
 	return nil
 }
 
-// sign makes a key pair and its certificate as PEM; without a parent the
-// certificate signs itself. It never outlives its parent. Keys are of P-256:
-// browsers, which read the dashboard, know no Ed25519 in TLS.
+// sign makes a key pair and its certificate as PEM. Without a parent the certificate signs itself.
+// A certificate ends with its parent at the latest. The curve is P-256, because browsers read the
+// dashboard and do not support Ed25519 in TLS.
 func sign(template, parent *x509.Certificate, parentKey crypto.Signer, now time.Time, life time.Duration) (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -145,8 +144,8 @@ type file struct {
 	data []byte
 }
 
-// writeNew writes all files, mode 0600, or none: those that it made are removed
-// when a later one fails. One that exists stays as it is.
+// writeNew writes all files with mode 0600, or none: when one fails, it removes those that it made
+// before. It does not touch a file that exists.
 func writeNew(dir string, files []file) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -176,7 +175,7 @@ func writeNew(dir string, files []file) (err error) {
 	return nil
 }
 
-// validHost accepts DNS names: dot-separated labels of letters, digits and inner
+// validHost reports whether s is a DNS name: dot-separated labels of letters, digits and inner
 // dashes.
 func validHost(s string) bool {
 	if s == "" || len(s) > 253 {

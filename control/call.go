@@ -7,10 +7,10 @@ import (
 	"math"
 )
 
-// Call sends a request and waits for its answer, at most until the context ends
-// or Timing.Call has passed. The peer's Failure comes back as an error that
-// wraps its sentinel; no answer is ErrTimeout (and the context's error), a session
-// that ended is its Err. After a timeout the peer may still carry it out.
+// Call sends a request and waits for the answer until the context ends or Timing.Call has passed.
+// It returns the peer's Failure as an error that wraps the sentinel. Without an answer in time it
+// returns ErrTimeout and the context's error; then the peer may still carry the request out. If the
+// session ends, Call returns the session's Err.
 func (s *Session) Call(ctx context.Context, req Message) (Message, error) {
 	answer := kinds[req.kind()].answer
 	if answer == 0 {
@@ -59,9 +59,9 @@ func (s *Session) register(c pendingCall) (uint32, error) {
 	case s.err != nil:
 		return 0, s.err
 	case len(s.pending) >= maxPending:
-		return 0, fmt.Errorf("%w: %d calls wait for an answer", ErrBusy, maxPending)
+		return 0, fmt.Errorf("%w: %d calls already wait for an answer", ErrBusy, maxPending)
 	case s.last == math.MaxUint32:
-		return 0, fmt.Errorf("%w: the session's request numbers are used up: open a new one", ErrBusy)
+		return 0, fmt.Errorf("%w: the session has used up its request numbers: open a new session", ErrBusy)
 	}
 	s.last++
 	s.pending[s.last] = c

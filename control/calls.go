@@ -6,7 +6,7 @@ import (
 	"net"
 )
 
-// ask is Call with the answer's type. The answer's kind was checked on receipt.
+// ask is Call for one type of answer. receiveReply has checked the kind of the answer.
 func ask[R Message](ctx context.Context, s *Session, req Message) (R, error) {
 	m, err := s.Call(ctx, req)
 	if err != nil {
@@ -16,38 +16,38 @@ func ask[R Message](ctx context.Context, s *Session, req Message) (R, error) {
 	return m.(R), nil
 }
 
-// QueryMem asks the donor for its memory.
+// QueryMem asks the donor how much memory it has.
 func (s *Session) QueryMem(ctx context.Context) (*FreeMem, error) {
 	return ask[*FreeMem](ctx, s, &QueryMem{})
 }
 
-// Map asks for a slab of the session's slab size, in bytes; claim takes a held
-// one with its content. The key is for data connections over transport, one of
-// those that DataAddress knows; "" is "tcp". ErrNoMemory, ErrSlabHeld,
-// ErrUnknownSlab (claim of what is not held), ErrTooBig, ErrUnsupported (the
+// Map asks for a slab. bytes is the session's slab size. With claim it takes a slab that the donor
+// holds under lease, with its content. The key is valid on data connections over transport, for
+// which DataAddress must have an address; "" stands for "tcp". Errors are ErrNoMemory, ErrSlabHeld,
+// ErrUnknownSlab (the donor holds no such slab to claim), ErrTooBig and ErrUnsupported (the
 // transport).
 func (s *Session) Map(ctx context.Context, slab uint32, bytes uint64, claim bool, transport string) (*MRInfo, error) {
 	info, err := ask[*MRInfo](ctx, s, &Map{Slab: slab, Bytes: bytes, Claim: claim, Transport: transport})
 	if err == nil && (info.Slab != slab || info.Bytes != bytes) {
-		err = fmt.Errorf("map slab %d of %v: %w: granted slab %d, %d bytes", slab, s.peer, ErrProtocol, info.Slab, info.Bytes)
+		err = fmt.Errorf("map slab %d of %v: %w: the donor grants slab %d with %d bytes", slab, s.peer, ErrProtocol, info.Slab, info.Bytes)
 		s.Abort(err)
 		return nil, err
 	}
 	return info, err
 }
 
-// Unmap gives a mapped or held slab back. ErrUnknownSlab when there is none.
+// Unmap gives a mapped or held slab back. If there is none, the error is ErrUnknownSlab.
 func (s *Session) Unmap(ctx context.Context, slab uint32) error { return s.UnmapKey(ctx, slab, 0) }
 
-// UnmapKey is Unmap of what a Map has granted under a key: ErrUnknownSlab also when
-// the slab was mapped anew since. A call that timed out may be repeated only so.
+// UnmapKey is Unmap of a slab that has this key. If the slab has another key since, the error is
+// ErrUnknownSlab. After a timeout only UnmapKey is safe to repeat.
 func (s *Session) UnmapKey(ctx context.Context, slab uint32, key uint64) error {
 	_, err := ask[*Done](ctx, s, &Unmap{Slab: slab, Key: key})
 	return err
 }
 
-// CheckActivity asks the device for the activity of at most MaxList slabs, in
-// page I/Os per second, answered in the same order.
+// CheckActivity asks the device for the activity of at most MaxList slabs. The answer is in page
+// I/Os per second, in the same order.
 func (s *Session) CheckActivity(ctx context.Context, slabs []uint32) ([]float64, error) {
 	a, err := ask[*Activity](ctx, s, &CheckActivity{Slabs: slabs})
 	if err != nil {
@@ -61,19 +61,19 @@ func (s *Session) CheckActivity(ctx context.Context, slabs []uint32) ([]float64,
 	return a.PerSecond, nil
 }
 
-// Evict asks the device to give at most MaxList slabs back. It returns when the
-// device has begun; an Unmap of each follows.
+// Evict asks the device to give at most MaxList slabs back. It returns when the device has begun.
+// The device then sends an Unmap for each slab.
 func (s *Session) Evict(ctx context.Context, slabs []uint32, urgent bool) error {
 	_, err := ask[*Evicting](ctx, s, &Evict{Slabs: slabs, Urgent: urgent})
 	return err
 }
 
-// Welcome is what the donor granted when the session opened, Held complete. It
-// is nil on the donor's side. Do not change it.
+// Welcome returns the donor's Welcome, with the complete list of held slabs. On the donor's side it
+// is nil. Do not change it.
 func (s *Session) Welcome() *Welcome { return s.welcome }
 
-// DataAddress is the host:port where the donor serves its memory over a
-// transport, "" when it does not.
+// DataAddress is the host:port at which the donor serves its memory over a transport, or "" if it
+// does not.
 func (s *Session) DataAddress(transport string) string {
 	for _, e := range s.welcome.Data {
 		if e.Transport != transport {

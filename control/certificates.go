@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// explainAlert says why the peer refused this side's certificate. crypto/tls
-// gives a remote alert as text only, and a device sends the same one whatever the
-// reason: so all that it can be is said.
+// explainAlert says why the peer refuses this side's certificate. crypto/tls returns a remote alert
+// as text only, and a device sends the same alert for every reason, so the error may list all
+// reasons that are possible.
 func explainAlert(text string, own *Identity) error {
 	if own == nil || !strings.Contains(text, "certificate") {
 		return fmt.Errorf("%w: %s", ErrProtocol, text)
@@ -24,13 +24,13 @@ func explainAlert(text string, own *Identity) error {
 	case wrong != "":
 		return fmt.Errorf("%w: the peer refuses %s: %s: renew it, or set the clocks", ErrExpired, mine, wrong)
 	case strings.Contains(text, "expired certificate"):
-		return fmt.Errorf("%w: the peer says so of %s, which is valid from %s, and here it is %s: %w", ErrExpired, mine, dates, utc(time.Now()), ErrClocks)
+		return fmt.Errorf("%w: the peer says this about %s, which is valid from %s; here it is %s: %w", ErrExpired, mine, dates, utc(time.Now()), ErrClocks)
 	}
 	return fmt.Errorf("%w: the peer refuses %s (%s): it trusts another CA than %q, its clock is outside of %s, or it dials another host than %s: its error says which",
 		ErrUntrusted, mine, text, issuer(cert), dates, hostsOf(cert))
 }
 
-// outside says how a certificate's dates do not fit a time; it is empty if they do.
+// outside says why a certificate is not valid at a time. It is empty if the certificate is valid.
 func outside(cert *x509.Certificate, now time.Time) string {
 	switch {
 	case now.After(cert.NotAfter):
@@ -43,15 +43,14 @@ func outside(cert *x509.Certificate, now time.Time) string {
 
 func utc(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
 
-// ofPeer names a certificate that the peer has shown. What is in it is not to be
-// trusted.
+// ofPeer names the peer's certificate. Do not trust its content.
 func ofPeer(cert *x509.Certificate) string {
 	return fmt.Sprintf("the peer's certificate %q", oneLine(cert.Subject.CommonName))
 }
 
 func issuer(cert *x509.Certificate) string { return oneLine(cert.Issuer.CommonName) }
 
-// hostsOf lists whom a donor with this certificate can be dialled as.
+// hostsOf lists the hosts under which devices can dial a donor with this certificate.
 func hostsOf(cert *x509.Certificate) string {
 	var hosts []string
 	for _, ip := range cert.IPAddresses {

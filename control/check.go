@@ -10,7 +10,7 @@ import (
 func (m *Hello) check() error {
 	switch {
 	case m.Device == UUID{}:
-		return fmt.Errorf("%w: device without a UUID", ErrInvalid)
+		return fmt.Errorf("%w: the device has no UUID", ErrInvalid)
 	case !ValidName(m.Name):
 		return fmt.Errorf("%w: device name %q: want 1 to %d letters, digits, dots, dashes or underscores", ErrInvalid, oneLine(m.Name), maxNameLen)
 	case !validSlabSize(m.SlabSize):
@@ -22,13 +22,13 @@ func (m *Hello) check() error {
 func (m *Welcome) check() error {
 	switch {
 	case m.Session == 0 || m.Secret == Secret{}:
-		return fmt.Errorf("%w: welcome without a credential", ErrInvalid)
+		return fmt.Errorf("%w: the welcome has no credential", ErrInvalid)
 	case !ValidName(m.Name):
 		return fmt.Errorf("%w: donor name %q", ErrInvalid, oneLine(m.Name))
 	case len(m.Data) == 0 || len(m.Data) > maxEndpoints:
 		return fmt.Errorf("%w: %d data endpoints: want 1 to %d", ErrInvalid, len(m.Data), maxEndpoints)
 	case len(m.Held) > MaxList || uint64(len(m.Held)) > uint64(m.HeldTotal):
-		return fmt.Errorf("%w: %d held slabs listed of %d", ErrInvalid, len(m.Held), m.HeldTotal)
+		return fmt.Errorf("%w: a list of %d of %d held slabs", ErrInvalid, len(m.Held), m.HeldTotal)
 	}
 	for _, e := range m.Data {
 		if !ValidName(e.Transport) || len(e.Address) > maxAddress {
@@ -109,9 +109,8 @@ func validSlabSize(n uint64) bool {
 	return n >= MinSlab && n <= MaxSlab && n&(n-1) == 0
 }
 
-// ValidName says whether a name can stand in certificates, logs and file names:
-// 1 to 64 letters, digits, dots, dashes and underscores, not starting with a dot
-// or a dash.
+// ValidName reports whether a name is safe in certificates, logs and file names: 1 to 64 letters,
+// digits, dots, dashes and underscores. It must not begin with a dot or a dash.
 func ValidName(s string) bool {
 	if s == "" || len(s) > maxNameLen || s[0] == '.' || s[0] == '-' {
 		return false

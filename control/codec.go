@@ -6,8 +6,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// Bounds of a body beyond its length. A newer peer's unknown fields have to fit
-// them too.
+// Bounds of a body beyond its length. They also apply to the unknown fields of a newer peer.
 const (
 	maxNesting = 8
 	maxFields  = 64
@@ -25,7 +24,7 @@ var (
 	}.DecMode())
 )
 
-// The options are constants: an error is a mistake in this file.
+// must panics on an error. The options are constants, so an error is a mistake in this file.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -33,8 +32,8 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// decode reads a frame's body. Errors wrap ErrUnsupported for a kind that is
-// unknown, else ErrProtocol.
+// decode reads the body of a frame. An error wraps ErrUnsupported if the kind is unknown, and
+// ErrProtocol otherwise.
 func decode(f frame) (Message, error) {
 	e, ok := kinds[f.kind]
 	if !ok {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// farewell is how long a connection that ends tries to tell its peer why.
+// farewell is how long an ending connection tries to tell its peer the reason.
 const farewell = 250 * time.Millisecond
 
 func raw(conn net.Conn) net.Conn {
@@ -17,20 +17,20 @@ func raw(conn net.Conn) net.Conn {
 	return conn
 }
 
-// rawClose closes a connection without TLS's goodbye, which could wait for a
-// peer that no longer reads.
+// rawClose closes a connection without the closing message of TLS, which could wait for a peer that
+// no longer reads.
 func rawClose(conn net.Conn) { _ = raw(conn).Close() }
 
-// halfClose ends this side's direction: the peer reads what was sent, then EOF.
-// A connection that cannot be half closed stays open.
+// halfClose ends this side's direction: the peer reads the rest and then EOF. A connection that
+// does not support half close stays open.
 func halfClose(conn net.Conn) {
 	if c, ok := raw(conn).(*net.TCPConn); ok {
 		_ = c.CloseWrite()
 	}
 }
 
-// lingerClose lets the peer read what it was told. Closing with unread bytes of
-// the peer's in the queue would send a reset, which can overtake it.
+// lingerClose closes a connection after the peer had time to read the last message. A close with
+// unread bytes of the peer in the queue would send a reset, which can overtake the message.
 func lingerClose(conn net.Conn) {
 	halfClose(conn)
 	c := raw(conn)

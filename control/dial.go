@@ -12,27 +12,25 @@ import (
 	"time"
 )
 
-// maxHeld bounds the slabs that a device lets a donor say it holds: 4 TiB in the
-// smallest slabs.
+// maxHeld bounds the held slabs that a device accepts from a donor: 4 TiB in the smallest slabs.
 const maxHeld = 1 << 20
 
 // DialConfig is a device's side of a session.
 type DialConfig struct {
 	Device   UUID
-	Name     string // the device's, as the donor shows it
+	Name     string // of the device, for the donor's status and log
 	SlabSize uint64 // bytes
 
 	Identity *Identity // required unless Insecure
 	Insecure bool      // no TLS; loopback addresses only
 	Timing   Timing
-	Handler  Handler // answers the donor's requests (CheckActivity); nil refuses them
+	Handler  Handler // answers the donor's requests (CheckActivity, Evict); nil refuses them
 }
 
-// Dial opens a session with the donor at host:port. It takes at most the
-// context's time or Timing.Handshake. Errors are one line that says what to do:
-// ErrInsecureAddress, ErrIdentity, ErrUntrusted, ErrExpired, ErrVersion,
-// ErrProtocol, ErrRefused, ErrTimeout, ErrPeerLost, or the network's. Nothing is
-// left open after one.
+// Dial opens a session with the donor at host:port. It takes Timing.Handshake at most, or less if the
+// context ends. An error is one line that says what to do: ErrInsecureAddress, ErrIdentity,
+// ErrUntrusted, ErrExpired, ErrVersion, ErrProtocol, ErrRefused, ErrTimeout, ErrPeerLost, or the
+// network's. After an error nothing stays open.
 func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
 	hello := &Hello{Device: cfg.Device, Name: cfg.Name, SlabSize: cfg.SlabSize}
 	if err := hello.check(); err != nil {
@@ -67,7 +65,7 @@ func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
 	return s, nil
 }
 
-// open shakes hands as a device on a fresh connection, and owns it.
+// open does the device's side of the handshake on a fresh connection. It owns the connection.
 func open(ctx context.Context, conn net.Conn, addr string, hello *Hello, t Timing, cfg DialConfig) (*Session, error) {
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
@@ -134,8 +132,8 @@ func greet(ctx context.Context, conn net.Conn, hello *Hello, t Timing) (*Session
 	return nil, nil, fmt.Errorf("%w: %v where Welcome belongs", ErrProtocol, f.kind)
 }
 
-// readBeforeWriteError prefers what the peer said before it closed (in TLS 1.3
-// its verdict on this side's certificate comes late) to the failed write.
+// readBeforeWriteError returns what the peer sent before it closed the connection, rather than the
+// error of the failed write. In TLS 1.3 the peer's verdict on this side's certificate comes late.
 func readBeforeWriteError(r *bufio.Reader, writeErr error) error {
 	if _, err := r.Peek(1); err != nil {
 		return err
@@ -143,11 +141,11 @@ func readBeforeWriteError(r *bufio.Reader, writeErr error) error {
 	return writeErr
 }
 
-// fetchHeld completes Welcome's list of held slabs.
+// fetchHeld completes the list of held slabs in Welcome.
 func (s *Session) fetchHeld(ctx context.Context) error {
 	w := s.welcome
 	if w.HeldTotal > maxHeld {
-		return fmt.Errorf("%v: %w: holds %d slabs, at most %d", s.peer, ErrProtocol, w.HeldTotal, maxHeld)
+		return fmt.Errorf("%v: %w: the donor holds %d slabs, at most %d are allowed", s.peer, ErrProtocol, w.HeldTotal, maxHeld)
 	}
 	for len(w.Held) < int(w.HeldTotal) {
 		held, err := ask[*Held](ctx, s, &QueryHeld{From: uint32(len(w.Held))})
@@ -155,14 +153,14 @@ func (s *Session) fetchHeld(ctx context.Context) error {
 			return err
 		}
 		if len(held.Slabs) == 0 || len(w.Held)+len(held.Slabs) > int(w.HeldTotal) {
-			return fmt.Errorf("%v: %w: list of held slabs does not add up to %d", s.peer, ErrProtocol, w.HeldTotal)
+			return fmt.Errorf("%v: %w: the list of held slabs does not add up to %d", s.peer, ErrProtocol, w.HeldTotal)
 		}
 		w.Held = append(w.Held, held.Slabs...)
 	}
 	return nil
 }
 
-// onlyLoopback sees the address that a name was resolved to.
+// onlyLoopback refuses an address that is not loopback. It gets the address to which a name resolves.
 func onlyLoopback(_, address string, _ syscall.RawConn) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -183,7 +181,7 @@ func connectError(addr string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w", addr, context.Canceled)
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w: the machine cannot be reached", addr, ErrTimeout)
+		return fmt.Errorf("%s: %w: the machine does not answer", addr, ErrTimeout)
 	}
 	return fmt.Errorf("%s: %w", addr, err)
 }

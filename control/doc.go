@@ -1,52 +1,49 @@
-// Package control carries the messages between a device and a donor: who is
-// who, what a donor lends, where its memory can be reached.
+// Package control carries the messages between devices and donors: it proves their identities, and
+// tells a device how much a donor lends and at which address and key the memory is.
 //
 // # Dangers
 //
-//   - Every certificate that the CA issued may open sessions and every one that
-//     names a host may serve as that host. Whoever reads ca.key can do both for
-//     anyone. Keep it off the machines that run farswap.
-//   - A certificate is checked when a session opens, not again while it lasts.
-//     To shut a machine out, end its sessions or restart the donor.
-//   - Insecure mode has neither identity nor secrecy. It is refused for every
-//     address that is not loopback, because the grants that pass here open the
-//     donor's memory.
-//   - [Session.Close] waits for the handler: a [Handler] that calls Close of its
-//     own session waits for itself. Use [Session.Abort] there.
-//   - A [Session.Call] that times out may have been carried out by the peer. An
-//     owner of state (a mapped slab) has to ask, undo, or end the session.
+//   - Every certificate of the CA may open sessions, and every certificate with a host may serve as
+//     that host. Whoever reads ca.key can issue such certificates for any name. Keep ca.key off
+//     the machines that run farswap.
+//   - The package checks a certificate when a session opens and not again while the session lasts.
+//     To exclude a machine, end its sessions or restart the donor.
+//   - Insecure mode has neither identity nor secrecy. The package refuses it for every address that
+//     is not loopback, because the messages carry the keys to the donor's memory.
+//   - [Session.Close] waits for the handler. A [Handler] that calls Close of its own session waits
+//     for itself; it must call [Session.Abort] instead.
+//   - After a [Session.Call] has timed out, the peer may still have carried out the request. The
+//     owner of state, such as a mapped slab, has to ask again, undo the request, or end the session.
 //
 // # Protocol
 //
 // A device opens one TCP connection per donor, with TLS 1.3 and certificates on
-// both sides (see [InitCA], [Issue], [LoadIdentity]). The device sends 12 bytes,
-// magic and protocol version; the donor answers with its own 12, so that each
-// side can name the other's version whatever comes after them. Then come frames:
-// a 12-byte header (body length, kind, flags, request number; little-endian) and
-// a CBOR body, 64 KiB at most together. The device sends [Hello], the donor
-// answers [Welcome], and from there on either side sends requests:
+// both sides (see [InitCA], [Issue], [LoadIdentity]). The device sends 12 bytes, magic and protocol
+// version, and the donor answers with its own 12. So each side can name the other's version,
+// whatever the versions send afterwards. Frames follow: a 12-byte header (body length, kind, flags,
+// request number; little-endian) and a CBOR body, together at most 64 KiB. The device sends [Hello]
+// and the donor answers [Welcome]. From then on either side sends requests:
 //
-//	QueryMem      → FreeMem    what the donor has                (device asks)
+//	QueryMem      → FreeMem    how much memory the donor has     (device asks)
 //	Map           → MRInfo     lend one slab, or claim a held one
-//	Unmap         → Done       take it back
-//	QueryHeld     → Held       more of Welcome's list
+//	Unmap         → Done       take a slab back
+//	QueryHeld     → Held       more of the list in Welcome
 //	CheckActivity → Activity   how busy some slabs are           (donor asks)
-//	Ping          → Pong       either
+//	Evict         → Evicting   give some slabs back
+//	Ping          → Pong       either side asks
 //
-// Any request can be answered by a [Failure], whose code stands for one of this
-// package's sentinel errors: errors.Is sees the same error on both machines. A
-// Failure with request number 0 says why the sender ends the session.
+// A [Failure] can answer any request. Its code stands for one of this package's sentinel errors, so
+// errors.Is sees the same error on both machines. A Failure with request number 0 says why the
+// sender ends the session.
 //
 // # Decoding
 //
-// Fields that are unknown are skipped, so that a newer peer can add some.
-// Everything else is strict: lengths and nesting are bounded, indefinite lengths,
-// tags, duplicate keys and trailing bytes are refused, and each message checks
-// its own fields. A peer that breaks the rules loses its session, nobody else's.
+// The decoder skips unknown fields, so that a newer peer can add some. Everything else is strict: it
+// bounds lengths and nesting, refuses indefinite lengths, tags, duplicate keys and trailing bytes,
+// and each message checks its own fields. A peer that breaks the rules loses its own session only.
 //
 // # Waiting
 //
-// Every wait has a deadline: the handshake ([Timing].Handshake), a call
-// ([Timing].Call or the context's, whichever is first), a silent peer
-// ([Timing].Ping × [Timing].Missed).
+// Every wait has a deadline: [Timing].Handshake for the handshake, [Timing].Call or the context for a
+// call, and [Timing].Ping × [Timing].Missed for a silent peer.
 package control

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Errors that cross the wire: a handler that returns one of them, wrapped or
-// not, makes the caller's errors.Is true for the same one.
+// Errors that cross the wire. If a handler returns one of them, wrapped or not, errors.Is finds it
+// on the caller's side, too.
 var (
 	ErrInternal    = errors.New("failed")
 	ErrVersion     = errors.New("protocol versions differ")
@@ -37,7 +37,7 @@ var (
 	ErrUntrusted       = errors.New("certificate not trusted")
 )
 
-// Causes that a person can remove. An error wraps one of them beside ErrIdentity, ErrExpired,
+// Causes that have a remedy of their own. An error wraps one of them beside ErrIdentity, ErrExpired,
 // ErrUntrusted, ErrProtocol or the network's error.
 var (
 	ErrKeyExposed = errors.New("other users can read the key: chmod 600 it")
@@ -51,8 +51,8 @@ var (
 // HostError says that a certificate is not for the host that devices dial. It unwraps to
 // ErrUntrusted.
 type HostError struct {
-	Certificate string // its owner and name, as text
-	Hosts       string // that it is for, as text
+	Certificate string // owner and name of the certificate, for people
+	Hosts       string // that the certificate is for, for people
 	Host        string // that devices dial
 }
 
@@ -64,10 +64,10 @@ func (e *HostError) Error() string {
 // Unwrap returns ErrUntrusted.
 func (e *HostError) Unwrap() error { return ErrUntrusted }
 
-// Code is a sentinel error's number on the wire. Numbers are never reused.
+// Code is the number of a sentinel error on the wire. Never reuse a number.
 type Code uint16
 
-// Zero is not a code, so that an empty Failure is an invalid one.
+// codes has no zero, so that an empty Failure is invalid.
 var codes = []struct {
 	code Code
 	err  error
@@ -87,8 +87,8 @@ var codes = []struct {
 	{13, ErrSuperseded},
 }
 
-// Unwrap gives the code's sentinel error, ErrInternal for a code that a newer
-// peer added.
+// Unwrap returns the sentinel error of the code. For an unknown code, of a newer peer, it returns
+// ErrInternal.
 func (f *Failure) Unwrap() error {
 	for _, c := range codes {
 		if c.code == f.Code {
@@ -98,7 +98,7 @@ func (f *Failure) Unwrap() error {
 	return ErrInternal
 }
 
-// Error is the peer's text, made safe to print on one line.
+// Error returns the text of the peer, made safe to print on one line.
 func (f *Failure) Error() string {
 	if f.Text == "" {
 		return f.Unwrap().Error()
@@ -106,8 +106,7 @@ func (f *Failure) Error() string {
 	return oneLine(f.Text)
 }
 
-// failureOf turns an error into the message that makes the same sentinel true
-// on the other side.
+// failureOf turns an error into a message from which the other side gets the same sentinel error.
 func failureOf(err error) *Failure {
 	f := &Failure{Code: 1, Text: oneLine(err.Error())}
 	for _, c := range codes[1:] {
@@ -119,8 +118,8 @@ func failureOf(err error) *Failure {
 	return f
 }
 
-// oneLine bounds a text to maxText bytes and takes out what could forge a log
-// line or steer a terminal.
+// oneLine bounds a text to maxText bytes and replaces characters that could forge a log line or
+// steer a terminal.
 func oneLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// Version of the protocol. Two peers talk when theirs are equal.
+// Version is the version of the protocol. Two peers talk only if their versions are equal.
 const Version = 1
 
 const (
@@ -16,8 +16,8 @@ const (
 	flagReply uint16 = 1
 )
 
-// frame is one message as it travels. id numbers the sender's requests from 1;
-// a reply carries its request's, 0 is for what ends a session.
+// frame is one message on the wire. id numbers the requests of the sender from 1. A reply has the id
+// of its request. A message that ends a session has the id 0.
 type frame struct {
 	kind  kind
 	reply bool
@@ -25,8 +25,8 @@ type frame struct {
 	body  []byte
 }
 
-// appendFrame puts a message and its header behind b. It fails only for a
-// message that its own check refuses, or that is too long.
+// appendFrame appends a message with its header to b. It fails only if the message is too long or
+// the message's own check refuses it.
 func appendFrame(b []byte, id uint32, reply bool, m Message) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return b, fmt.Errorf("send %v: %w", m.kind(), err)
@@ -49,9 +49,8 @@ func appendFrame(b []byte, id uint32, reply bool, m Message) ([]byte, error) {
 	return append(b, body...), nil
 }
 
-// readFrame reads one frame. It never allocates more than maxFrame. The body is
-// the caller's. Errors wrap ErrTooBig and ErrProtocol, or are the reader's:
-// io.EOF only between frames.
+// readFrame reads one frame. It allocates maxFrame at most, and the caller owns the body. Errors wrap
+// ErrTooBig and ErrProtocol, or are the reader's. It returns io.EOF only between frames.
 func readFrame(r io.Reader) (frame, error) {
 	var h [headerSize]byte
 	if _, err := io.ReadFull(r, h[:]); err != nil {
@@ -80,7 +79,7 @@ func readFrame(r io.Reader) (frame, error) {
 	return f, nil
 }
 
-// magic opens every connection, before anything that a version could change.
+// magic is the first data on every connection, in all versions of the protocol.
 const (
 	magic        = "farswap\n"
 	preambleSize = len(magic) + 4 // version uint16, reserved uint16
@@ -91,8 +90,7 @@ func preamble() []byte {
 	return append(b, 0, 0)
 }
 
-// readPreamble returns the peer's version. Errors wrap ErrProtocol, or are the
-// reader's.
+// readPreamble returns the version of the peer. Errors wrap ErrProtocol, or are the reader's.
 func readPreamble(r io.Reader) (uint16, error) {
 	var p [preambleSize]byte
 	_, err := io.ReadFull(r, p[:])
@@ -104,5 +102,5 @@ func readPreamble(r io.Reader) (uint16, error) {
 	case string(p[:len(magic)]) == magic:
 		return binary.LittleEndian.Uint16(p[len(magic):]), nil
 	}
-	return 0, fmt.Errorf("%w: not a farswap peer: it begins with %q", ErrProtocol, p[:len(magic)])
+	return 0, fmt.Errorf("%w: the peer is not farswap: it begins with %q", ErrProtocol, p[:len(magic)])
 }

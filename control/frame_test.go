@@ -222,8 +222,8 @@ func FuzzReadFrame(f *testing.F) {
 	})
 }
 
-// FuzzDecode feeds every message's decoder: what it accepts has to encode again
-// to what decodes to the same.
+// FuzzDecode feeds the decoders of all messages. A decoded message must survive encoding and
+// decoding.
 func FuzzDecode(f *testing.F) {
 	for _, m := range samples() {
 		body, err := encMode.Marshal(m)

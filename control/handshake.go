@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// explain turns what a connection attempt failed with into one line that says
-// what to do. who is the peer as the user knows it, own this side's identity, nil
-// if it has none.
+// explain turns the error of a connection attempt into one line that says what to do. who is the peer
+// as the user knows it. own is the identity of this side, or nil if it has none.
 func explain(err error, who string, own *Identity) error {
 	var (
 		unknown  x509.UnknownAuthorityError
@@ -32,7 +31,7 @@ func explain(err error, who string, own *Identity) error {
 	case ownError:
 		return fmt.Errorf("%s: %w", who, err)
 	case errors.As(err, &unknown) && unknown.Cert != nil:
-		return fmt.Errorf("%s: %w: %s is signed by CA %q, another than this side's: %w",
+		return fmt.Errorf("%s: %w: %s is signed by CA %q, which is not the CA of this side: %w",
 			who, ErrUntrusted, ofPeer(unknown.Cert), issuer(unknown.Cert), ErrOtherCA)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return fmt.Errorf("%s: %w: %s: %s: renew it there, or set the clocks", who, ErrExpired,
@@ -54,7 +53,7 @@ func explain(err error, who string, own *Identity) error {
 	return fmt.Errorf("%s: %w", who, err)
 }
 
-// otherVersion says that the peers cannot talk.
+// otherVersion returns the error for a peer of another protocol version.
 func otherVersion(v uint16) error {
 	return fmt.Errorf("%w: the peer speaks protocol %d, this side %d: run the same release of farswap on both", ErrVersion, v, Version)
 }

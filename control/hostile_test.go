@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// hello is a device's valid opening, preamble included.
+// hello is the valid first message of a device, preamble included.
 func hello(t *testing.T) []byte {
 	t.Helper()
 	b, err := appendFrame(preamble(), 0, false, &Hello{Device: NewUUID(), Name: "dev", SlabSize: MinSlab})
@@ -39,8 +39,8 @@ func version(v byte) []byte {
 	return b
 }
 
-// TestHostileDevice sends a donor what no device sends: that connection ends with
-// one clear error, and a good session beside it goes on.
+// TestHostileDevice sends a donor bytes that no device sends. That connection ends with one clear
+// error, and a good session beside it goes on.
 func TestHostileDevice(t *testing.T) {
 	checkFDs(t)
 	slow := quick
@@ -100,7 +100,7 @@ func TestHostileDevice(t *testing.T) {
 	}
 }
 
-// TestHostileInSession does the same after a valid opening.
+// TestHostileInSession does the same after a valid handshake.
 func TestHostileInSession(t *testing.T) {
 	checkFDs(t)
 	donor := &donorStub{handler: HandlerFunc(func(ctx context.Context, _ Message) (Message, error) {
@@ -150,8 +150,7 @@ func TestHostileInSession(t *testing.T) {
 	}
 }
 
-// TestUnknownRequestIsAnswered keeps a newer device's question from ending its
-// session.
+// TestUnknownRequestIsAnswered: a request that only newer devices know does not end the session.
 func TestUnknownRequestIsAnswered(t *testing.T) {
 	donor := &donorStub{handler: HandlerFunc(lender)}
 	st := serveOn(t, donor, ListenConfig{Insecure: true, Timing: quick})
@@ -172,7 +171,7 @@ func TestUnknownRequestIsAnswered(t *testing.T) {
 	}
 }
 
-// TestHostileDonor lets a device dial what is no donor.
+// TestHostileDonor: a device dials servers that are not donors.
 func TestHostileDonor(t *testing.T) {
 	checkFDs(t)
 	welcome := rawFrame(kindWelcome, flagReply, 0, "\xa0")
@@ -288,7 +287,7 @@ func TestListenRefuses(t *testing.T) {
 	}
 }
 
-// identityAt makes an identity as it would have been made at another time.
+// identityAt makes an identity with the dates of another time.
 func identityAt(t *testing.T, ca, name string, at time.Time) *Identity {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
@@ -302,8 +301,8 @@ func identityAt(t *testing.T, ca, name string, at time.Time) *Identity {
 	return id
 }
 
-// TestIdentitiesThatDoNotMatch has each side see why. A donor cannot know why its
-// certificate was refused: it names all that matters of it.
+// TestIdentitiesThatDoNotMatch: each side learns the reason. A donor cannot know why a device refuses
+// its certificate, so it names everything in the certificate that matters.
 func TestIdentitiesThatDoNotMatch(t *testing.T) {
 	checkFDs(t)
 	past, future := time.Now().Add(-identityLife-24*time.Hour), time.Now().Add(24*time.Hour+clockSkew)
@@ -387,8 +386,8 @@ func TestIdentitiesThatDoNotMatch(t *testing.T) {
 	}
 }
 
-// TestSilentDonor is a donor whose machine hangs after the welcome, and one that
-// sends a byte now and then.
+// TestSilentDonor dials a donor on a machine that hangs after the welcome, and a donor that sends a
+// byte now and then.
 func TestSilentDonor(t *testing.T) {
 	checkFDs(t)
 	w, err := appendFrame(preamble(), 0, true, &Welcome{
@@ -437,8 +436,8 @@ func TestSilentDonor(t *testing.T) {
 	}
 }
 
-// TestPeerThatNeverReads fills the connection's buffers: a write's deadline ends
-// the session.
+// TestPeerThatNeverReads fills the buffers of the connection. The deadline of a write ends the
+// session.
 func TestPeerThatNeverReads(t *testing.T) {
 	a, b := net.Pipe() // no buffers at all
 	s := newSession(a, Peer{Address: "pipe"}, quick)

@@ -12,20 +12,19 @@ import (
 	"time"
 )
 
-// Identity is who this machine is to its peers, and whom it trusts: every
-// certificate of the same CA. It is immutable.
+// Identity is the certificate and key that this machine shows to its peers, and the CA that it
+// trusts. It is immutable.
 type Identity struct {
 	Name     string    // the certificate's common name
-	NotAfter time.Time // when it expires
+	NotAfter time.Time // end of the certificate's validity
 
 	cert  tls.Certificate
 	roots *x509.CertPool
 }
 
-// LoadIdentity reads the files that Issue wrote. A missing, unreadable or
-// mismatched file is ErrIdentity, a certificate outside its dates ErrExpired,
-// one that another CA signed ErrUntrusted. A key that other users can read is
-// refused with ErrIdentity.
+// LoadIdentity reads the files that Issue wrote. The error is ErrIdentity if a file is missing,
+// unreadable or of another identity, or if other users can read the key. It is ErrExpired if a
+// certificate is outside its dates, and ErrUntrusted if another CA signed it.
 func LoadIdentity(dir string) (*Identity, error) {
 	return loadIdentityAt(dir, time.Now())
 }
@@ -68,8 +67,8 @@ func loadIdentityAt(dir string, now time.Time) (*Identity, error) {
 	}, nil
 }
 
-// Covers says whether devices that dial this machine as host accept its
-// certificate: ErrUntrusted if not.
+// Covers returns nil if devices that dial this machine as host accept its certificate, and a
+// HostError otherwise.
 func (id *Identity) Covers(host string) error {
 	cert := id.cert.Leaf
 	if cert.VerifyHostname(host) == nil {
@@ -78,9 +77,9 @@ func (id *Identity) Covers(host string) error {
 	return &HostError{Certificate: fmt.Sprintf("certificate %q", id.Name), Hosts: hostsOf(cert), Host: oneLine(host)}
 }
 
-// ClientConfig is for a device that dials the given host: the donor has to show
-// a certificate of the same CA for that host. The device shows its own to a donor
-// of another CA, too, which can then say whose it was.
+// ClientConfig returns the TLS configuration of a device that dials a host. The donor must show a
+// certificate of the same CA for that host. The device shows its certificate to a donor of another
+// CA, too, so that the donor can log its name.
 func (id *Identity) ClientConfig(host string) *tls.Config {
 	return &tls.Config{
 		MinVersion:           tls.VersionTLS13,
@@ -91,8 +90,8 @@ func (id *Identity) ClientConfig(host string) *tls.Config {
 	}
 }
 
-// ServerConfig is for a donor: a device has to show a certificate of the same
-// CA. Sessions are not resumed, so that every connection is checked anew.
+// ServerConfig returns the TLS configuration of a donor. A device must show a certificate of the same
+// CA. TLS resumes no session, so every connection is checked.
 func (id *Identity) ServerConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:             tls.VersionTLS13,
@@ -104,16 +103,17 @@ func (id *Identity) ServerConfig() *tls.Config {
 	}
 }
 
-// verifyName runs after the chain was verified.
+// verifyName checks the name of the peer's certificate. crypto/tls calls it after it has verified the
+// chain.
 func verifyName(cs tls.ConnectionState) error {
 	if name := cs.PeerCertificates[0].Subject.CommonName; !ValidName(name) {
-		return fmt.Errorf("%w: its certificate's name is %q", ErrUntrusted, oneLine(name))
+		return fmt.Errorf("%w: the certificate has the name %q", ErrUntrusted, oneLine(name))
 	}
 	return nil
 }
 
-// readPEM reads the one block of a file. Errors wrap unusable, which says what the file is
-// part of: ErrIdentity or ErrCA.
+// readPEM reads the first block of a file. Errors wrap unusable: ErrIdentity or ErrCA, depending on
+// what the file is part of.
 func readPEM(path, block string, unusable error) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -123,7 +123,7 @@ func readPEM(path, block string, unusable error) ([]byte, error) {
 	}
 	b, _ := pem.Decode(data)
 	if b == nil || b.Type != block {
-		return nil, fmt.Errorf("%s: %w: no PEM block %q in it", path, unusable, block)
+		return nil, fmt.Errorf("%s: %w: it has no PEM block %q", path, unusable, block)
 	}
 	return b.Bytes, nil
 }
@@ -140,7 +140,7 @@ func readCertificate(path string, unusable error) (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// readKey reads the private key that belongs to a certificate.
+// readKey reads the private key of a certificate.
 func readKey(path string, cert *x509.Certificate, unusable error) (crypto.Signer, error) {
 	der, err := readPEM(path, "PRIVATE KEY", unusable)
 	if err != nil {

@@ -81,7 +81,7 @@ func TestIssueAndLoad(t *testing.T) {
 	}
 }
 
-// TestEd25519Identity: identities were of Ed25519 once, and stay valid.
+// TestEd25519Identity: earlier releases issued identities with Ed25519 keys, which stay valid.
 func TestEd25519Identity(t *testing.T) {
 	dir := t.TempDir()
 	public, private, err := ed25519.GenerateKey(nil)

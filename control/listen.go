@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// Limits of a donor against peers that are not known yet, and known ones.
+// Limits of a donor for handshakes under way and for open sessions.
 const (
 	maxHandshakes = 64
 	maxSessions   = 1024
 )
 
-// Service is what a donor does with the devices that come.
+// Service is a donor's side of sessions.
 type Service interface {
-	// Admit decides on a hello. It returns the welcome, with all held slabs, and
-	// the handler of the device's requests; or an error, which the device is told.
-	// The context ends with the handshake's deadline. The session is not running
-	// yet: keep it for later, call nothing but Peer, Abort, Done and Err.
+	// Admit decides on a hello. It returns the welcome with all held slabs and the handler of the
+	// device's requests, or an error, which the listener sends to the device. The context ends
+	// at the deadline of the handshake. The session does not run yet: keep it for later, and
+	// call only Peer, Abort, Done and Err.
 	Admit(ctx context.Context, s *Session, hello *Hello) (*Welcome, Handler, error)
 
-	// Ended comes once for every session that Admit accepted, after its
-	// connection is closed and its last handler call has returned.
+	// The listener calls Ended once for every session that Admit has accepted, after the
+	// connection is closed and the last call of the handler has returned.
 	Ended(s *Session)
 }
 
@@ -36,12 +36,12 @@ type ListenConfig struct {
 	Insecure bool      // no TLS; loopback addresses only
 	Timing   Timing
 
-	// Rejected is told of each connection that did not become a session. It may
-	// be called from several goroutines at once. It may be nil.
+	// The listener calls Rejected for each connection that does not become a session, from
+	// several goroutines at once. It may be nil.
 	Rejected func(remote string, err error)
 }
 
-// Listener takes the sessions of devices.
+// Listener accepts the sessions of devices.
 type Listener struct {
 	tcp    *net.TCPListener
 	cfg    ListenConfig
@@ -83,8 +83,7 @@ func Listen(addr string, cfg ListenConfig) (*Listener, error) {
 // Addr is the bound address.
 func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
 
-// Close unbinds a listener that Serve does not run on. After Serve it does
-// nothing.
+// Close unbinds a listener on which Serve has not run. After Serve it does nothing.
 func (l *Listener) Close() error {
 	if err := l.tcp.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
@@ -92,9 +91,8 @@ func (l *Listener) Close() error {
 	return nil
 }
 
-// Serve takes sessions until the context ends; then it ends them all, waits
-// until the last one is over, and returns nil. Another return is the network's
-// error. Call it once.
+// Serve accepts sessions until the context ends. Then it ends all sessions, waits for the last and
+// returns nil. Any other return is an error of the network. Call it once.
 func (l *Listener) Serve(ctx context.Context, svc Service) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.tcp.Close() })
 	defer stop()
@@ -127,7 +125,7 @@ func (l *Listener) accept(ctx context.Context, svc Service) error {
 			return nil
 		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE), errors.Is(err, syscall.ENOBUFS),
 			errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.ECONNABORTED):
-			l.rejected("", err) // passes when another connection ends
+			l.rejected("", err) // the shortage ends with another connection
 			select {
 			case <-time.After(100 * time.Millisecond):
 			case <-ctx.Done():
@@ -144,8 +142,8 @@ func (l *Listener) rejected(remote string, err error) {
 	}
 }
 
-// serve runs one connection from its first byte to its end. It was given a
-// place among the handshakes.
+// serve runs one connection from its first byte to its end. The caller has taken a place among the
+// handshakes.
 func (l *Listener) serve(ctx context.Context, conn net.Conn, svc Service) {
 	remote := conn.RemoteAddr().String()
 	if l.tls != nil {
@@ -167,7 +165,7 @@ func (l *Listener) remember(s *Session) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.sessions) >= maxSessions {
-		return fmt.Errorf("%w: %d sessions are open", ErrBusy, maxSessions)
+		return fmt.Errorf("%w: the donor has %d sessions already", ErrBusy, maxSessions)
 	}
 	l.sessions[s] = struct{}{}
 	return nil

@@ -2,13 +2,13 @@ package control
 
 import "fmt"
 
-// Bounds of what a message may carry.
+// Bounds of a message's content.
 const (
 	MinSlab = 4 << 20 // bytes
 	MaxSlab = 1 << 30 // bytes
 
-	// MaxList bounds the slabs in one message: 4096 × 9 bytes of CBOR stay well
-	// under maxFrame.
+	// MaxList bounds the slabs in one message: 4096 × 9 bytes of CBOR are well below
+	// maxFrame.
 	MaxList = 4096
 
 	maxText      = 512 // bytes of a Failure's text
@@ -25,7 +25,7 @@ type Message interface {
 
 type kind uint16
 
-// Numbers are part of the protocol and never reused.
+// Numbers of the kinds are part of the protocol. Never reuse one.
 const (
 	kindHello         kind = 1
 	kindWelcome       kind = 2
@@ -46,8 +46,8 @@ const (
 	kindEvicting      kind = 17
 )
 
-// kinds makes an empty message to decode into, and says what answers a request
-// (0: it is no request).
+// kinds has, for each kind, its name, a function that makes an empty message to decode into, and the
+// kind of the answer (0: the message is not a request).
 var kinds = map[kind]struct {
 	name   string
 	make   func() Message
@@ -79,17 +79,17 @@ func (k kind) String() string {
 	return fmt.Sprintf("message %d", uint16(k))
 }
 
-// Hello opens a session: the device says who it is. SlabSize is in bytes, a
-// power of two from MinSlab to MaxSlab.
+// Hello opens a session and identifies the device. SlabSize is in bytes, a power of two from MinSlab
+// to MaxSlab.
 type Hello struct {
 	Device   UUID   `cbor:"1,keyasint"`
 	Name     string `cbor:"2,keyasint"`
 	SlabSize uint64 `cbor:"3,keyasint"`
 }
 
-// Welcome accepts a device. Session and Secret are its credential on the data
-// connections. Held are slabs that an earlier session left here under lease, at
-// most MaxList of them; HeldTotal counts all, QueryHeld gives the others.
+// Welcome accepts a device. Session and Secret are the device's credential on data connections. Held
+// lists slabs of an earlier session that the donor holds under lease, MaxList at most. HeldTotal
+// counts all of them; QueryHeld returns the others.
 type Welcome struct {
 	Session   uint64     `cbor:"1,keyasint"`
 	Name      string     `cbor:"2,keyasint"`
@@ -99,15 +99,15 @@ type Welcome struct {
 	HeldTotal uint32     `cbor:"6,keyasint,omitempty"`
 }
 
-// Endpoint is where one transport ("tcp", "rdma") serves the donor's memory. A
-// host that is empty or unspecified means the host of the control connection.
+// Endpoint is the address at which one transport ("tcp", "rdma") serves the donor's memory. An empty
+// or unspecified host stands for the host of the control connection.
 type Endpoint struct {
 	Transport string `cbor:"1,keyasint"`
 	Address   string `cbor:"2,keyasint"`
 }
 
-// Failure answers a request that was not carried out. It is an error, and
-// unwraps to the sentinel that its code stands for.
+// Failure answers a request that the peer has not carried out. It is an error and unwraps to the
+// sentinel error of its code.
 type Failure struct {
 	Code Code   `cbor:"1,keyasint"`
 	Text string `cbor:"2,keyasint"`
@@ -116,18 +116,18 @@ type Failure struct {
 // Ping asks for a sign of life.
 type Ping struct{}
 
-// Pong is one.
+// Pong answers a Ping.
 type Pong struct{}
 
-// QueryMem asks a donor for its memory.
+// QueryMem asks a donor how much memory it has.
 type QueryMem struct{}
 
-// FreeMem is a donor's memory in bytes. Total is what it lends at most, Mapped
-// what devices hold, Used what is taken from its machine (mapped, and prepared
-// to be), Free what the device that asks can still map. Spare is what the donor's
-// machine could lend of its memory, Machine, without the limits of the donor: donors
-// that lend unlike amounts are compared by these. A donor of an earlier release leaves
-// both at 0.
+// FreeMem is a donor's memory in bytes. The donor lends Total at most. Devices hold Mapped. The donor
+// has taken Used from its machine: mapped and prepared slabs. The device that asks can map Free more.
+//
+// Machine is the memory of the donor's machine, and Spare how much of it the machine could lend
+// without the limit of the donor. Devices compare donors with different limits by these two. A donor
+// of an earlier release sends 0 for both.
 type FreeMem struct {
 	Free   uint64 `cbor:"1,keyasint"`
 	Total  uint64 `cbor:"2,keyasint"`
@@ -138,10 +138,9 @@ type FreeMem struct {
 	Machine uint64 `cbor:"6,keyasint,omitempty"`
 }
 
-// Map asks for the memory of one slab, zeroed; or, with Claim, for a held slab
-// as it was left. Bytes is the slab size said in Hello. Transport is the one
-// whose data connections the key is for, of those in Welcome; empty stands for
-// "tcp".
+// Map asks for the zeroed memory of one slab or, with Claim, for a held slab with its content. Bytes is
+// the slab size from Hello. The key will be valid on data connections over Transport, one of those in
+// Welcome; empty stands for "tcp".
 type Map struct {
 	Slab      uint32 `cbor:"1,keyasint"`
 	Bytes     uint64 `cbor:"2,keyasint"`
@@ -149,23 +148,23 @@ type Map struct {
 	Transport string `cbor:"4,keyasint,omitempty"`
 }
 
-// MRInfo grants it: Key is the secret that opens the region's Bytes on the data
-// connections of this session and of Map's transport, and dies with the session.
+// MRInfo grants a Map. Key is the secret that gives access to the region of Bytes, on data connections
+// of this session over the transport of the Map. It ends with the session.
 type MRInfo struct {
 	Slab  uint32 `cbor:"1,keyasint"`
 	Key   uint64 `cbor:"2,keyasint"`
 	Bytes uint64 `cbor:"3,keyasint"`
 }
 
-// Unmap gives a mapped or held slab back; its content is gone. With a Key, only
-// what was granted under it: the slab may have been mapped anew since. A donor of an
-// earlier release skips the field.
+// Unmap gives a mapped or held slab back, without its content. With a Key it applies only if the slab
+// still has this key, and not if the device has mapped the slab anew since. A donor of an earlier
+// release skips the field.
 type Unmap struct {
 	Slab uint32 `cbor:"1,keyasint"`
 	Key  uint64 `cbor:"2,keyasint,omitempty"`
 }
 
-// Done says that the slab can no longer be reached.
+// Done says that no remote operation reaches the slab any more.
 type Done struct {
 	Slab uint32 `cbor:"1,keyasint"`
 }
@@ -175,17 +174,17 @@ type CheckActivity struct {
 	Slabs []uint32 `cbor:"1,keyasint"`
 }
 
-// Activity answers in the order asked: smoothed page I/Os per second.
+// Activity answers with smoothed page I/Os per second, in the order of CheckActivity.
 type Activity struct {
 	PerSecond []float64 `cbor:"1,keyasint"`
 }
 
-// QueryHeld asks for the held slabs from position From of the whole list on.
+// QueryHeld asks for the list of held slabs from position From on.
 type QueryHeld struct {
 	From uint32 `cbor:"1,keyasint"`
 }
 
-// Held is a part of that list, at most MaxList slabs, empty at its end.
+// Held is a part of that list, MaxList slabs at most. At the end of the list it is empty.
 type Held struct {
 	Slabs []uint32 `cbor:"1,keyasint"`
 }
@@ -199,7 +198,7 @@ type Evict struct {
 	Urgent bool     `cbor:"2,keyasint,omitempty"`
 }
 
-// Evicting says that the device has begun: an Unmap of each slab follows.
+// Evicting says that the device has begun. An Unmap of each slab follows.
 type Evicting struct{}
 
 func (*Hello) kind() kind         { return kindHello }

@@ -5,8 +5,8 @@ import (
 	"net"
 )
 
-// Peer is who is at the other end. Name is the certificate's, so two peers with
-// the same name are the same identity; it is empty in insecure mode.
+// Peer is the other end of a session. Name is the name in its certificate, so two peers with the same
+// name have the same identity. It is empty in insecure mode.
 type Peer struct {
 	Name    string
 	Address string // host:port of the connection's far end
@@ -19,7 +19,7 @@ func (p Peer) String() string {
 	return p.Name + " (" + p.Address + ")"
 }
 
-// peerOf tells who is at the other end of a connection whose handshake is over.
+// peerOf returns the other end of a connection. Precondition: the handshake is over.
 func peerOf(conn net.Conn) Peer {
 	p := Peer{Address: conn.RemoteAddr().String()}
 	if c, ok := conn.(*tls.Conn); ok {

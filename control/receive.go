@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// read is the only goroutine that reads. The deadline of each frame is what
-// finds a peer that is lost: a living one pings.
+// read is the only goroutine that reads. It finds a lost peer by the deadline of each frame, since a
+// live peer sends pings.
 func (s *Session) read(r *bufio.Reader) {
 	defer close(s.unread)
 	for {
@@ -26,8 +26,7 @@ func (s *Session) read(r *bufio.Reader) {
 	}
 }
 
-// drain reads on after a violation, so that the peer gets to read why the
-// session ended: see lingerClose.
+// drain reads on after a violation, so that the peer can read why the session ends: see lingerClose.
 func (s *Session) drain(r *bufio.Reader, err error) {
 	if !errors.Is(err, ErrProtocol) && !errors.Is(err, ErrBusy) {
 		return
@@ -36,7 +35,7 @@ func (s *Session) drain(r *bufio.Reader, err error) {
 	_, _ = io.Copy(io.Discard, io.LimitReader(r, 2*maxFrame))
 }
 
-// receive never blocks: a slow handler must not silence the keepalive.
+// receive handles one frame. It never blocks, because a slow handler must not stop the keepalive.
 func (s *Session) receive(f frame) error {
 	switch {
 	case f.reply:
@@ -64,8 +63,8 @@ func (s *Session) receive(f frame) error {
 	}
 }
 
-// pong answers a ping, unless so much waits to be sent that the peer will hear
-// from this side anyway. Keepalive pings have number 0 and want no answer.
+// pong answers a ping. It does not when the queue of frames to send is full, since the peer then
+// hears from this side anyway. Keepalive pings have number 0 and get no answer.
 func (s *Session) pong(f frame) error {
 	if _, err := decode(f); err != nil {
 		return err
@@ -84,7 +83,7 @@ func (s *Session) pong(f frame) error {
 	return nil
 }
 
-// receiveEnd takes the peer's reason to end the session.
+// receiveEnd ends the session with the peer's reason.
 func (s *Session) receiveEnd(f frame) error {
 	m, err := decode(f)
 	if err != nil {
@@ -94,8 +93,8 @@ func (s *Session) receiveEnd(f frame) error {
 	return nil
 }
 
-// receiveReply hands an answer to its call. One that its caller no longer waits
-// for is dropped; one to a request that was never sent is a violation.
+// receiveReply hands an answer to its call. It drops an answer for which no caller waits any more. An
+// answer to a request that this side has not sent is a violation.
 func (s *Session) receiveReply(f frame) error {
 	s.mu.Lock()
 	call, waits := s.pending[f.id]
@@ -103,7 +102,7 @@ func (s *Session) receiveReply(f frame) error {
 	issued := f.id != 0 && f.id <= s.last
 	s.mu.Unlock()
 	if !issued {
-		return fmt.Errorf("%w: answer to request %d, which was never sent", ErrProtocol, f.id)
+		return fmt.Errorf("%w: the peer answers request %d, which this side has not sent", ErrProtocol, f.id)
 	}
 	m, err := decode(f)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// UUID names a device for its whole life, across restarts of its server. It is
-// not a secret, but hard to guess.
+// UUID identifies a device for its whole life, across restarts of its server. It is not a secret, but
+// hard to guess.
 type UUID [16]byte
 
 // NewUUID makes a random (version 4) UUID.
@@ -49,10 +49,10 @@ type Secret [32]byte
 
 func (Secret) String() string { return "…" }
 
-// GoString keeps %#v from showing it.
+// GoString hides the secret from %#v.
 func (Secret) GoString() string { return "control.Secret{…}" }
 
-// Format keeps every verb from showing it.
+// Format hides the secret from every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("…")) }
 
 // MarshalBinary makes the secret a CBOR byte string.
@@ -63,7 +63,7 @@ func (s *Secret) UnmarshalBinary(b []byte) error { return exact(s[:], b) }
 
 func exact(dst, src []byte) error {
 	if len(src) != len(dst) {
-		return fmt.Errorf("%w: %d bytes where %d belong", ErrInvalid, len(src), len(dst))
+		return fmt.Errorf("%w: got %d bytes, want %d", ErrInvalid, len(src), len(dst))
 	}
 	copy(dst, src)
 	return nil

@@ -23,7 +23,7 @@ func (s *Session) answer(req incoming) []byte {
 		if b, err = appendFrame(nil, req.id, true, resp); err == nil {
 			return b
 		}
-		err = fmt.Errorf("%w: %v", ErrInternal, err) // %v: the caller's request was not the invalid one
+		err = fmt.Errorf("%w: %v", ErrInternal, err) // %v hides ErrInvalid: the caller's request is not what is invalid
 	}
 	b, err := appendFrame(nil, req.id, true, failureOf(err))
 	if err != nil {

@@ -12,41 +12,39 @@ import (
 )
 
 const (
-	maxQueued  = 64  // requests of the peer that wait for the handler, and frames that wait to be sent
-	maxPending = 256 // this side's calls without an answer
+	maxQueued  = 64  // requests of the peer that wait for the handler, and frames to send
+	maxPending = 256 // calls of this side without an answer
 )
 
-// Handler answers the peer's requests, one at a time, in the order they came.
-// It returns the answer that belongs to the request's type, or an error, which
-// reaches the peer as a Failure. The context ends with the session. Pings are
-// answered without it.
+// Handler answers the peer's requests, one at a time, in the order in which they arrive. It returns
+// the answer that belongs to the request's type, or an error, which the session sends as a Failure.
+// The context ends with the session. The session answers pings itself.
 type Handler interface {
 	Handle(ctx context.Context, req Message) (Message, error)
 }
 
-// HandlerFunc is a function as a Handler.
+// HandlerFunc makes a Handler of a function.
 type HandlerFunc func(ctx context.Context, req Message) (Message, error)
 
 // Handle calls f.
 func (f HandlerFunc) Handle(ctx context.Context, req Message) (Message, error) { return f(ctx, req) }
 
-// Session is one device's connection to one donor. All methods may be called
-// from any goroutine. It ends when either side closes it, the peer falls silent
-// or breaks the protocol; then Done is closed and Err says why. Nothing of it is
-// left running after Close.
+// Session is the connection of one device to one donor. Its methods may be called from any goroutine.
+// It ends when either side closes it, or when the peer falls silent or breaks the protocol. Then Done
+// is closed and Err says why. After Close none of its goroutines runs.
 type Session struct {
 	conn    net.Conn
 	peer    Peer
 	timing  Timing
 	handler Handler
-	held    []uint32 // donor's side: what QueryHeld pages through; constant
+	held    []uint32 // donor's side: the list from which QueryHeld is answered; constant
 
 	// Welcome as the donor sent it; device's side only.
 	welcome *Welcome
 
 	out    chan []byte
 	in     chan incoming
-	unread chan struct{} // closed when the reader has returned
+	unread chan struct{} // closed once the reader has returned
 	ctx    context.Context
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -60,7 +58,7 @@ type Session struct {
 type incoming struct {
 	id  uint32
 	msg Message
-	err error // the request could not be understood, but can be answered
+	err error // answer to a request of unknown kind
 }
 
 type pendingCall struct {
@@ -82,8 +80,8 @@ func newSession(conn net.Conn, peer Peer, t Timing) *Session {
 	return s
 }
 
-// start runs an opened session. h may be nil: then every request of the peer is
-// refused. r is what the handshake read from.
+// start runs an open session. With a nil h the session refuses every request of the peer. r is the
+// reader of the handshake.
 func (s *Session) start(r *bufio.Reader, h Handler) {
 	s.handler = h
 	_ = s.conn.SetDeadline(time.Time{})
@@ -92,30 +90,30 @@ func (s *Session) start(r *bufio.Reader, h Handler) {
 	s.wg.Go(s.serve)
 }
 
-// Peer tells who is at the other end.
+// Peer returns the other end of the session.
 func (s *Session) Peer() Peer { return s.peer }
 
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.ctx.Done() }
 
-// Err is nil while the session lasts, then why it ended: ErrClosed after this
-// side's Close, ErrPeerClosed, ErrPeerLost, ErrProtocol, or what Abort was given.
+// Err is nil while the session lasts. Then it says why the session ended: ErrClosed after Close on
+// this side, ErrPeerClosed, ErrPeerLost, ErrProtocol, or the error from Abort.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
 }
 
-// Close ends the session, tells the peer, and waits until nothing of it runs,
-// the handler included. It may be called again. It never fails.
+// Close ends the session, tells the peer, and waits for all goroutines of the session, that of the
+// handler included. It may be called again. It never fails.
 func (s *Session) Close() error {
 	s.end(ErrClosed)
 	s.wg.Wait()
 	return nil
 }
 
-// Abort ends the session with an error, which the peer is told, and does not
-// wait. A session that has ended keeps its first error.
+// Abort ends the session with an error, sends the error to the peer, and does not wait. A session
+// keeps its first error.
 func (s *Session) Abort(err error) { s.end(err) }
 
 func (s *Session) end(err error) {
@@ -127,8 +125,8 @@ func (s *Session) end(err error) {
 	s.err = err
 	s.mu.Unlock()
 	s.cancel()
-	// A write that hangs must not hold up the end. The writer sets its deadline
-	// before it looks at ctx, so that this one cannot be lost.
+	// A hanging write must not delay the end. The writer sets its own deadline before it looks at
+	// ctx, so it cannot overwrite this deadline unnoticed.
 	_ = s.conn.SetWriteDeadline(time.Now().Add(farewell))
 }
 
@@ -138,14 +136,14 @@ func (s *Session) lost(err error) {
 	case errors.Is(err, ErrProtocol), errors.Is(err, ErrBusy):
 		s.end(fmt.Errorf("session with %v: %w", s.peer, err))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		s.end(fmt.Errorf("session with %v: %w: silent for %v", s.peer, ErrPeerLost, s.timing.silence()))
+		s.end(fmt.Errorf("session with %v: %w: it was silent for %v", s.peer, ErrPeerLost, s.timing.silence()))
 	default:
 		s.end(fmt.Errorf("session with %v: %w: %w", s.peer, ErrPeerLost, err))
 	}
 }
 
-// write is the only goroutine that writes. It closes the connection, which ends
-// the reader.
+// write is the only goroutine that writes. At its end it closes the connection, which ends the
+// reader.
 func (s *Session) write() {
 	defer rawClose(s.conn)
 	ping, err := appendFrame(nil, 0, false, &Ping{})
@@ -175,8 +173,8 @@ func (s *Session) write() {
 	}
 }
 
-// bye tells the peer why the session ends, if it can still hear it, and gives it
-// a moment to close its end.
+// bye tells the peer why the session ends, if the connection still works, and gives it a moment to
+// close its side.
 func (s *Session) bye() {
 	err := s.Err()
 	switch {
@@ -200,7 +198,7 @@ func (s *Session) bye() {
 	}
 }
 
-// send queues a frame and waits for room. The context bounds the wait.
+// send queues a frame. It waits for room until the context ends.
 func (s *Session) send(ctx context.Context, b []byte) error {
 	select {
 	case s.out <- b:

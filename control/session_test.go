@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// quick makes a lost peer show within a test's patience.
+// quick finds a lost peer within the time of a test.
 var quick = Timing{Handshake: 2 * time.Second, Ping: 40 * time.Millisecond, Missed: 15, Call: 2 * time.Second}
 
-// donorStub is a Service that lends nothing, and remembers.
+// donorStub is a Service that lends nothing and remembers its calls.
 type donorStub struct {
 	welcome *Welcome
 	handler Handler
@@ -108,7 +108,7 @@ func mustDial(t *testing.T, addr string, cfg DialConfig) *Session {
 	return s
 }
 
-// eventually waits for what another goroutine will do.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for range 1000 {
@@ -120,7 +120,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("never: %s", what)
 }
 
-// lentKeys are the keys that lender gives out, by transport.
+// lentKeys are the keys that lender grants, by transport.
 var lentKeys = map[string]uint64{"": 41, "tcp": 42, "rdma": 43}
 
 // lender answers every request of a device with something valid.
@@ -255,8 +255,8 @@ func TestSessionTLS(t *testing.T) {
 	}
 }
 
-// TestSessionPipe has no buffer between the two sides, which finds every place
-// where both would wait to write.
+// TestSessionPipe runs a session without a buffer between the two sides. So it finds every place
+// where both sides would wait to write.
 func TestSessionPipe(t *testing.T) {
 	donor := &donorStub{handler: HandlerFunc(lender)}
 	l := &Listener{cfg: ListenConfig{Timing: quick}, places: make(chan struct{}, 1), sessions: map[*Session]struct{}{}}
@@ -334,8 +334,7 @@ func TestCallTimesOut(t *testing.T) {
 	if _, err := s.QueryMem(ctx); !errors.Is(err, ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("call: %v", err)
 	}
-	// A handler that hangs does not silence the session, and the late answer
-	// disturbs nobody.
+	// A handler that hangs does not silence the session, and its late answer does no harm.
 	time.Sleep(2 * quick.silence())
 	close(release)
 	if _, err := s.QueryMem(t.Context()); err != nil {

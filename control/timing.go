@@ -4,7 +4,7 @@ import "time"
 
 // Timing bounds every wait of a session. Zero fields take the defaults.
 type Timing struct {
-	Handshake time.Duration // to open a session, connecting included; default 5 s
+	Handshake time.Duration // to connect and open a session; default 5 s
 	Ping      time.Duration // between two signs of life; default 1 s
 	Missed    int           // signs of life missed before the peer counts as lost; default 3
 	Call      time.Duration // a call's limit when its context has no earlier one; default 10 s
@@ -26,5 +26,5 @@ func (t Timing) withDefaults() Timing {
 	return t
 }
 
-// silence is how long a peer may say nothing, and how long one write may take.
+// silence is how long a peer may send nothing, and how long one write may take.
 func (t Timing) silence() time.Duration { return t.Ping * time.Duration(t.Missed) }
