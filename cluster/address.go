@@ -13,9 +13,8 @@ const (
 	maxHostLen = 253 // bytes of a DNS name
 )
 
-// CheckAddress says what is wrong with an address at which a donor or a member is
-// to be reached: it wants HOST:PORT, with a host name or an IP address that is
-// not unspecified, and a port from 1 to 65535. Errors wrap ErrConfig.
+// CheckAddress checks the address of a donor or a member. It wants HOST:PORT, with a host name or a
+// specified IP address, and a port from 1 to 65535. Errors wrap ErrConfig.
 func CheckAddress(address string) error {
 	host, _, err := splitAddress(address)
 	if err != nil {
@@ -27,7 +26,7 @@ func CheckAddress(address string) error {
 	return nil
 }
 
-// splitAddress takes HOST:PORT apart. The host may be empty.
+// splitAddress splits HOST:PORT. The host may be empty.
 func splitAddress(address string) (host string, port uint16, err error) {
 	host, text, err := net.SplitHostPort(address)
 	if err != nil {
@@ -47,7 +46,8 @@ func joinAddress(host string, port uint16) string {
 	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }
 
-// validHost is wider than DNS by the underscore, which resolvers do accept.
+// validHost reports whether a host is an IP address or a DNS name. It also accepts underscores, as
+// resolvers do.
 func validHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
@@ -55,7 +55,7 @@ func validHost(host string) bool {
 	return host != "" && len(host) <= maxHostLen && !strings.Contains(host, "..") && host[0] != '.' && host[0] != '-' && onlyNameRunes(host)
 }
 
-// validName is what package control accepts as a donor's name.
+// validName reports whether package control accepts a donor's name.
 func validName(name string) bool {
 	return name != "" && len(name) <= maxNameLen && name[0] != '.' && name[0] != '-' && onlyNameRunes(name)
 }

@@ -6,16 +6,16 @@ import (
 	"net/netip"
 )
 
-// advertised is the address that other members are told to reach this one under:
-// the one that it listens on, else the one that this machine's routes choose
-// towards a member to join, else one of its own, private ones before others.
+// advertised returns the address under which other members reach this one. That is the address on which
+// it listens, else the source address of this machine's route to a member to join, else one of this
+// machine's addresses, private ones first.
 func advertised(ctx context.Context, resolver Resolver, listen netip.Addr, join []string) netip.Addr {
 	if listen.IsValid() && !listen.IsUnspecified() {
 		return listen
 	}
 	fits := func(ip netip.Addr) bool { return ip.IsValid() && !ip.IsUnspecified() && (!listen.Is4() || ip.Is4()) }
 	for _, target := range resolve(ctx, resolver, join) {
-		for _, a := range target.addresses { // none if it failed, as joining will say
+		for _, a := range target.addresses { // a failed lookup has none; joining reports it
 			if ip := localTowards(a); fits(ip) {
 				return ip
 			}
@@ -37,7 +37,7 @@ func advertised(ctx context.Context, resolver Resolver, listen netip.Addr, join 
 	return best
 }
 
-// localTowards is the source address of packets to another; none is sent.
+// localTowards returns the source address of packets to another address. It sends none.
 func localTowards(to netip.AddrPort) netip.Addr {
 	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
 	if err != nil {

@@ -29,7 +29,7 @@ func TestAdvertisedAddress(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	// Without a target it is one of this machine's, whatever those are.
+	// Without a target it is one of this machine's addresses.
 	if got := advertised(ctx, r, netip.Addr{}, nil); !got.IsValid() || got.IsUnspecified() || got.IsMulticast() {
 		t.Error(got)
 	}

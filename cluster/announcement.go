@@ -8,32 +8,32 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// Announcement is what a donor says about itself.
+// Announcement is what a donor announces about itself.
 type Announcement struct {
 	Name    string // 1 to 64 letters, digits, dots, dashes or underscores
-	Address string // control HOST:PORT; a host that is empty or unspecified becomes the address that gossip advertises
+	Address string // control HOST:PORT; gossip replaces an empty or unspecified host by the address that it advertises
 	Free    int64  // bytes that it could still lend
-	Total   int64  // bytes that it lends at most, from 1
+	Total   int64  // bytes that it lends at most, at least 1
 }
 
-// announced is an announcement as it travels.
+// announced is an announcement on the wire.
 type announced struct {
 	Announcement
-	claim uint64        // to the name: the lowest keeps it
-	seq   uint64        // of this process's announcements, from 1; makes each differ
-	up    time.Duration // since the first of them, whole seconds
+	claim uint64        // to the name: the lowest claim keeps it
+	seq   uint64        // number of this announcement in this process, from 1; so no two are equal
+	up    time.Duration // time since the first of them, in whole seconds
 }
 
-// Format of the metadata: a byte with its version, then CBOR. Fields can be added
-// under the same version; older members skip them. A change that an older member
-// would misread takes a new version, which it ignores.
+// Format of the metadata: a byte with its version, then CBOR. A new field does not change the version,
+// because older members skip it. A change that an older member would misread needs a new version, which
+// the older member ignores.
 const (
 	announcementVersion = 1
 	maxAnnouncement     = 512 // bytes, memberlist's MetaMaxSize
 	maxUp               = uint64(math.MaxInt64 / int64(time.Second))
 )
 
-// wireAnnouncement is version 1. Numbers are never reused.
+// wireAnnouncement is version 1. Never reuse a number.
 type wireAnnouncement struct {
 	Name    string `cbor:"1,keyasint"`
 	Address string `cbor:"2,keyasint"`
@@ -56,7 +56,7 @@ var (
 	}.DecMode())
 )
 
-// The options are constants: an error is a mistake in this file.
+// must panics on an error. The options are constants, so an error is a mistake in this file.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -64,7 +64,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-// check bounds what is announced. Errors wrap ErrAnnouncement.
+// check checks the bounds of all fields. Errors wrap ErrAnnouncement.
 func (a Announcement) check() error {
 	switch {
 	case !validName(a.Name):
@@ -78,8 +78,8 @@ func (a Announcement) check() error {
 	return nil
 }
 
-// encode never fails for an announcement that check accepts: such a one has 64
-// bytes of name, 259 of address, and less than 70 of all else.
+// encode never fails for an announcement that check accepts: its name has 64 bytes at most, its address
+// 259, and the rest takes less than 70.
 func (a announced) encode() ([]byte, error) {
 	body, err := encMode.Marshal(wireAnnouncement{
 		Name: a.Name, Address: a.Address, Free: uint64(a.Free), Total: uint64(a.Total),
@@ -94,8 +94,7 @@ func (a announced) encode() ([]byte, error) {
 	return append([]byte{announcementVersion}, body...), nil
 }
 
-// decode reads metadata that is not empty. Errors wrap ErrNewer or
-// ErrAnnouncement.
+// decode reads metadata. Errors wrap ErrNewer or ErrAnnouncement. Precondition: meta is not empty.
 func decode(meta []byte) (announced, error) {
 	switch {
 	case len(meta) == 0 || len(meta) > maxAnnouncement:
@@ -119,9 +118,9 @@ func decode(meta []byte) (announced, error) {
 	return a, a.check()
 }
 
-// muchChanged says whether an announcement should be made anew at once, not
-// with the next regular one: when the donor is another, has no room any more or
-// some again, or has gained or lost a sixteenth of what it lends.
+// muchChanged reports whether a member should announce at once and not with the next regular
+// announcement: when the donor is another, when its last room is gone or it has room again, or when its
+// free memory has changed by a sixteenth of what it lends.
 func muchChanged(old, now Announcement) bool {
 	change := now.Free - old.Free
 	return old.Name != now.Name || old.Address != now.Address || old.Total != now.Total ||

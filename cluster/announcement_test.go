@@ -81,7 +81,7 @@ func TestDecodeIsStrict(t *testing.T) {
 	}
 }
 
-// What a donor announces arrives as it was, and fits, whatever it is.
+// Any valid announcement fits into the metadata and arrives unchanged.
 func TestAnnouncementsArrive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		total := rapid.Int64Range(1, math.MaxInt64).Draw(t, "total")

@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// announcer decides when this member announces what. It has no clock: times are
-// passed in, and only differences matter.
+// announcer decides what this member announces and when. It has no clock: callers pass times in, and
+// only differences matter.
 type announcer struct {
 	timing timing
-	poke   chan struct{} // set has something new
+	poke   chan struct{} // set has a new announcement
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	wanted *Announcement
-	made   *announced // as last announced; nil: nothing
+	made   *announced // the last announcement; nil: none
 	meta   []byte     // the same, encoded
-	first  time.Time  // when this run of announcements began
-	last   time.Time  // when something was announced or taken back
+	first  time.Time  // time of the first announcement since there was none
+	last   time.Time  // time of the last announcement or withdrawal
 }
 
 func newAnnouncer(t timing) *announcer {
 	return &announcer{timing: t, poke: make(chan struct{}, 1)}
 }
 
-// set says what is to be announced from now on; nil: nothing.
+// set changes what this member announces from now on; nil announces nothing.
 func (a *announcer) set(wanted *Announcement) {
 	a.mu.Lock()
 	a.wanted = wanted
@@ -34,8 +34,7 @@ func (a *announcer) set(wanted *Announcement) {
 	}
 }
 
-// due is how long to wait before the next announcement; ok is false when there
-// is none to come.
+// due returns how long to wait before the next announcement. ok is false if there is none.
 func (a *announcer) due(now time.Time) (wait time.Duration, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -52,8 +51,8 @@ func (a *announcer) due(now time.Time) (wait time.Duration, ok bool) {
 	return max(0, pause-now.Sub(a.last)), true
 }
 
-// renew makes the next announcement. A donor that is new, or has another name
-// than before, claims it above the highest claim of the others.
+// renew makes the next announcement. A donor with a new name claims it with a number above the highest
+// claim of the others.
 func (a *announcer) renew(now time.Time, highest uint64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,7 +79,7 @@ func (a *announcer) renew(now time.Time, highest uint64) error {
 	return nil
 }
 
-// local is what was last announced, nil if that is nothing.
+// local returns the last announcement, or nil if there is none.
 func (a *announcer) local() *announced {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -19,9 +19,8 @@ type claimant struct {
 	announced
 }
 
-// settle applies the rule of the package comment. The result depends on the set
-// of announcements only, so all members that know the same agree. Winners differ
-// in name and in address.
+// settle applies the rule of the package comment. The result depends on the set of announcements only,
+// so members with the same announcements agree. No two winners have the same name or address.
 func settle(all []claimant) (winners []claimant, conflicts []Conflict) {
 	latest := map[string]claimant{} // by address
 	for _, c := range all {
@@ -51,7 +50,7 @@ func settle(all []claimant) (winners []claimant, conflicts []Conflict) {
 	return winners, conflicts
 }
 
-// nextClaim is above every claim that others have made.
+// nextClaim returns a claim above the highest claim of others.
 func nextClaim(highest uint64) uint64 {
 	if highest == math.MaxUint64 {
 		return highest

@@ -36,8 +36,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// Members agree whatever order they heard it in; nobody is lost without a
-// reason, and no name or address is listed twice.
+// Members agree regardless of the order in which announcements arrive. No donor is missing without a
+// reason, and no name or address is in the list twice.
 func TestSettleAgrees(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) claimant {

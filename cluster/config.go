@@ -11,13 +11,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Config is a member of a gossiping cluster as it is to be.
+// Config describes a member of a gossiping cluster.
 type Config struct {
 	Listen    string   // IP:PORT or :PORT, over UDP and TCP; port 0 takes a free one
-	Advertise string   // IP that other members reach this one under; "": found from Listen and Join
+	Advertise string   // IP under which other members reach this one; "": derived from Listen and Join
 	Key       Key      // from LoadKey; the same for all members
-	Join      []string // HOST:PORT of members; those that are down are tried again for as long as it takes
-	MustJoin  bool     // OpenGossip fails when no member can be reached
+	Join      []string // HOST:PORT of members; gossip tries absent ones again for ever
+	MustJoin  bool     // OpenGossip fails when it reaches no member
 	Log       zerolog.Logger
 
 	timing   timing                   // for tests; zero fields take the defaults
@@ -26,7 +26,7 @@ type Config struct {
 	tune     func(*memberlist.Config) // for tests
 }
 
-// Validate checks the configuration alone. Errors wrap ErrConfig.
+// Validate checks the configuration without opening anything. Errors wrap ErrConfig.
 func (c Config) Validate() error {
 	if _, _, err := c.listen(); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// listen takes Listen apart. The address is invalid when there is none.
+// listen splits Listen. Without a host the address is the invalid netip.Addr.
 func (c Config) listen() (netip.Addr, int, error) {
 	host, text, err := net.SplitHostPort(c.Listen)
 	port, portErr := strconv.ParseUint(text, 10, 16)

@@ -18,10 +18,10 @@ import (
 const (
 	DefaultDNSInterval = 30 * time.Second
 	DefaultDNSTimeout  = 5 * time.Second
-	maxDNSAnswer       = 1024 // addresses; those that sort later are left out
+	maxDNSAnswer       = 1024 // addresses; the source drops those that sort later
 )
 
-// Resolver looks names up; *net.Resolver is one.
+// Resolver looks names up. *net.Resolver implements it.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
@@ -29,7 +29,7 @@ type Resolver interface {
 // DNSConfig is one name that resolves to donors.
 type DNSConfig struct {
 	Name     string
-	Port     uint16        // of all the donors' control ports
+	Port     uint16        // control port of all donors
 	Interval time.Duration // between two lookups, give or take a fifth; 0: DefaultDNSInterval
 	Timeout  time.Duration // of one lookup; 0: DefaultDNSTimeout
 	Resolver Resolver      // nil: net.DefaultResolver
@@ -43,15 +43,15 @@ type DNS struct {
 	done    chan struct{}
 	changed *signal
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	donors []Donor
 	err    error
 }
 
 var errNoAddress = errors.New("the answer has no address")
 
-// OpenDNS begins to look a name up, at once and then every interval. It does not
-// wait for the first answer. A name that cannot be one is ErrConfig.
+// OpenDNS looks a name up at once and then every interval, in the background. It does not wait for the
+// first answer. An impossible name is ErrConfig.
 func OpenDNS(cfg DNSConfig) (*DNS, error) {
 	if !validHost(cfg.Name) || cfg.Port == 0 {
 		return nil, fmt.Errorf("donors in DNS: name %q, port %d: want dns:NAME:PORT: %w", oneLine(cfg.Name), cfg.Port, ErrConfig)
@@ -86,14 +86,12 @@ func (d *DNS) run(ctx context.Context) {
 	}
 }
 
-// jitter is d, give or take a fifth, so that machines that started together do
-// not ask together for ever.
+// jitter returns d, give or take a fifth, so that machines that start together spread their requests.
 func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// lookup asks once and waits no longer than the timeout, if the resolver heeds its
-// context.
+// lookup asks once. It waits for the timeout at most if the resolver respects its context.
 func (d *DNS) lookup(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.Timeout)
 	defer cancel()
@@ -111,12 +109,12 @@ func (d *DNS) lookup(ctx context.Context) {
 	d.take(ips)
 }
 
-// fail keeps the last good answer.
+// fail stores an error and keeps the last good answer.
 func (d *DNS) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.err == nil { // once until it is over
-		d.cfg.Log.Warn().Err(err).Str("name", d.cfg.Name).Int("kept", len(d.donors)).Msg("donors cannot be looked up in DNS; the last answer is kept")
+	if d.err == nil { // the log has one line until a lookup succeeds
+		d.cfg.Log.Warn().Err(err).Str("name", d.cfg.Name).Int("kept", len(d.donors)).Msg("cannot look up donors in DNS: the last answer stays")
 	}
 	d.err = err
 }
@@ -138,7 +136,7 @@ func (d *DNS) take(ips []netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
-		d.cfg.Log.Info().Str("name", d.cfg.Name).Int("donors", len(donors)).Msg("donors can be looked up in DNS again")
+		d.cfg.Log.Info().Str("name", d.cfg.Name).Int("donors", len(donors)).Msg("the lookup of donors in DNS works again")
 	}
 	d.err = nil
 	if !slices.Equal(donors, d.donors) {
@@ -154,7 +152,7 @@ func (d *DNS) Donors() []Donor {
 	return append([]Donor(nil), d.donors...)
 }
 
-// Err is why the last lookup failed, nil if it did not.
+// Err returns the error of the last lookup.
 func (d *DNS) Err() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

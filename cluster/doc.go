@@ -1,67 +1,57 @@
-// Package cluster tells which donors there are and how much they can lend: from
-// a static list, from DNS, from gossip, or from several of these at once. It
-// has no policy; whom to ask for memory is its caller's to choose.
+// Package cluster lists the donors of a cluster and how much they can lend. It gets them from a static
+// list, from DNS, from gossip, or from several of these. It has no policy: its caller chooses which
+// donor to ask for memory.
 //
 // # Dangers
 //
-//   - What a [Source] says is a hint, seconds old. A donor may be full, gone or
-//     somebody else by the time it is asked: only a session (package control)
-//     proves who it is, and only the donor itself can refuse a slab that it has
-//     no room for.
-//   - A donor that is no longer listed need not be dead: gossip loses sight of a
-//     machine that is starved or cut off for some seconds. A session that works
-//     is the better witness. Do not end it because a Source dropped the donor.
-//   - Whoever has the gossip key can announce any donor, under any name. The key
-//     keeps strangers out; it is no identity.
-//   - [Source.Changed] is for one receiver. Two of them take each other's
-//     signals; put a [Merge] of one source in front, or share what Donors says.
-//   - One donor that is listed under two addresses (a host name here, its IP
-//     address there) is two donors to this package. The name that a session's
-//     Welcome gives tells them apart.
+//   - The list of a [Source] is a hint and seconds old. A donor may be full or gone, or another donor
+//     may have its address by now. Only a session (package control) proves a donor's identity, and
+//     only the donor itself knows whether it has room for a slab.
+//   - A donor that leaves the list may still live: gossip loses a machine that is starved or cut off
+//     for some seconds. Do not end a working session because a Source dropped the donor.
+//   - Everybody with the gossip key can announce any donor under any name. The key keeps strangers
+//     out; it does not prove an identity.
+//   - [Source.Changed] is for one receiver. Two receivers take each other's signals. Put a [Merge] of
+//     one source in front, or share the result of Donors.
+//   - If two sources list one donor under two addresses, a host name and an IP address, this package
+//     lists two donors. The name in the Welcome of a session shows that they are one.
 //
 // # Sources
 //
-// [NewStatic] never changes. [OpenDNS] resolves one name to many addresses,
-// again every interval; after a failure the last good answer stays. [OpenGossip]
-// joins a cluster. [Open] makes the first two from what users write, [Merge]
-// joins sources by address: the newest announcement wins.
+// [NewStatic] makes a list that never changes. [OpenDNS] resolves one name to many addresses, once per
+// interval, and keeps the last good answer after a failure. [OpenGossip] joins a cluster. [Open] makes
+// the first two from what users write. [Merge] joins sources by address; the newest announcement wins.
 //
 // # Gossip
 //
-// Every member runs hashicorp/memberlist: it probes the others over UDP, spreads
-// what it learns, and compares everything with one of them over TCP from time to
-// time. A donor calls [Gossip.SetLocal]; its announcement travels as the
-// metadata of its member, 512 bytes at most, anew when it has changed much (at
-// most once a second) and at least every 10 s. A member that announces nothing
-// is an observer: so a device takes part.
+// Every member runs hashicorp/memberlist: it probes the others over UDP, spreads its news, and compares
+// everything with one of them over TCP from time to time. A donor calls [Gossip.SetLocal]. Its
+// announcement travels as the metadata of its member, 512 bytes at most. The member announces anew
+// after a large change, at most once a second, and otherwise every 10 s. A member that announces
+// nothing is an observer; devices are observers.
 //
-// All traffic is encrypted with AES-256-GCM under one key, from a file of
-// [WriteKey]. Each TCP stream begins with a greeting of 20 bytes (magic, version,
-// and a fingerprint of the key), so that both ends can say that their keys
-// differ instead of failing to decrypt. To change the key, restart every member
-// with the new one; those with different keys are two clusters meanwhile.
+// Members encrypt all traffic with AES-256-GCM under one key, from a file that [WriteKey] makes. Each
+// TCP stream begins with a greeting of 20 bytes (magic, version, and a fingerprint of the key), so that
+// both ends can report different keys. To change the key, restart every member with the new key.
+// Meanwhile members with different keys form two clusters.
 //
-// A member that fails is missed after about 5 s in a small cluster, 9 s among
-// 100. One that comes back is back at once: with every start a process becomes
-// a new member, whose random name has nothing to do with the donor's. Donors
-// lost sight of, for a day, and targets of --join that are not there, for ever,
-// are tried again every 5 s: a cluster in two parts heals without help.
+// The others notice a failed member after about 5 s in a small cluster, and 9 s among 100. They notice
+// a member that comes back at once, since each process is a new member with a random name, which is
+// not the name of the donor. A member tries lost donors again every 5 s for a day, and absent targets
+// of [Config].Join every 5 s for ever. So a cluster in two parts heals without help.
 //
-// No message carries a time of day, and all waits are counted on the monotonic
-// clock: a wrong clock, or one that is set, changes nothing.
+// No message carries a time of day, and all waits use the monotonic clock. A wrong clock, or a clock
+// that somebody sets, has no effect.
 //
-// At most a hundred or so donors can announce every 10 s before the packets of
-// memberlist's gossip are full; with more the announcements get older, since a
-// newer one of the same member replaces what still waits to be sent.
+// About a hundred donors can announce every 10 s before memberlist's packets are full. With more donors
+// the announcements get older: a newer announcement of a member replaces one that waits to be sent.
 //
 // # Two donors with one name
 //
-// Each donor claims its name with a number: one more than the highest that it
-// sees when it first announces. Of two that announce different addresses under
-// one name, the lower claim keeps it, which is that of the donor that was there
-// first. The other is refused: no member lists it while the first is there, and
-// all of them, itself included, log both addresses. Those that did not know of
-// each other can have equal claims; the address that sorts lower keeps the name.
-// Of two members with one address the higher claim counts, since the other is a
-// process that has ended and was not missed yet.
+// Each donor claims its name with a number: one more than the highest number that it sees when it first
+// announces. If two donors announce different addresses under one name, the lower claim keeps the name,
+// which is the claim of the earlier donor. The members refuse the other donor: none lists it while the
+// first is there, and all, itself included, log both addresses. Donors that did not know of each other
+// can have equal claims; then the address that sorts lower keeps the name. If two members announce one
+// address, the higher claim counts, because the other is a process that has ended.
 package cluster

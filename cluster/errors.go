@@ -17,12 +17,11 @@ var (
 	ErrNotGossip    = errors.New("no gossip is spoken there")
 	ErrNoMember     = errors.New("no member of the cluster can be reached")
 	ErrClosed       = errors.New("closed")
-	ErrListen       = errors.New("choose another address") // of an address that gossip cannot listen on
+	ErrListen       = errors.New("choose another address") // gossip cannot listen on the configured address
 	ErrNoKey        = errors.New("make a key and copy it to every member")
 )
 
-// oneLine takes out of a foreign text what could forge a log line or steer a
-// terminal, and bounds it.
+// oneLine bounds a foreign text and replaces characters that could forge a log line or steer a terminal.
 func oneLine(s string) string {
 	const most = 512
 	if len(s) > most {

@@ -15,20 +15,19 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Stats counts what a member has met. All but Members only grow.
+// Stats counts what a member has seen. All counters but Members only grow.
 type Stats struct {
-	Members int    // processes that are there, this one included
-	Garbage uint64 // announcements that could not be read
-	Newer   uint64 // announcements of a newer release, in a format unknown here
-	Refused uint64 // streams of another key or version
+	Members int    // processes in the cluster, this one included
+	Garbage uint64 // unreadable announcements
+	Newer   uint64 // announcements in a newer, unknown format
+	Refused uint64 // streams with another key or version
 }
 
-// Gossip is a member of a gossiping cluster, and the Source of what it hears.
-// The donor that it announces itself is one of those.
+// Gossip is a member of a gossiping cluster. It is a Source of all announced donors, its own included.
 type Gossip struct {
 	cfg       Config
 	log       zerolog.Logger
-	node      string // of this process, random
+	node      string // random name of this process
 	advertise netip.Addr
 	transport *transport
 	list      *memberlist.Memberlist
@@ -43,12 +42,11 @@ type Gossip struct {
 
 var _ Source = (*Gossip)(nil)
 
-// OpenGossip becomes a member: it listens, tries once to join, and goes on in
-// the background. It takes as long as names to join are looked up, twice, and one
-// attempt at each, 12 s at most. When nobody answers it succeeds, unless
-// Config.MustJoin (ErrNoMember): the first of a cluster has to. When the only
-// answers are that the keys or versions differ, it fails with ErrKeyDiffers or
-// ErrVersion. ctx is for opening alone.
+// OpenGossip becomes a member: it listens, tries to join once, and goes on in the background. It takes
+// 12 s at most: it looks up the names of members twice, and tries each member once. If no member
+// answers, it succeeds, since the first member of a cluster meets nobody; with Config.MustJoin it fails
+// with ErrNoMember. If all answers are that keys or versions differ, it fails with ErrKeyDiffers or
+// ErrVersion. ctx applies to the opening only.
 func OpenGossip(ctx context.Context, cfg Config) (*Gossip, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -78,7 +76,7 @@ func OpenGossip(ctx context.Context, cfg Config) (*Gossip, error) {
 	return g, nil
 }
 
-// joinFirst tries once, and decides whether what it met is worth going on.
+// joinFirst tries to join once and decides whether a failure ends the opening.
 func (g *Gossip) joinFirst(ctx context.Context) error {
 	result := make(chan error, 1)
 	g.wg.Go(func() { result <- g.joinTargets(ctx) })
@@ -94,7 +92,7 @@ func (g *Gossip) joinFirst(ctx context.Context) error {
 	case g.cfg.MustJoin, errors.Is(err, ErrKeyDiffers), errors.Is(err, ErrVersion):
 		return err
 	}
-	g.log.Warn().Str("reason", oneLine(err.Error())).Msg("nobody to join is reached yet; tried again every few seconds")
+	g.log.Warn().Str("reason", oneLine(err.Error())).Msg("no member to join answers yet: gossip tries again every few seconds")
 	return nil
 }
 
@@ -114,7 +112,7 @@ func (g *Gossip) listen(ctx context.Context) error {
 		return fmt.Errorf("gossip on %s: %w: %w", g.cfg.Listen, err, ErrListen)
 	}
 	if g.advertise = advertised(ctx, g.cfg.resolver, ip, g.cfg.Join); g.cfg.Advertise != "" {
-		g.advertise = netip.MustParseAddr(g.cfg.Advertise) // Validate has tried
+		g.advertise = netip.MustParseAddr(g.cfg.Advertise) // Validate has parsed it
 	}
 	g.transport = newTransport(inner, g.cfg.Key.id(), streamTimeout, g.refuse)
 	c := lanConfig()
@@ -130,8 +128,8 @@ func (g *Gossip) listen(ctx context.Context) error {
 	return nil
 }
 
-// listenOn tries again when a port that the kernel chose for TCP is taken for
-// UDP.
+// listenOn opens the sockets. It tries again when UDP does not have the port that the kernel chose for
+// TCP.
 func listenOn(c *memberlist.NetTransportConfig) (t *memberlist.NetTransport, err error) {
 	for range 10 {
 		if t, err = memberlist.NewNetTransport(c); err == nil || c.BindPort != 0 || !strings.Contains(err.Error(), "in use") {
@@ -141,7 +139,7 @@ func listenOn(c *memberlist.NetTransportConfig) (t *memberlist.NetTransport, err
 	return t, err
 }
 
-// refuse logs who was not let in.
+// refuse logs a refused stream.
 func (g *Gossip) refuse(from net.Addr, err error) {
 	event := g.log.Debug()
 	if errors.Is(err, ErrKeyDiffers) || errors.Is(err, ErrVersion) {
@@ -149,24 +147,23 @@ func (g *Gossip) refuse(from net.Addr, err error) {
 			event = g.log.Warn()
 		}
 	}
-	event.Err(err).Stringer("from", from).Msg("a stream was refused")
+	event.Err(err).Stringer("from", from).Msg("gossip refuses a stream")
 }
 
-// Address is the gossip address that other members are told, IP:PORT.
+// Address returns the IP:PORT under which other members reach this one.
 func (g *Gossip) Address() string {
 	return joinAddress(g.advertise.String(), uint16(g.transport.GetAutoBindPort()))
 }
 
-// Announced is an address as SetLocal announces it: with the host that other
-// members reach this one under, if it has none. Errors wrap ErrAnnouncement.
+// Announced returns an address as SetLocal announces it. An address without a host gets the host under
+// which other members reach this one. Errors wrap ErrAnnouncement.
 func (g *Gossip) Announced(address string) (string, error) {
 	return withHost(address, g.advertise.String())
 }
 
-// SetLocal announces this member as a donor, or what has changed about it. It
-// does not wait: what changed much is announced at once, though at most once a
-// second, the rest with the next regular announcement. Call it as often as there
-// is news. Errors wrap ErrAnnouncement, or are ErrClosed.
+// SetLocal announces this member as a donor, or a change of the donor. It does not wait. Gossip announces
+// a large change at once, at most once a second, and other changes with the next regular announcement.
+// Call it for every change. Errors wrap ErrAnnouncement, or are ErrClosed.
 func (g *Gossip) SetLocal(a Announcement) error {
 	address, err := g.Announced(a.Address)
 	if err != nil {
@@ -183,8 +180,8 @@ func (g *Gossip) SetLocal(a Announcement) error {
 	return nil
 }
 
-// Withdraw takes the announcement back: this member is an observer again, and
-// its donor disappears from every list. For a donor that drains.
+// Withdraw takes the announcement back: this member becomes an observer again, and its donor disappears
+// from every list. A draining donor calls it.
 func (g *Gossip) Withdraw() { g.announcer.set(nil) }
 
 // Donors is part of Source.
@@ -193,13 +190,13 @@ func (g *Gossip) Donors() []Donor {
 	return donors
 }
 
-// Conflicts lists the donors that are refused because another has their name.
+// Conflicts lists the donors that members refuse because another donor has their name.
 func (g *Gossip) Conflicts() []Conflict {
 	_, conflicts := g.members.settled()
 	return conflicts
 }
 
-// Stats counts what was met so far.
+// Stats returns the counters.
 func (g *Gossip) Stats() Stats { return g.members.counted() }
 
 // Changed is part of Source. A new announcement of a donor is a change.
@@ -214,21 +211,20 @@ func (g *Gossip) ended() bool {
 	}
 }
 
-// Close is part of Source. It tells some member that this one leaves, which
-// takes about a second.
+// Close is part of Source. It tells some member that this one leaves, which takes about a second.
 func (g *Gossip) Close() error { return g.close(true) }
 
-// close without leaving is what a crash looks like to the others.
+// close ends the member. Without leave the others see a crash.
 func (g *Gossip) close(leave bool) error {
 	var err error
 	g.closing.Do(func() {
 		close(g.closed)
 		g.cancel()
-		g.transport.cancel() // ends dialling, for joining to end
+		g.transport.cancel() // ends dialling, so that joining ends
 		g.wg.Wait()
 		if leave {
 			if leaveErr := g.list.Leave(leaveTimeout); leaveErr != nil {
-				g.log.Debug().Err(leaveErr).Msg("left the cluster without telling; it will notice")
+				g.log.Debug().Err(leaveErr).Msg("cannot tell the cluster of leaving: it will notice")
 			}
 		}
 		err = g.list.Shutdown()

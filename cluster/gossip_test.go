@@ -27,8 +27,8 @@ func TestMembersJoinAndLeave(t *testing.T) {
 	eventually(t, func() string { return fmt.Sprint(a.Stats()) }, func() bool { return a.Stats().Members == 3 })
 }
 
-// A member that was killed is missed, and one that comes back under the same
-// name is there again: at the same address or at another.
+// The others notice that a member was killed. A donor that comes back under the same name is listed
+// again, at the same address or at another.
 func TestFailedMemberIsMissedAndComesBack(t *testing.T) {
 	a := donor(t, "a", "127.0.0.1:9001")
 	b := donor(t, "b", "127.0.0.1:9002", a)
@@ -41,14 +41,14 @@ func TestFailedMemberIsMissedAndComesBack(t *testing.T) {
 	again := donor(t, "b", "127.0.0.1:9002", a)
 	wantListed(t, all, a, again, c)
 
-	// Before anybody has missed it, and elsewhere: refused until the other is
-	// missed, then listed.
+	// It comes back at another address before anybody misses it. The members refuse it until they
+	// miss the old one, and then list it.
 	_ = again.close(false)
 	moved := donor(t, "b", "127.0.0.1:9004", a)
 	wantListed(t, "a@127.0.0.1:9001 b@127.0.0.1:9004 c@127.0.0.1:9003", a, moved, c)
 }
 
-// A member restarted on its old gossip port takes the place of what it was.
+// A member that restarts on its old gossip port takes the place of its predecessor.
 func TestRestartOnTheSamePort(t *testing.T) {
 	a := donor(t, "a", "127.0.0.1:9001")
 	b := donor(t, "b", "127.0.0.1:9002", a)
@@ -65,17 +65,17 @@ func TestRestartOnTheSamePort(t *testing.T) {
 	wantListed(t, "a@127.0.0.1:9001 b@127.0.0.1:9002", a, b)
 }
 
-// A member whose targets are down is alone, goes on trying, and finds them.
+// A member without live targets is alone, tries again, and finds them once they live.
 func TestJoinsWhoComesLater(t *testing.T) {
 	port := freePort(t)
 	early := start(t, func(c *Config) { c.Join = []string{port} })
-	wantLog(t, early.log, "tried again", port)
+	wantLog(t, early.log, "tries again", port)
 	late := start(t, func(c *Config) { c.Listen = port })
 	late.set(t, "late", ":9001", 1)
 	wantListed(t, "late@127.0.0.1:9001", early, late)
 }
 
-// freePort is an address where nobody listens.
+// freePort returns an address at which nobody listens.
 func freePort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -86,8 +86,8 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// Two parts that have given each other up find each other again through the
-// donors that they lost, without a target to join.
+// Two parts of a cluster that have given each other up find each other again through their lost donors,
+// without a target to join.
 func TestPartsHeal(t *testing.T) {
 	a := donor(t, "a", "127.0.0.1:9001")
 	b := donor(t, "b", "127.0.0.1:9002", a)
@@ -95,7 +95,7 @@ func TestPartsHeal(t *testing.T) {
 	address := b.Address()
 	_ = b.close(false)
 	wantListed(t, "a@127.0.0.1:9001", a)
-	// It comes back and joins nobody: a has to find it.
+	// It comes back and joins no member: a has to find it.
 	b = start(t, func(c *Config) { c.Listen = address })
 	b.set(t, "b", "127.0.0.1:9002", 1)
 	wantListed(t, "a@127.0.0.1:9001 b@127.0.0.1:9002", a, b)
@@ -119,7 +119,7 @@ func TestAnnouncementsConverge(t *testing.T) {
 		a.set(t, "a", ":9001", n)
 		free(n)
 	}
-	// Announced anew though nothing has changed.
+	// It announces again though nothing has changed.
 	seen := b.Donors()[0].Seen
 	eventually(t, func() string { return "never announced anew" }, func() bool { return b.Donors()[0].Seen.After(seen) })
 
@@ -161,14 +161,14 @@ func TestOtherKeyIsRefused(t *testing.T) {
 	if log.has("panic") {
 		t.Error("panic")
 	}
-	wantLog(t, a.log, `"warn"`, "gossip keys differ", "refused")
+	wantLog(t, a.log, `"warn"`, "gossip keys differ", "refuses")
 	if a.Stats().Refused == 0 || a.Stats().Members != 1 {
 		t.Errorf("%+v", a.Stats())
 	}
 	if strings.Contains(err.Error(), fmt.Sprintf("%x", testKey[:8])) {
 		t.Error("the key is in the error")
 	}
-	// With a target that has the same key it joins, and the other is none.
+	// With a second target that has the same key it joins, and ignores the first.
 	d := start(t, func(c *Config) { c.Key = Key{9} })
 	e := start(t, func(c *Config) { c.Key = Key{9} }, a, d)
 	d.set(t, "d", ":9004", 1)
@@ -190,7 +190,7 @@ func TestTwoDonorsOfOneName(t *testing.T) {
 		t.Errorf("conflicts %v", got)
 	}
 
-	// The first one goes: the second has the name, and keeps it.
+	// The first one goes. The second gets the name and keeps it.
 	_ = first.Close()
 	wantListed(t, "mem@127.0.0.1:9002", device, second)
 	wantLog(t, device.log, "differ again")
@@ -199,7 +199,7 @@ func TestTwoDonorsOfOneName(t *testing.T) {
 	wantListed(t, "mem@127.0.0.1:9002", device, second, third)
 }
 
-// Metadata that is no announcement is counted and does nothing else.
+// A member counts invalid metadata and ignores it.
 func TestGarbageIsCounted(t *testing.T) {
 	a := donor(t, "a", "127.0.0.1:9001")
 	start(t, func(c *Config) {
@@ -212,7 +212,7 @@ func TestGarbageIsCounted(t *testing.T) {
 		s := a.Stats()
 		return s.Members == 3 && s.Garbage > 0 && s.Newer > 0
 	})
-	wantLog(t, a.log, "ignored", "invalid announcement")
+	wantLog(t, a.log, "ignores", "invalid announcement")
 	wantListed(t, "a@127.0.0.1:9001", a)
 }
 
@@ -224,8 +224,8 @@ func (garbage) GetBroadcasts(int, int) [][]byte   { return nil }
 func (garbage) LocalState(bool) []byte            { return nil }
 func (garbage) MergeRemoteState(_ []byte, _ bool) {}
 
-// Wall clocks that are a day off, or that are set while members talk, change
-// nothing: who is there, which announcement is the newest, and who is missed.
+// A wall clock that is a day off, or that somebody sets while members talk, changes neither the list of
+// members, nor which announcement is the newest, nor which member is missed.
 func TestClocksMayBeADayOff(t *testing.T) {
 	clock := func(off time.Duration) func(*Config) {
 		calls := 0
@@ -282,8 +282,8 @@ func TestOpeningFails(t *testing.T) {
 	}
 }
 
-// A target that speaks something else is named as such, and one that says
-// nothing does not hold up the opening for ever.
+// The error names a target that speaks another protocol. A silent target does not delay the opening for
+// ever.
 func TestJoinsOnlyGossip(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// A stream begins with a greeting from each side, the dialler's first:
+// A stream begins with a greeting from each side. The dialling side sends first:
 //
 //	0  8 bytes  magic
 //	8  1 byte   version of the gossip
 //	9  3 bytes  zero
 //	12 8 bytes  fingerprint of the key
 //
-// It proves nothing: whoever copies a fingerprint fails at the encryption. It is
-// there so that both sides can say what is wrong.
+// A greeting proves nothing: a peer with a copied fingerprint fails at the encryption. It allows both
+// sides to say what is wrong.
 const (
-	greetingMagic   = "\x89FSWGSP\n" // its first byte is none that text begins with
+	greetingMagic   = "\x89FSWGSP\n" // no text begins with its first byte
 	greetingVersion = 1
 	greetingSize    = 20
 )
@@ -45,7 +45,7 @@ func checkGreeting(theirs []byte, id keyID) error {
 	return nil
 }
 
-// greet opens a stream that this side dialled, by the deadline.
+// greet opens a stream that this side has dialled. It ends at the deadline.
 func greet(conn net.Conn, id keyID, deadline time.Time) error {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err
@@ -56,7 +56,7 @@ func greet(conn net.Conn, id keyID, deadline time.Time) error {
 	theirs := make([]byte, greetingSize)
 	if _, err := io.ReadFull(conn, theirs); err != nil {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("%w: it closed the connection", ErrNotGossip)
+			return fmt.Errorf("%w: the peer closed the connection", ErrNotGossip)
 		}
 		return err
 	}
@@ -66,8 +66,8 @@ func greet(conn net.Conn, id keyID, deadline time.Time) error {
 	return conn.SetDeadline(time.Time{})
 }
 
-// welcome opens a stream that the other side dialled. Who speaks something else
-// gets no answer; who has another key or version gets one that says so.
+// welcome opens a stream that the other side has dialled. A peer with another protocol gets no answer. A
+// peer with another key or version gets a greeting, from which it sees the difference.
 func welcome(conn net.Conn, id keyID, deadline time.Time) error {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// pair greets over a connection whose dialling end sends what it is given.
+// pair greets over a connection. The dialling end sends the given bytes.
 func pair(t *testing.T, sent []byte, id keyID) (answer []byte, accepting error) {
 	t.Helper()
 	near, far := net.Pipe()
@@ -55,7 +55,7 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-// Strangers cannot hold a member's streams, and what they send ends there.
+// Strangers cannot occupy the streams of a member, and a member does not process their bytes.
 func TestStrangersAreShutOut(t *testing.T) {
 	a := start(t, nil)
 	var conns []net.Conn

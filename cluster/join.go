@@ -11,12 +11,12 @@ import (
 // Bounds of one round of joining.
 const (
 	maxTargets = 16 // addresses of targets
-	maxRegain  = 3  // donors that were lost
+	maxRegain  = 3  // lost donors
 )
 
-// joinTargets joins through every address in Config.Join where no member is
-// known yet. It succeeds when it reached one, knows one already, or has nobody
-// to reach. Errors wrap ErrNoMember, and with it why each attempt failed.
+// joinTargets joins through every address of Config.Join at which it knows no member yet. It succeeds if
+// it reaches a member, knows one already, or has no address to try. Errors wrap ErrNoMember and the
+// reason of each failed attempt.
 func (g *Gossip) joinTargets(ctx context.Context) error {
 	var errs []error
 	addresses := map[string]bool{}
@@ -56,7 +56,7 @@ func (g *Gossip) joinTargets(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrNoMember, errors.Join(errs...))
 }
 
-// join compares everything with the member at an address.
+// join exchanges everything with the member at an address.
 func (g *Gossip) join(address string) error {
 	var joinErr error
 	dialErr := g.transport.watching(address, func() { _, joinErr = g.list.Join([]string{address}) })
@@ -66,7 +66,7 @@ func (g *Gossip) join(address string) error {
 	return joinErr
 }
 
-// rejoin looks for members that are missing, until ctx ends.
+// rejoin tries to reach missing members until ctx ends.
 func (g *Gossip) rejoin(ctx context.Context) {
 	var last string
 	for {
@@ -84,7 +84,7 @@ func (g *Gossip) rejoin(ctx context.Context) {
 	}
 }
 
-// regain tries some of the donors that were lost.
+// regain tries to reach some of the lost donors.
 func (g *Gossip) regain() {
 	var wg sync.WaitGroup
 	for _, address := range g.members.missing(maxRegain) {
@@ -97,7 +97,7 @@ func (g *Gossip) regain() {
 	wg.Wait()
 }
 
-// logJoin says a reason once, not again until it changes.
+// logJoin logs a reason once until it changes.
 func (g *Gossip) logJoin(err error, last *string) {
 	text := ""
 	if err != nil {
@@ -108,8 +108,8 @@ func (g *Gossip) logJoin(err error, last *string) {
 	}
 	*last = text
 	if err != nil {
-		g.log.Warn().Str("reason", text).Msg("no member to join is reached; tried again every few seconds")
+		g.log.Warn().Str("reason", text).Msg("no member to join answers: gossip tries again every few seconds")
 	} else {
-		g.log.Info().Msg("a member to join is reached again")
+		g.log.Info().Msg("a member to join answers again")
 	}
 }

@@ -15,7 +15,7 @@ import (
 // KeySize is the length of a gossip key in bytes: AES-256.
 const KeySize = 32
 
-// Key encrypts a cluster's gossip. Whoever has it is a member.
+// Key encrypts the gossip of a cluster. Everybody with the key can become a member.
 type Key [KeySize]byte
 
 // String keeps the key out of logs.
@@ -24,9 +24,8 @@ func (Key) String() string { return "gossip key" }
 // GoString keeps the key out of logs.
 func (Key) GoString() string { return "cluster.Key{…}" }
 
-// WriteKey makes a new random key and writes it to a new file of mode 0600, as 64
-// hexadecimal digits and a newline. A file that exists is not touched
-// (os.ErrExist); on an error no file is left behind.
+// WriteKey makes a random key and writes it to a new file of mode 0600, as 64 hexadecimal digits and a
+// newline. It does not touch a file that exists (os.ErrExist) and leaves no file behind on an error.
 func WriteKey(path string) (err error) {
 	var key Key
 	if _, err := rand.Read(key[:]); err != nil {
@@ -50,9 +49,8 @@ func WriteKey(path string) (err error) {
 	return errors.Join(err, f.Close())
 }
 
-// LoadKey reads a key file: 64 hexadecimal digits, or 32 bytes as they are. A
-// file that is missing, has another length, or that other users can read, is
-// ErrKeyFile.
+// LoadKey reads a key file: 64 hexadecimal digits, or 32 raw bytes. The error is ErrKeyFile if the file
+// is missing or has another length, or if other users can read it.
 func LoadKey(path string) (Key, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -98,8 +96,8 @@ func parseKey(data []byte) (Key, error) {
 	return key, nil
 }
 
-// keyID is a fingerprint that may travel in the clear: it is what tells two keys
-// apart, and does not help to find one of 256 random bits.
+// keyID is a fingerprint of a key, which may travel in the clear. It distinguishes two keys, and does
+// not help to find a key of 256 random bits.
 type keyID [8]byte
 
 func (k Key) id() keyID {

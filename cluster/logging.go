@@ -7,16 +7,16 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// memberlistLog takes memberlist's lines as debug events, whatever level they
-// claim: a member that cannot be reached for a moment is an error there, and the
-// daily life of a cluster here. What matters is logged by this package.
+// memberlistLog logs memberlist's lines as debug events, whatever level they have: memberlist reports a
+// member that does not answer for a moment as an error, which is normal in a cluster. This package logs
+// what matters.
 func memberlistLog(to zerolog.Logger) *log.Logger {
 	return log.New(lineWriter{to}, "", 0)
 }
 
 type lineWriter struct{ log zerolog.Logger }
 
-// Write takes one line.
+// Write logs one line.
 func (w lineWriter) Write(line []byte) (int, error) {
 	if e := w.log.Debug(); e.Enabled() {
 		text := strings.TrimSpace(string(line))

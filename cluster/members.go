@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	maxLost  = 1024           // donors that are looked for after they were lost
-	lostKept = 24 * time.Hour // and for how long
+	maxLost  = 1024           // lost donors that a member tries to reach again
+	lostKept = 24 * time.Hour // how long it tries
 )
 
-// members is what memberlist's callbacks tell. They come one at a time, under
-// memberlist's lock, so nothing here waits or calls back.
+// members collects what memberlist's callbacks report. memberlist calls them one at a time and under its
+// lock, so no method here waits or calls memberlist.
 type members struct {
 	log   zerolog.Logger
 	now   func() time.Time
 	event chan struct{} // something has changed
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	byNode map[string]*member
-	lost   map[string]time.Time // when a donor was lost, by gossip address
+	lost   map[string]time.Time // time of the loss of a donor, by gossip address
 	stats  Stats
 }
 
@@ -31,8 +31,8 @@ type members struct {
 type member struct {
 	gossip     string // address
 	announced  announced
-	seen       time.Time // zero: it has announced nothing, it is an observer
-	complained bool      // about its garbage
+	seen       time.Time // time of its last announcement; zero: it is an observer
+	complained bool      // the log has a line about its unreadable announcement
 }
 
 func newMembers(log zerolog.Logger, now func() time.Time) *members {
@@ -47,9 +47,9 @@ func (m *members) NotifyJoin(n *memberlist.Node) { m.update(n) }
 // NotifyUpdate is part of memberlist.EventDelegate.
 func (m *members) NotifyUpdate(n *memberlist.Node) { m.update(n) }
 
-// NotifyLeave is part of memberlist.EventDelegate. Whether the member left or
-// failed is not told: a donor is looked for in both cases. Observers are not, who
-// come and go on ever new ports, and look for donors themselves.
+// NotifyLeave is part of memberlist.EventDelegate. memberlist does not say whether the member left or
+// failed, so this member tries to reach a donor again in both cases. It does not try observers: they
+// come and go on new ports, and look for donors themselves.
 func (m *members) NotifyLeave(n *memberlist.Node) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,8 +73,8 @@ func (m *members) update(n *memberlist.Node) {
 	m.changed()
 }
 
-// read takes a member's metadata. What cannot be read is counted, and the last
-// good announcement stays.
+// read takes the metadata of a member. It counts unreadable metadata and keeps the last good
+// announcement.
 func (m *members) read(known *member, meta []byte) {
 	if len(meta) == 0 {
 		known.announced, known.seen = announced{}, time.Time{}
@@ -92,7 +92,7 @@ func (m *members) read(known *member, meta []byte) {
 	}
 	if !known.complained {
 		known.complained = true
-		m.log.Warn().Err(err).Str("member", known.gossip).Msg("a member's announcement is ignored")
+		m.log.Warn().Err(err).Str("member", known.gossip).Msg("gossip ignores the announcement of a member")
 	}
 }
 
@@ -104,7 +104,7 @@ func (m *members) changed() {
 	}
 }
 
-// settled are the donors that count, and the conflicts.
+// settled returns the donors that keep their names, and the conflicts.
 func (m *members) settled() ([]Donor, []Conflict) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -125,7 +125,7 @@ func (m *members) settled() ([]Donor, []Conflict) {
 	return donors, conflicts
 }
 
-// highestClaim is of all members but one.
+// highestClaim returns the highest claim of all members but one.
 func (m *members) highestClaim(except string) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -138,14 +138,14 @@ func (m *members) highestClaim(except string) uint64 {
 	return highest
 }
 
-// alive says whether a member is at a gossip address.
+// alive reports whether a member has a gossip address.
 func (m *members) alive(address string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.at(address)
 }
 
-// at is alive for callers who hold mu.
+// at is alive for callers that hold mu.
 func (m *members) at(address string) bool {
 	for _, known := range m.byNode {
 		if known.gossip == address {
@@ -155,14 +155,13 @@ func (m *members) at(address string) bool {
 	return false
 }
 
-// missing are the gossip addresses of at most n donors that were lost, no longer
-// than lostKept ago, in no order.
+// missing returns the gossip addresses of at most n donors, lost within lostKept, in random order.
 func (m *members) missing(n int) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var addresses []string
-	for address, when := range m.lost { // a random few: maps are walked so
-		if time.Since(when) > lostKept || m.at(address) { // its next process may have come before it was missed
+	for address, when := range m.lost { // Go walks maps in random order
+		if time.Since(when) > lostKept || m.at(address) { // its next process may have joined before memberlist missed this one
 			delete(m.lost, address)
 		} else if len(addresses) < n {
 			addresses = append(addresses, address)
@@ -171,7 +170,7 @@ func (m *members) missing(n int) []string {
 	return addresses
 }
 
-// refusedKey counts a stream of another key, or another version.
+// refusedKey counts a stream with another key or version. first is true for the first.
 func (m *members) refusedKey() (first bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -6,17 +6,16 @@ import (
 	"sync"
 )
 
-// Merged is several sources as one.
+// Merged joins several sources.
 type Merged struct {
 	sources []Source
 	changed *signal
 	wg      sync.WaitGroup
 }
 
-// Merge joins sources by address. Of one that several list, the newest
-// announcement wins, and any announcement over none; a name that only an older
-// one knows is kept. The sources belong to the result from then on: nobody else
-// may receive from their Changed, and its Close closes them.
+// Merge joins sources by address. If several sources list an address, the newest announcement wins, and
+// an announcement wins over none. The result keeps a name that only an older announcement has. The
+// result owns the sources: nobody else may receive from their Changed, and its Close closes them.
 func Merge(sources ...Source) *Merged {
 	m := &Merged{sources: slices.Clone(sources), changed: newSignal()}
 	for _, s := range m.sources {
@@ -48,7 +47,7 @@ func (m *Merged) Donors() []Donor {
 	return donors
 }
 
-// newer joins what two sources say of one address; a is the earlier source.
+// newer joins the entries of two sources for one address. a is from the earlier source.
 func newer(a, b Donor) Donor {
 	if b.Seen.After(a.Seen) {
 		a, b = b, a

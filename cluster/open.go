@@ -7,12 +7,11 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// dnsPrefix marks a name of which every address is a donor.
+// dnsPrefix marks a name that resolves to donors.
 const dnsPrefix = "dns:"
 
-// Open makes a source of donors as users write them: HOST:PORT, or
-// dns:NAME:PORT for a name that resolves to many. Wrong ones are ErrConfig; then
-// nothing was opened.
+// Open makes a source of donors from what users write: HOST:PORT, or dns:NAME:PORT for a name that
+// resolves to many donors. A wrong one is ErrConfig. After an error nothing stays open.
 func Open(log zerolog.Logger, donors ...string) (_ Source, err error) {
 	var static []string
 	var sources []Source

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// wall is a network that can be cut in two.
+// wall is a network that a test can cut in two.
 type wall struct {
 	mu   sync.Mutex      // guards what follows
 	up   bool            // nothing passes between the sides
@@ -36,7 +36,7 @@ func (w *wall) between(side bool, address string) bool {
 	return w.up && w.side[address] != side
 }
 
-// walled is a member's transport behind the wall.
+// walled is the transport of a member behind the wall.
 type walled struct {
 	memberlist.NodeAwareTransport
 	wall *wall
@@ -57,8 +57,8 @@ func (t *walled) DialAddressTimeout(a memberlist.Address, timeout time.Duration)
 	return t.NodeAwareTransport.DialAddressTimeout(a, timeout)
 }
 
-// Two sides that cannot reach each other go on alone, and are one again when
-// they can; a name that was given twice meanwhile is settled.
+// Two sides without a connection go on alone and become one cluster again when they have one. They settle
+// a name that both sides gave away meanwhile.
 func TestPartitionHeals(t *testing.T) {
 	w := &wall{side: map[string]bool{}}
 	member := func(side bool, join ...*node) *node {
@@ -96,7 +96,7 @@ func TestPartitionHeals(t *testing.T) {
 	all = append(all, d)
 	eventually(t, func() string { return "the sides stay apart" }, func() bool {
 		for _, n := range all {
-			// Both claims may be equal or not, but all have to see the same.
+			// The two claims may be equal. All members must see the same donor.
 			if mine := n.Conflicts(); len(n.Donors()) != 3 || len(mine) != 1 || !slices.Equal(mine, a.Conflicts()) {
 				return false
 			}

@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// resolved is a HOST:PORT and what it stands for.
+// resolved is a HOST:PORT and its addresses.
 type resolved struct {
 	target    string
 	addresses []netip.AddrPort
 	err       error
 }
 
-// resolve looks up several HOST:PORT at the same time, within lookupTimeout, and
-// answers in their order.
+// resolve looks up several HOST:PORT at the same time, within lookupTimeout. The results have the order
+// of the targets.
 func resolve(ctx context.Context, resolver Resolver, targets []string) []resolved {
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()

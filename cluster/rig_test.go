@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// patience is far above what anything here takes.
+// patience is far longer than anything here takes.
 const patience = time.Minute
 
 var testKey = Key{1, 2, 3}
@@ -44,7 +44,7 @@ func (l *logBuffer) has(parts ...string) bool {
 	return false
 }
 
-// fast makes a member notice everything in a fraction of a second.
+// fast shortens all waits of a member to fractions of a second.
 func fast(c *memberlist.Config) {
 	c.ProbeInterval, c.ProbeTimeout = 100*time.Millisecond, 50*time.Millisecond
 	c.GossipInterval, c.PushPullInterval = 20*time.Millisecond, 500*time.Millisecond
@@ -69,7 +69,7 @@ func config(join ...*node) (Config, *logBuffer) {
 	return c, log
 }
 
-// start opens a member, which the end of the test closes.
+// start opens a member and closes it at the end of the test.
 func start(t *testing.T, change func(*Config), join ...*node) *node {
 	t.Helper()
 	c, log := config(join...)
@@ -103,7 +103,7 @@ func (n *node) set(t *testing.T, name, address string, free int64) {
 	}
 }
 
-// listed is what a member lists, one word per donor.
+// listed returns the list of a member, one word per donor.
 func listed(s Source) string {
 	var words []string
 	for _, d := range s.Donors() {
@@ -112,7 +112,7 @@ func listed(s Source) string {
 	return strings.Join(words, " ")
 }
 
-// eventually waits until something holds.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what func() string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {

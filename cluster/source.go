@@ -7,27 +7,26 @@ import (
 	"time"
 )
 
-// Donor is one donor as the cluster knows it.
+// Donor is one donor in the list of a Source.
 type Donor struct {
-	Name    string        // "" when the source does not know names
+	Name    string        // empty if the source does not know names
 	Address string        // control HOST:PORT
 	Free    int64         // bytes that it could still lend, as last announced
-	Total   int64         // bytes that it lends at most; 0: nothing was announced
-	Up      time.Duration // how long it had announced then
-	Seen    time.Time     // when that was heard here; zero: nothing was announced
+	Total   int64         // bytes that it lends at most; 0: without an announcement
+	Up      time.Duration // age of the donor at its last announcement
+	Seen    time.Time     // when this member received the announcement; zero: without one
 	Source  string        // static, dns:NAME or gossip
 }
 
-// A Source tells which donors there are, and when that changes. Its methods may
-// be called concurrently.
+// Source lists donors and signals changes of the list. Its methods may be called concurrently.
 type Source interface {
-	// Donors lists each donor once, by name and address. The slice is the
-	// caller's. After Close it is the last list.
+	// Donors lists each donor once, in the order of names and addresses. The caller owns the
+	// slice. After Close it returns the last list.
 	Donors() []Donor
 
-	// Changed receives after what Donors says has changed; several changes can
-	// be one signal. The channel is always the same, has one receiver, and is
-	// closed by Close.
+	// Changed returns a channel that gets a signal after the result of Donors has changed. One
+	// signal can stand for several changes. The channel is always the same and has one
+	// receiver. Close closes it.
 	Changed() <-chan struct{}
 
 	// Close ends the source and waits for its goroutines.
@@ -43,7 +42,7 @@ type signal struct {
 
 func newSignal() *signal { return &signal{c: make(chan struct{}, 1)} }
 
-// fire never waits: one signal that was not received stands for all.
+// fire sends a signal. It never waits: a signal that nobody has received yet stands for all.
 func (s *signal) fire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,7 +34,7 @@ func TestStatic(t *testing.T) {
 	}
 }
 
-// fake is a source that tests change.
+// fake is a source that a test changes.
 type fake struct {
 	*signal
 	donors []Donor

@@ -8,8 +8,8 @@ type Static struct {
 	changed *signal
 }
 
-// NewStatic lists donors by their control addresses, HOST:PORT. A wrong one, or
-// one that is given twice, is ErrConfig.
+// NewStatic lists donors by their control addresses, HOST:PORT. A wrong address, or the same address
+// twice, is ErrConfig.
 func NewStatic(addresses ...string) (*Static, error) {
 	s := &Static{changed: newSignal()}
 	seen := map[string]bool{}
@@ -30,7 +30,7 @@ func NewStatic(addresses ...string) (*Static, error) {
 // Donors is part of Source.
 func (s *Static) Donors() []Donor { return append([]Donor(nil), s.donors...) }
 
-// Changed is part of Source. Nothing is received before Close.
+// Changed is part of Source. The channel gets no signal; Close closes it.
 func (s *Static) Changed() <-chan struct{} { return s.changed.c }
 
 // Close is part of Source.

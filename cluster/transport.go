@@ -11,28 +11,28 @@ import (
 	"github.com/hashicorp/memberlist"
 )
 
-// maxGreeting bounds the accepted streams that have not greeted yet. More are
-// closed at once: memberlist would give each a goroutine.
+// maxGreeting bounds the accepted streams without a greeting. The transport closes further ones at once,
+// because memberlist would start a goroutine for each.
 const maxGreeting = 64
 
-// transport is memberlist's own, with three additions: the greeting, dialling
-// that ends with Close, and streams that are closed by Close.
+// transport is memberlist's own transport with three additions: the greeting, and a Close that ends
+// dialling and closes streams.
 type transport struct {
 	*memberlist.NetTransport
 	id       keyID
 	timeout  time.Duration // of a greeting
 	refused  func(from net.Addr, err error)
-	accepted chan net.Conn // greeted, for memberlist
+	accepted chan net.Conn // streams after their greeting, for memberlist
 	greeting chan struct{} // a token for each stream that is greeting
 	ctx      context.Context
 	cancel   context.CancelFunc
-	ended    chan struct{} // no stream is accepted any more
+	ended    chan struct{} // closed once memberlist's transport accepts no more streams
 	wg       sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows; never held across I/O
+	mu       sync.Mutex // guards the fields below; never held across I/O
 	closed   bool
 	streams  map[*stream]struct{}
-	failures map[string]error // of the last dialling, by address
+	failures map[string]error // of the last dial, by address
 }
 
 // stream is a TCP connection that the transport can close.
@@ -62,8 +62,8 @@ func newTransport(inner *memberlist.NetTransport, id keyID, timeout time.Duratio
 	return t
 }
 
-// accept takes streams until memberlist's transport has ended, which waits for
-// somebody to take what it has accepted.
+// accept takes streams until memberlist's transport has ended. It must not stop before, because that
+// transport waits until somebody takes its streams.
 func (t *transport) accept() {
 	for {
 		select {
@@ -101,7 +101,7 @@ func (t *transport) welcome(conn net.Conn) {
 	}
 }
 
-// track closes a connection that comes after Shutdown.
+// track adds a connection to the streams that Shutdown closes. After Shutdown it closes the connection.
 func (t *transport) track(conn net.Conn) (*stream, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -151,8 +151,8 @@ func (t *transport) dial(address string, timeout time.Duration) (*stream, error)
 	return s, nil
 }
 
-// watching runs f and returns why the last dialling of an address failed in it,
-// which memberlist gives as text only.
+// watching runs f and returns the error of the last dial to an address in it. memberlist returns this
+// error as text only.
 func (t *transport) watching(address string, f func()) error {
 	t.mu.Lock()
 	t.failures[address] = nil
@@ -174,7 +174,7 @@ func (t *transport) Shutdown() error {
 	t.mu.Unlock()
 	t.cancel()
 	for s := range streams {
-		_ = s.Conn.Close() // what is cut short here is no error
+		_ = s.Conn.Close() // an interrupted stream is not an error here
 	}
 	if err := t.NetTransport.Shutdown(); err != nil {
 		return fmt.Errorf("end gossip: %w", err)

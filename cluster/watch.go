@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// watch logs conflicts as they come and go, and passes changes on.
+// watch logs the begin and end of conflicts, and signals changes.
 func (g *Gossip) watch(ctx context.Context) {
 	known := map[Conflict]bool{}
 	for {
@@ -29,7 +29,7 @@ func (g *Gossip) logConflicts(known map[Conflict]bool, conflicts []Conflict) map
 		if known[c] {
 			continue
 		}
-		event, text := g.log.Warn(), "two donors have one name; the later one is refused"
+		event, text := g.log.Warn(), "two donors have one name: gossip refuses the later one"
 		if local != nil && local.Name == c.Name && local.Address == c.Refused {
 			event, text = g.log.Error(), "another donor has this one's name and was there first: no device will use this one: give it another name"
 		}
@@ -43,7 +43,7 @@ func (g *Gossip) logConflicts(known map[Conflict]bool, conflicts []Conflict) map
 	return now
 }
 
-// announce makes this member's announcements when they are due.
+// announce makes the announcements of this member when they are due.
 func (g *Gossip) announce(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -64,10 +64,10 @@ func (g *Gossip) announce(ctx context.Context) {
 			continue
 		}
 		if err := g.announcer.renew(time.Now(), g.members.highestClaim(g.node)); err != nil {
-			g.log.Error().Err(err).Msg("the donor cannot be announced")
+			g.log.Error().Err(err).Msg("cannot announce the donor")
 			continue
 		}
-		// The error is that it was not heard within a nanosecond; gossip goes on.
+		// The error says that no member has received it within a nanosecond; gossip goes on.
 		_ = g.list.UpdateNode(time.Nanosecond)
 	}
 }
