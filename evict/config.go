@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// ErrConfig means that a Config breaks a rule of its fields.
+// ErrConfig means that a field of a Config is out of range.
 var ErrConfig = errors.New("unusable eviction policy")
 
 // Defaults of Config, and shares of HeadRoom from which other defaults follow.
@@ -23,23 +23,23 @@ const (
 // deep is the share of HeadRoom below which a shortage is urgent.
 const deep = 0.5
 
-// Config is a donor's policy. Zero fields take the defaults; those that follow
-// from HeadRoom do so when it is changed, too.
+// Config is the policy of a donor. A zero field takes its default. Defaults that depend on HeadRoom change
+// with it.
 type Config struct {
 	HeadRoom int64 // bytes that stay available to local applications; 0 keeps none
-	Slack    int64 // bytes above HeadRoom that are not lent either; default HeadRoom/8
+	Slack    int64 // bytes above HeadRoom that the donor does not lend either; default HeadRoom/8
 
 	Beta       float64 // weight of one second's measurement, above 0 to 1; default 0.2
 	StallLimit float64 // Sample.Stall from which a shortage is urgent, above 0 to 1; default 0.1
 
 	// Bytes a second, rounded down to slabs, but at least one slab a tick.
-	EvictRate   int64 // mapped memory asked back while nothing is urgent; default HeadRoom/4
-	PrepareRate int64 // memory prepared ahead; default 1 GiB
+	EvictRate   int64 // mapped memory to ask back while nothing is urgent; default HeadRoom/4
+	PrepareRate int64 // memory to prepare ahead; default 1 GiB
 
-	Calm float64 // seconds without lending after memory had to go back; default 10
+	Calm float64 // seconds without lending after a shortage; default 10
 }
 
-// Validate returns an error wrapping ErrConfig if c breaks a rule of its fields.
+// Validate returns an error wrapping ErrConfig if a field is out of range.
 func (c Config) Validate() error {
 	switch {
 	case c.HeadRoom < 0:
@@ -60,7 +60,7 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// withDefaults fills what is zero.
+// withDefaults fills in zero fields.
 func (c Config) withDefaults() Config {
 	c.HeadRoom = bounded(c.HeadRoom)
 	if c.Slack == 0 {

@@ -1,67 +1,61 @@
-// Package evict is a donor's memory policy: how much to prepare ahead of need,
-// when memory has to go back to the machine, and which slabs go. It does no I/O,
-// reads no clock and starts no goroutine: once a second its caller passes figures
-// in and carries out what comes back.
+// Package evict is the memory policy of a donor. It decides how much memory to prepare ahead of need,
+// when memory goes back to the machine, and which slabs go. It does no I/O, reads no clock and starts no
+// goroutine: once a second its caller passes figures in and carries out the plan.
 //
 // # Dangers
 //
-// The figures are trusted. [Sample] Available must be what the machine has after
-// everything that was lent is subtracted: MemAvailable is, since lent memory is
-// locked. A caller that adds lent memory to it lends the machine to death.
+// The package trusts its figures. Available of [Sample] must not contain lent memory. MemAvailable does
+// not, because lent memory is locked. A caller that adds lent memory to it lends until the machine dies.
 //
-// What was asked back and has not come back yet must be in [Lent] Returning.
-// Without it the same shortage is answered once a second until the first slab is
-// home, with a new slab each time.
+// Returning of [Lent] must contain the memory that the donor has asked back and does not have yet.
+// Without it the governor asks for a new slab once a second until the first slab is back.
 //
-// [Governor.Room] is 0 before the first Tick. A donor that ticks no longer
-// answers from its last one.
+// [Governor.Room] is 0 before the first Tick. If a donor stops calling Tick, Room answers from the last
+// one.
 //
 // # Headroom
 //
-// HeadRoom is what local applications are to find available at any time. What
-// they leave to the donor is available + lent; that sum is what is smoothed, with
-// the paper's β = 0.2 (new = β·measured + (1−β)·old), and what is lent now is then
-// subtracted. Smoothing the available memory itself would follow the donor's own
-// steps late: it would evict twice, and prepare twice.
+// HeadRoom is the memory that local applications should find available at any time. They leave
+// available + lent to the donor. The governor smooths that sum with the paper's β = 0.2
+// (new = β·measured + (1−β)·old), and then subtracts what is lent now. If it smoothed the available
+// memory itself, it would see the donor's own steps late: it would evict twice and prepare twice.
 //
-//	available ≥ HeadRoom + Slack   slabs are prepared, devices may map
+//	available ≥ HeadRoom + Slack   the donor prepares slabs, and devices may map
 //	between                        nothing happens: the hysteresis
-//	available < HeadRoom           memory goes back: prepared, then mapped
+//	available < HeadRoom           memory goes back: prepared slabs, then mapped ones
 //
-// After memory had to go back, nothing is lent or prepared for Calm seconds, so
-// that an application which comes and goes does not carry slabs in and out.
+// After a shortage the donor lends and prepares nothing for Calm seconds, so that an application that
+// comes and goes does not move slabs back and forth.
 //
 // # How much goes back
 //
-// Three shortages are looked at, each what available memory and what is already
-// returning lack of HeadRoom: now (as measured), the smoothed one, and the lasting
-// one (the smaller of this tick's and the last one's).
+// A shortage is HeadRoom minus the available memory and minus the memory that is already returning. The
+// governor computes three: the shortage now (as measured), the smoothed one, and the lasting one (the
+// smaller of this tick's and the last tick's).
 //
-// Ordinarily the larger of smoothed and lasting goes back, never more than is
-// short now. A spike of one second is not in the lasting shortage, and with a fifth
-// of its size in the smoothed one; what of it would hit mapped slabs is bounded by
-// EvictRate. Prepared slabs are not rationed: giving them back costs nobody a page.
+// Ordinarily the larger of the smoothed and the lasting shortage goes back, and never more than the
+// shortage now. A spike of one second is not in the lasting shortage, and only a fifth of it is in the
+// smoothed one. EvictRate bounds how much of that the donor takes from devices. No rate bounds prepared
+// slabs, because no page is in them.
 //
-// Urgent is a real shortage. Then all that is short now goes back at once, and a
-// second's worth of growth with it. It is urgent when
+// A real shortage is urgent. Then the whole shortage now goes back at once, and the growth of one second
+// with it. It is urgent when
 //
-//   - less than half of HeadRoom is available, in two ticks running, counting in
-//     what applications take within the next second if they go on growing as they
-//     did in the last two; or
-//   - available memory is below HeadRoom and tasks wait for memory (StallLimit).
+//   - less than half of HeadRoom is available in two ticks in a row, where the governor also subtracts
+//     what applications take within the next second if they grow as in the last two; or
+//   - less than HeadRoom is available and tasks wait for memory (StallLimit).
 //
-// Tasks that wait while HeadRoom is there mean nothing: an application that is
-// limited to less memory than it uses waits for its swap, on every machine that
-// has use for this program.
+// Tasks that wait while HeadRoom is available mean nothing: an application with a limit below its memory
+// waits for its swap, on every machine that uses this program.
 //
 // # Which slabs go
 //
-// [Candidates] picks E + E′ mapped slabs at random, their devices are asked for
-// their activity, and [LeastActive] names the E that go. Asking all devices would
-// cost more than it brings: see DefaultExtra.
+// [Candidates] picks E + E′ mapped slabs at random. The donor asks their devices how active the slabs
+// are, and [LeastActive] names the E that go. To ask all devices would cost more than it brings: see
+// DefaultExtra.
 //
 // # Concurrency
 //
-// The methods of [Governor] may be called from any goroutine. The functions are
-// pure, apart from the random generator that they are given.
+// The methods of [Governor] may be called from any goroutine. The functions are pure, apart from their
+// random generator.
 package evict

@@ -8,27 +8,26 @@ type Sample struct {
 	Stall float64
 }
 
-// Lent is what the donor has taken from the machine, in bytes.
+// Lent is the memory that the donor has taken from the machine, in bytes.
 type Lent struct {
 	Prepared  int64 // ready to be mapped
 	Mapped    int64 // held by devices, Returning included
-	Returning int64 // of Mapped: asked back, and not back yet
-	Limit     int64 // the most that may be lent, prepared slabs included
-	SlabSize  int64 // in which Plan counts; what devices hold may be of other sizes
-	Ahead     int64 // wanted in Prepared
+	Returning int64 // part of Mapped: the donor has asked it back and does not have it yet
+	Limit     int64 // most that the donor may lend, prepared slabs included
+	SlabSize  int64 // unit of Plan; devices may hold slabs of other sizes
+	Ahead     int64 // that Prepared should reach
 }
 
-// taken is what the machine lacks because of the donor.
+// taken is the memory that the donor has taken from the machine.
 func (l Lent) taken() int64 { return l.Prepared + l.Mapped }
 
-// most is the largest amount of bytes that is believed, so that sums of them
-// cannot overflow.
+// most is the largest amount of bytes that the package accepts, so that sums cannot overflow.
 const most = 1 << 60
 
-// bounded is the nearest to n that can be an amount of memory.
+// bounded returns the nearest amount of memory to n.
 func bounded(n int64) int64 { return min(max(n, 0), most) }
 
-// sane is l with figures that cannot be replaced by the nearest that can.
+// sane replaces impossible figures in l by the nearest possible ones.
 func (l Lent) sane() Lent {
 	return Lent{
 		Prepared:  bounded(l.Prepared),
@@ -40,15 +39,14 @@ func (l Lent) sane() Lent {
 	}
 }
 
-// Plan is what the donor does until the next Tick. The amounts are bytes, in
-// multiples of Lent.SlabSize; Release and Evict may also be all that there is.
-// Prepare is 0 if one of the others is not.
+// Plan is what the donor does until the next Tick. The amounts are in bytes and multiples of
+// Lent.SlabSize; Release and Evict may also be all that there is. Prepare is 0 unless the other two are.
 type Plan struct {
 	Prepare int64 // to take from the machine ahead of need
 	Release int64 // prepared memory to give back
 	Evict   int64 // mapped memory to take back from devices
 	Urgent  bool  // a real shortage: give up what delays Release and Evict
-	Hurry   bool  // a real shortage as long as what is Returning has not come: make it urgent
+	Hurry   bool  // a real shortage until the memory in Returning comes: make its return urgent
 	// Available is the smoothed available memory, at least 0.
 	Available int64
 }

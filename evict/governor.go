@@ -13,12 +13,12 @@ type Governor struct {
 	config Config     // with defaults
 
 	ticked     bool
-	left       int64   // to the donor by applications, at the last Tick: available + taken
+	left       int64   // what applications leave to the donor, at the last Tick: available + taken
 	average    float64 // of left, smoothed
-	grew       int64   // bytes a second that applications took before the last Tick; below 0 if they gave
+	grew       int64   // bytes a second that applications took before the last Tick; negative if they freed
 	deepBefore bool    // the last Tick saw a deep shortage
-	lateBefore bool    // the same, had nothing come of what was Returning
-	calm       float64 // seconds until lending may go on
+	lateBefore bool    // the same without the memory in Returning
+	calm       float64 // seconds until the donor may lend again
 }
 
 // NewGovernor returns the governor of a donor that has taken nothing yet.
@@ -27,8 +27,8 @@ func NewGovernor(config Config) *Governor {
 	return &Governor{given: config, config: config.withDefaults()}
 }
 
-// SetHeadRoom changes the headroom, in bytes, from the next Tick on; below 0
-// counts as 0. Defaults that follow from it change with it.
+// SetHeadRoom changes the headroom, in bytes, from the next Tick on. It takes a negative value for 0.
+// Defaults that depend on the headroom change with it.
 func (g *Governor) SetHeadRoom(bytes int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -43,10 +43,9 @@ func (g *Governor) HeadRoom() int64 {
 	return g.config.HeadRoom
 }
 
-// Tick takes the figures of one moment, seconds after the last Tick, and returns
-// what to do. Call it once a second: rules that speak of ticks mean that, only the
-// smoothing and the rates follow seconds. It does nothing, and returns a zero
-// Plan, if seconds is not above 0.
+// Tick takes the figures of one moment and returns what to do. seconds is the time since the last Tick.
+// Call it once a second: only the smoothing and the rates depend on seconds, and the rules that count
+// ticks assume seconds. If seconds is not above 0, it does nothing and returns a zero Plan.
 func (g *Governor) Tick(seconds float64, s Sample, l Lent) Plan {
 	if !(seconds > 0) || math.IsInf(seconds, 1) {
 		return Plan{}
@@ -78,7 +77,7 @@ func (g *Governor) Tick(seconds float64, s Sample, l Lent) Plan {
 	} else {
 		g.calm = max(g.calm-seconds, 0)
 	}
-	// Above the limit, memory goes back whatever the machine has.
+	// Memory above the limit goes back even if the machine has enough.
 	need = max(need, l.taken()-l.Returning-l.Limit)
 
 	plan.Release = min(up(need, l.SlabSize), l.Prepared)
@@ -91,27 +90,26 @@ func (g *Governor) Tick(seconds float64, s Sample, l Lent) Plan {
 	return plan
 }
 
-// perTick is how much a rate allows in one tick: whole slabs, at least one.
+// perTick returns how many bytes a rate allows in one tick: whole slabs, at least one.
 func perTick(rate int64, seconds float64, slab int64) int64 {
 	bytes := min(float64(rate)*seconds, math.MaxInt64/2)
 	return max(down(int64(bytes), slab), slab)
 }
 
-// shortages are what lacks of HeadRoom, in bytes: above 0 if something does.
+// shortages are in bytes. A positive value means that HeadRoom lacks memory.
 type shortages struct {
 	now, smoothed, lasting int64
-	// growth is what applications take in a second, if they did in each of the
-	// last two: a spike's rise is none. At least 0.
+	// growth is how much applications take in a second if they grew in each of the last two. The
+	// rise of a spike is not growth. At least 0.
 	growth int64
 }
 
-// measure brings what the governor knows up to date with what is left to the
-// donor now. g.mu is held.
+// measure updates the governor with the memory that applications leave to the donor now. g.mu is held.
 func (g *Governor) measure(seconds float64, left int64, l Lent) shortages {
 	if !g.ticked {
 		g.ticked, g.left, g.average = true, left, float64(left)
 	}
-	// As many steps of one second as have passed.
+	// This is one step of smoothing for each second that has passed.
 	weight := 1 - math.Pow(1-g.config.Beta, seconds)
 	g.average += weight * (float64(left) - g.average)
 
@@ -125,18 +123,16 @@ func (g *Governor) measure(seconds float64, left int64, l Lent) shortages {
 	return short
 }
 
-// spare is how much memory is available above HeadRoom and Slack, both as
-// measured at the last Tick and smoothed, l being lent now; at least 0. g.mu is
-// held.
+// spare returns how much memory is available above HeadRoom and Slack when l is lent: the smaller of the
+// measured and the smoothed value of the last Tick, at least 0. g.mu is held.
 func (g *Governor) spare(l Lent) int64 {
 	left := min(g.left, int64(math.Round(g.average)))
 	return max(left-l.taken()-g.config.HeadRoom-g.config.Slack, 0)
 }
 
-// Room is how many more bytes devices may map now: prepared ones, and what can be
-// taken without eating into HeadRoom and Slack, up to the limit. It is what a donor
-// answers as its free memory. What was lent since the last Tick is accounted for
-// through l, so that many who ask between two ticks cannot overfill the donor.
+// Room returns how many more bytes devices may map now, up to the limit: prepared slabs, and memory above
+// HeadRoom and Slack. A donor announces it as its free memory. l contains what the donor has lent since
+// the last Tick, so many requests between two ticks cannot overfill the donor.
 func (g *Governor) Room(l Lent) int64 {
 	l = l.sane()
 	g.mu.Lock()
@@ -144,6 +140,6 @@ func (g *Governor) Room(l Lent) int64 {
 	if !g.ticked || g.calm > 0 {
 		return 0
 	}
-	l.Prepared = 0 // as good as free
+	l.Prepared = 0 // prepared slabs count as free
 	return max(min(g.spare(l), l.Limit-l.Mapped), 0)
 }

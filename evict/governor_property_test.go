@@ -7,9 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A donor under any history: plans are within bounds, nothing is asked for twice,
-// and when the applications stand still everything comes to rest, above the headroom
-// or with nothing left to give.
+// Under any history plans are within bounds, and the donor asks for nothing twice. When the applications
+// stand still, everything comes to rest above the headroom, or when there is nothing left to give.
 func TestAnyHistorySettles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		total := rapid.Int64Range(1*gib, 256*gib).Draw(t, "total")
@@ -43,7 +42,7 @@ func TestAnyHistorySettles(t *testing.T) {
 			if room < 0 || room > max(l.Limit-l.Mapped, 0) {
 				t.Fatalf("room for %d of %+v", room, l)
 			}
-			// Devices map what they are offered, in slabs.
+			// Devices map slabs as long as the donor offers room.
 			for n := rapid.IntRange(0, 50).Draw(t, "maps"); n > 0 && g.Room(l) >= l.SlabSize; n-- {
 				l.Mapped += l.SlabSize
 				l.Prepared = max(l.Prepared-l.SlabSize, 0)
@@ -73,7 +72,7 @@ func TestAnyHistorySettles(t *testing.T) {
 	})
 }
 
-// Figures that cannot be do no harm.
+// Impossible figures do no harm.
 func TestNonsense(t *testing.T) {
 	figure := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{0, -1, math.MaxInt64, math.MinInt64, most, most + 1}))
 	share := rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, 1}))

@@ -12,8 +12,8 @@ const (
 	slab = 64 * mib
 )
 
-// machine is a donor's machine in tests: it carries plans out, what is evicted
-// coming home after some ticks.
+// machine is the machine of a donor in tests. It carries plans out; evicted slabs come back after some
+// ticks.
 type machine struct {
 	t     *testing.T
 	g     *Governor
@@ -22,7 +22,7 @@ type machine struct {
 	stall float64
 	lent  Lent
 	slow  int     // ticks that an eviction takes
-	home  []int64 // bytes on their way home, by ticks left
+	home  []int64 // bytes on their way back, by ticks left
 }
 
 func newMachine(t *testing.T, headRoom, apps int64, lent Lent) *machine {
@@ -52,7 +52,7 @@ func (m *machine) tick() Plan {
 	return plan
 }
 
-// checkPlan is what is true of every plan.
+// checkPlan checks what holds for every plan.
 func checkPlan(t interface{ Errorf(string, ...any) }, p Plan, l Lent) {
 	whole := func(n, all int64) bool { return n >= 0 && n <= all && (n%l.SlabSize == 0 || n == all) }
 	if !whole(p.Release, l.Prepared) || !whole(p.Evict, l.Mapped-l.Returning) {
@@ -148,7 +148,7 @@ func TestRealShortageIsAnsweredWithinTwoTicks(t *testing.T) {
 		name  string
 		grow  int64
 		stall float64
-		ticks int // until all that is short is asked back
+		ticks int // until the donor has asked back the whole shortage
 	}{
 		{"far under", 15 * gib, 0, 2},
 		{"all of it", 17 * gib, 0, 2},
@@ -156,7 +156,7 @@ func TestRealShortageIsAnsweredWithinTwoTicks(t *testing.T) {
 		{"with stalls, little", 10*gib + slab, 0.3, 1},
 	} {
 		m := newMachine(t, 8*gib, 26*gib, Lent{Mapped: 20 * gib, Prepared: 2 * slab})
-		m.slow = 3 // what is on its way home is not asked for twice
+		m.slow = 3 // the donor does not ask twice for memory on its way back
 		for range 5 {
 			m.tick()
 		}
@@ -181,7 +181,7 @@ func TestRealShortageIsAnsweredWithinTwoTicks(t *testing.T) {
 	}
 }
 
-// What is on its way home ends a shortage on paper only.
+// Memory on its way back does not end a shortage.
 func TestWhatReturnsIsHurried(t *testing.T) {
 	for _, c := range []struct {
 		name string

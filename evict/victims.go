@@ -6,14 +6,13 @@ import (
 	"slices"
 )
 
-// DefaultExtra is E′, how many more mapped slabs are asked for their activity than
-// are to go. In the simulator's rendering of the paper's cluster the slabs that go
-// have 66 page I/Os a second with 0, 52 with 2 and 48 with 10 (`farswap sim
-// policies`).
+// DefaultExtra is E′: a donor asks for the activity of that many slabs more than it takes back. In a
+// simulation of the paper's cluster (package sim) the evicted slabs have 66 page I/Os a second with 0,
+// 52 with 2 and 48 with 10.
 const DefaultExtra = 10
 
-// Candidates returns e + extra of mapped at random, without repetition and in
-// random order; all of them if there are no more. mapped stays as it is.
+// Candidates returns e + extra elements of mapped at random, without repetition and in random order. If
+// mapped has no more, it returns all. It does not change mapped.
 func Candidates[T any](rng *rand.Rand, mapped []T, e, extra int) []T {
 	n := min(max(e, 0), len(mapped))
 	n += min(max(extra, 0), len(mapped)-n)
@@ -25,16 +24,14 @@ func Candidates[T any](rng *rand.Rand, mapped []T, e, extra int) []T {
 	return pool[:n:n]
 }
 
-// LeastActive returns the e least active of cands, those that go first; all of them
-// if there are no more. activity is called once for each: page I/Os per second, and
-// not ok if its device did not answer in time. What was asked is I/O, so a caller
-// asks all devices first, with one deadline.
+// LeastActive returns the e least active of cands, the least active first. If cands has no more, it returns
+// all. It calls activity once for each candidate: page I/Os per second, and not ok if the device has not
+// answered in time. Questions are I/O, so a caller asks all devices first, with one deadline.
 //
-// The rule for silence: a slab without an answer goes after all that have one, and
-// several in the order of cands. Nothing says that it is idle, and a device that
-// does not answer in a moment will not give a slab back in one either. So silence
-// delays its eviction, and does not prevent it: if too few answer, the silent go.
-// An activity that is no number, or below 0, is no answer.
+// A slab without an answer comes after all slabs with one; several come in the order of cands. Nothing
+// shows that such a slab is idle, and a device that is slow to answer will also be slow to return a slab.
+// So silence delays an eviction and does not prevent it: if too few devices answer, slabs of silent
+// devices go. An activity that is negative or not a number counts as no answer.
 func LeastActive[T any](cands []T, e int, activity func(T) (perSecond float64, ok bool)) []T {
 	type asked struct {
 		cand   T

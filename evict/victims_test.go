@@ -64,7 +64,7 @@ func TestCandidatesAreFair(t *testing.T) {
 	}
 }
 
-// answer is what a device says of a slab, named for the order expected.
+// answer is a device's answer about a slab. Its name shows the expected order.
 type answer struct {
 	name   string
 	active float64
@@ -122,7 +122,7 @@ func TestLeastActiveProperties(t *testing.T) {
 		if len(got) != min(e, len(cands)) {
 			t.Fatalf("%d slabs, want %d of %d", len(got), e, len(cands))
 		}
-		// What stays is no less active than what goes.
+		// The slabs that stay are at least as active as those that go.
 		rank := func(a answer) float64 {
 			if !a.ok || !(a.active >= 0) {
 				return math.Inf(1)
