@@ -15,20 +15,20 @@ import (
 )
 
 var (
-	// ErrNoServer means that nobody answers on the socket: it does not exist,
-	// or the server that made it is gone.
+	// ErrNoServer means that nobody answers on the socket: it does not exist, or its server is
+	// gone.
 	ErrNoServer = errors.New("no server answers")
-	// ErrNoAnswer means that a server is there and did not answer in time.
+	// ErrNoAnswer means that a server exists and does not answer in time.
 	ErrNoAnswer = errors.New("the server does not answer in time")
-	// ErrBadAnswer means that the answer is not one of a farswap server.
+	// ErrBadAnswer means that the answer does not come from a farswap server.
 	ErrBadAnswer = errors.New("not the answer of a farswap server")
 )
 
-// maxAnswer bounds a status, in bytes. A device of 1 TiB in slabs of 4 MiB, a
-// quarter of a million of them, stays below half of it.
+// maxAnswer bounds a status, in bytes. A device of 1 TiB in slabs of 4 MiB has a quarter of a million
+// slabs, and its status takes less than half of this.
 const maxAnswer = 64 << 20
 
-// Fetch asks the device's server on the socket at path for its status. The
+// Fetch asks the server of a device on the socket at path for its status. The
 // errors are ErrNoServer, ErrNoAnswer, ErrBadAnswer, ErrNewer, or os.ErrPermission.
 func Fetch(ctx context.Context, path string) (Device, error) {
 	var d Device
@@ -36,8 +36,8 @@ func Fetch(ctx context.Context, path string) (Device, error) {
 	return d, err
 }
 
-// FetchSummary is Fetch without the slabs, for those who ask often: of a large device
-// they are nearly all of the answer, and of its cost.
+// FetchSummary is Fetch without the slabs, for callers that ask often: the slabs of a large device are
+// most of the answer and of its cost.
 func FetchSummary(ctx context.Context, path string) (Device, error) {
 	var d Device
 	err := fetch(ctx, path, "/status?slabs=0", &d, &d.Schema)
@@ -51,31 +51,30 @@ func FetchDonor(ctx context.Context, path string) (DonorDaemon, error) {
 	return d, err
 }
 
-// FetchDecisions asks the device's server for the last decisions about a slab, oldest
-// first. The errors are ErrInvalid, with the server's reason, and those of [Fetch].
+// FetchDecisions asks the server of a device for the last decisions about a slab, oldest first. The errors
+// are ErrInvalid with the server's reason, and those of [Fetch].
 func FetchDecisions(ctx context.Context, path string, slab int) ([]Decision, error) {
 	var d []Decision
 	err := fetch(ctx, path, fmt.Sprintf("/decisions/%d", slab), &d, new(int))
 	return d, err
 }
 
-// Stop asks the server on the socket at path to stop, and returns when it has
-// begun to. The errors are ErrRefused, with the server's reason, and those of
-// [Fetch].
+// Stop asks the server on the socket at path to stop, and returns when the server has begun to. The errors
+// are ErrRefused with the server's reason, and those of [Fetch].
 func Stop(ctx context.Context, path string) error {
 	_, err := exchange(ctx, path, http.MethodPost, "/stop", nil, http.StatusAccepted)
 	return err
 }
 
-// Drain asks the donor on the socket at path to give all memory back and then to
-// end, and returns when it has begun to. The errors are those of [Fetch].
+// Drain asks the donor on the socket at path to give all memory back and then to end. It returns when the
+// donor has begun to. The errors are those of [Fetch].
 func Drain(ctx context.Context, path string) error {
 	_, err := exchange(ctx, path, http.MethodPost, "/drain", nil, http.StatusAccepted)
 	return err
 }
 
-// Resize asks the donor on the socket at path to lend more or less from now on.
-// The errors are ErrInvalid, with the donor's reason, and those of [Fetch].
+// Resize asks the donor on the socket at path to lend more or less from now on. The errors are ErrInvalid
+// with the donor's reason, and those of [Fetch].
 func Resize(ctx context.Context, path string, to DonorResize) error {
 	body, err := json.Marshal(to)
 	if err != nil {
@@ -103,8 +102,8 @@ func fetch(ctx context.Context, path, url string, into any, schema *int) error {
 	return nil
 }
 
-// exchange makes one request on a connection of its own and returns the body
-// of an answer that has the wanted code.
+// exchange makes one request on a new connection and returns the body of the answer. An answer with
+// another code than want is an error.
 func exchange(ctx context.Context, path, method, url string, request []byte, want int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -146,26 +145,26 @@ func exchange(ctx context.Context, path, method, url string, request []byte, wan
 	}
 }
 
-// explain gives a failed exchange the error that says what to do about it.
+// explain turns the error of a failed exchange into one that says what to do.
 func explain(path string, err error) error {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ECONNREFUSED):
 		return fmt.Errorf("%w on %s", ErrNoServer, path)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("ask server on %s as its user: %w", path, err)
+		return fmt.Errorf("ask the server on %s as its user: %w", path, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return fmt.Errorf("%w on %s", ErrNoAnswer, path)
 	case errors.Is(err, context.Canceled):
 		return err
 	case errors.Is(err, unix.ECONNRESET), errors.Is(err, unix.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%w on %s: it ended while it was asked", ErrNoServer, path)
+		return fmt.Errorf("%w on %s: it ended during the request", ErrNoServer, path)
 	default:
 		return fmt.Errorf("%w: %s: %w", ErrBadAnswer, path, err)
 	}
 }
 
-// refusal is ErrRefused or ErrInvalid in the server's own words.
+// refusal is ErrRefused or ErrInvalid with the text of the server.
 type refusal struct {
 	text string
 	kind error

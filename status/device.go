@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// States of a [Device]. The kernel knows a device only from StateLive on.
+// States of a [Device]. The kernel uses a device from StateLive on.
 const (
-	StateStarting = "starting" // made, not yet taking I/O
+	StateStarting = "starting" // exists and takes no I/O yet
 	StateLive     = "live"     // takes I/O
-	StateStopping = "stopping" // a stop was asked for and goes on
-	StateDead     = "dead"     // the kernel still has the device, its server is gone
+	StateStopping = "stopping" // a stop is under way
+	StateDead     = "dead"     // the kernel still has the device; its server is gone
 )
 
-// Device is one swap device as its server sees it at one moment. The counters
-// run from the server's start and never go down.
+// Device is the status of one swap device at one moment, from its server. Counters begin with the server
+// and never go down.
 type Device struct {
-	Schema int `json:"schema"` // see Schema; set in what was fetched, MarshalJSON fills it in
+	Schema int `json:"schema"` // see Schema; MarshalJSON sets it
 
 	ID        int     `json:"id"`
 	Path      string  `json:"path"`
@@ -24,7 +24,7 @@ type Device struct {
 	Size      int64   `json:"size"`      // bytes
 	SlabSize  int64   `json:"slab_size"` // bytes
 	Ack       string  `json:"ack"`       // acknowledge policy: remote-first, strict
-	Transport string  `json:"transport"` // in use, fastest first, joined by +; that to be used while no donor is connected
+	Transport string  `json:"transport"` // in use, fastest first, joined by +; without a connected donor the one that the device will use
 	Pages     Pages   `json:"pages"`
 	IO        IO      `json:"io"`
 	Latency   Latency `json:"latency_ns"`
@@ -36,21 +36,21 @@ type Device struct {
 	Started   time.Time `json:"started"`
 	Target    string    `json:"target"`             // swap, null, loop or hdd
 	Swap      bool      `json:"swap"`               // listed in /proc/swaps
-	Degraded  bool      `json:"degraded"`           // serves, but with less safety than was asked for
+	Degraded  bool      `json:"degraded"`           // it serves with less safety than configured
 	Reason    string    `json:"degraded_reason"`    // empty unless Degraded
 	Backing   string    `json:"backing"`            // path, or "none"
-	BackingOK bool      `json:"backing_ok"`         // false once the backing file failed
+	BackingOK bool      `json:"backing_ok"`         // false once the backing file has failed
 	Queues    int       `json:"queues"`             // hardware queues
 	Depth     int       `json:"depth"`              // requests in flight per queue
 	MaxIO     int       `json:"max_io"`             // bytes of one request
-	Ublk      []string  `json:"ublk"`               // names of the driver flags that the kernel granted
+	Ublk      []string  `json:"ublk"`               // names of the driver flags that the kernel has granted
 	Insecure  bool      `json:"insecure,omitempty"` // control sessions run without TLS
 
 	Moves Moves `json:"moves"`
 
-	TransportSetting string `json:"transport_setting"` // what was asked for: auto, rdma, tcp
+	TransportSetting string `json:"transport_setting"` // the configured one: auto, rdma, tcp
 
-	At         time.Time       `json:"at"`         // when all this was so
+	At         time.Time       `json:"at"`         // time of this status
 	Placement  string          `json:"placement"`  // policy: paper, latency
 	Probes     Probes          `json:"probes"`     // in the kernel
 	Histograms []Histogram     `json:"histograms"` // never null in JSON, as are the lists below
@@ -60,52 +60,51 @@ type Device struct {
 	Decisions  []Decision      `json:"decisions"`  // the last ones, oldest first
 }
 
-// Pages counts the pages of a device by where their valid copies are. Both is
-// not part of Remote or Backing: the five add up to the pages of the device.
+// Pages counts the pages of a device by the places of their valid copies. Each page is in one counter, so
+// the five add up to the pages of the device.
 type Pages struct {
 	Remote  int64 `json:"remote"`  // on a donor only
 	Backing int64 `json:"backing"` // in the backing file only
 	Both    int64 `json:"both"`    // on a donor and in the backing file
 	None    int64 `json:"none"`    // never written, or discarded: reads give zeros
-	Lost    int64 `json:"lost"`    // written, and no copy is left: reads give errors
+	Lost    int64 `json:"lost"`    // written, and without a copy: reads give errors
 }
 
-// IO counts requests of the kernel and what happened to them.
+// IO counts requests of the kernel and the I/O that they cause.
 type IO struct {
 	Reads     uint64 `json:"reads"`
 	Writes    uint64 `json:"writes"`
 	Discards  uint64 `json:"discards"`
 	Errors    uint64 `json:"errors"`    // requests that ended with an error in the kernel
-	Corrupt   uint64 `json:"corrupt"`   // pages that failed their checksum and were read again or from another copy
-	Failovers uint64 `json:"failovers"` // slabs taken off a donor that failed
+	Corrupt   uint64 `json:"corrupt"`   // pages with a wrong checksum, which the server read again or from another copy
+	Failovers uint64 `json:"failovers"` // slabs that the device took off a failed donor
 
 	Flushes       uint64 `json:"flushes"`
 	BytesRead     uint64 `json:"bytes_read"`
 	BytesWritten  uint64 `json:"bytes_written"`
-	RemoteReads   uint64 `json:"remote_reads"`   // pages that donors had, fetched ahead or not
+	RemoteReads   uint64 `json:"remote_reads"`   // pages that came from donors, fetched ahead or not
 	RemoteWrites  uint64 `json:"remote_writes"`  // pages written to donors
 	BackingReads  uint64 `json:"backing_reads"`  // pages read from the backing file
 	BackingWrites uint64 `json:"backing_writes"` // pages written to the backing file
 	ZeroReads     uint64 `json:"zero_reads"`     // pages answered with zeros, without I/O
-	Prefetched    uint64 `json:"prefetched"`     // pages read from donors before they were asked for
+	Prefetched    uint64 `json:"prefetched"`     // pages that the device read from donors ahead of a request
 	PrefetchHits  uint64 `json:"prefetch_hits"`  // RemoteReads that were fetched ahead
 }
 
-// Quantiles of a latency distribution, in nanoseconds; all 0 before the first
-// sample.
+// Quantiles are of a latency distribution, in nanoseconds. All are 0 before the first sample.
 type Quantiles struct {
 	P50  int64 `json:"p50"`
 	P99  int64 `json:"p99"`
 	P999 int64 `json:"p999"`
 }
 
-// Latency of the kernel's requests, from fetch to commit.
+// Latency is that of the kernel's requests, from fetch to commit.
 type Latency struct {
 	Read  Quantiles `json:"read"`
 	Write Quantiles `json:"write"`
 }
 
-// Memory that the server holds for a device.
+// Memory is the memory that the server holds for a device.
 type Memory struct {
 	PerPage float64 `json:"per_page_bytes"` // bytes of state for each page of the device
 	Locked  int64   `json:"locked_bytes"`   // off-heap memory locked in RAM
@@ -114,8 +113,8 @@ type Memory struct {
 	PerPageShare float64 `json:"per_page_percent"`     // PerPageTotal in percent of the device's size
 }
 
-// SetPerPage fills in the three figures about per-page state from its total.
-// A size of 0 leaves them 0.
+// SetPerPage sets the three figures about per-page state from the total, in bytes. With a deviceSize of 0
+// the two ratios stay 0.
 func (m *Memory) SetPerPage(total, deviceSize, pageSize int64) {
 	m.PerPageTotal = total
 	if deviceSize <= 0 {
@@ -125,7 +124,7 @@ func (m *Memory) SetPerPage(total, deviceSize, pageSize int64) {
 	m.PerPageShare = 100 * float64(total) / float64(deviceSize)
 }
 
-// Donor is a donor as one device sees it.
+// Donor is a donor in the status of one device.
 type Donor struct {
 	Name    string    `json:"name"`
 	Address string    `json:"address"` // of its control port, as configured
@@ -133,15 +132,15 @@ type Donor struct {
 	Slabs   int       `json:"slabs"` // slabs of this device that it holds
 	Latency Quantiles `json:"latency_ns"`
 
-	Transport string `json:"transport"` // that its pages travel over; empty unless connected
+	Transport string `json:"transport"` // of its pages; empty unless connected
 
-	Free  int64  `json:"free_bytes"`      // what it last offered
-	Error string `json:"error,omitempty"` // why it is not usable, if it is not
+	Free  int64  `json:"free_bytes"`      // that it last offered
+	Error string `json:"error,omitempty"` // why the device cannot use it; empty if it can
 
-	Total    int64 `json:"total_bytes"` // what it lends at most, as it last said; 0: not asked yet
+	Total    int64 `json:"total_bytes"` // that it lends at most, by its last answer; 0: not asked yet
 	P99      int64 `json:"p99_ns"`      // of its slabs' reads in the last period of the placement; 0: none
-	Baseline int64 `json:"baseline_ns"` // what that is when all is well; 0: not known yet
-	Slow     bool  `json:"slow"`        // gets no new slabs, and loses its hottest
+	Baseline int64 `json:"baseline_ns"` // P99 when all is well; 0: not known yet
+	Slow     bool  `json:"slow"`        // it gets no new slabs and loses its hottest
 }
 
 // Slab is one slab of a device's address space.
@@ -156,15 +155,15 @@ type Slab struct {
 	Latency Quantiles `json:"latency_ns"` // of its block reads since the start, by the probes; 0 without
 }
 
-// Moves counts the slabs that donors wanted back, or that left slow donors.
+// Moves counts slabs that donors wanted back, and slabs that left slow donors.
 type Moves struct {
-	Slabs   uint64 `json:"slabs"`   // moved to another donor while in use
-	Slow    uint64 `json:"slow"`    // of those, because their donor was slow
-	Dropped uint64 `json:"dropped"` // served by the backing file since, because no other donor had room
-	Pages   uint64 `json:"pages"`   // copied for that
-	Last    int64  `json:"last_ns"` // what the last move took
+	Slabs   uint64 `json:"slabs"`   // moved to another donor
+	Slow    uint64 `json:"slow"`    // part of Slabs: their donor was slow
+	Dropped uint64 `json:"dropped"` // the backing file serves them since, because no other donor had room
+	Pages   uint64 `json:"pages"`   // copied by moves
+	Last    int64  `json:"last_ns"` // duration of the last move
 
-	Drained int64 `json:"drained_ns"` // how long the last dropped slab had operations in flight at its donor after that
+	Drained int64 `json:"drained_ns"` // how long operations on the last dropped slab were still in flight at its donor
 }
 
 // MarshalJSON writes absent lists as [], so that a reader can always loop.

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// DonorDaemon is one donor as it sees itself at one moment.
+// DonorDaemon is the status of a donor at one moment, from the donor itself.
 type DonorDaemon struct {
-	Schema int `json:"schema"` // see Schema; set in what was fetched, MarshalJSON fills it in
+	Schema int `json:"schema"` // see Schema; MarshalJSON sets it
 
 	Name        string         `json:"name"`
-	Address     string         `json:"address"`      // control port, bound
-	DataAddress string         `json:"data_address"` // one-sided operations, over TCP if there is TCP, bound
+	Address     string         `json:"address"`      // bound address of control
+	DataAddress string         `json:"data_address"` // bound address of one-sided operations, over TCP if the donor serves TCP
 	Memory      DonorMemory    `json:"memory"`
 	Sessions    []DonorSession `json:"sessions"` // never null in JSON
 	Leases      []DonorLease   `json:"leases"`   // never null in JSON
@@ -25,31 +25,31 @@ type DonorDaemon struct {
 	Transports []DonorTransport `json:"transports"` // served now, fastest first; never null in JSON
 
 	State        string          `json:"state"`                   // serving, short, draining
-	Identities   []DonorIdentity `json:"identities"`              // that hold memory, or are allowed to, by name; never null in JSON
+	Identities   []DonorIdentity `json:"identities"`              // that hold memory or have an allowance, by name; never null in JSON
 	Evictions    uint64          `json:"evictions"`               // slabs taken back since the start
-	EvictedBytes uint64          `json:"evicted_bytes"`           // in those
+	EvictedBytes uint64          `json:"evicted_bytes"`           // bytes in Evictions
 	LastEviction *DonorEviction  `json:"last_eviction,omitempty"` // absent before the first
 }
 
 // States of a donor.
 const (
 	DonorServing  = "serving"
-	DonorShort    = "short"    // its machine has less available than the headroom: nothing is lent, slabs go back
-	DonorDraining = "draining" // everything goes back, then the donor ends
+	DonorShort    = "short"    // less than the headroom is available: the donor lends nothing and takes slabs back
+	DonorDraining = "draining" // the donor gives everything back and then ends
 )
 
-// DonorIdentity is what the devices of one certificate hold together. Name is empty
-// for devices without one.
+// DonorIdentity is the memory that all devices with one certificate name hold together. Name is empty for
+// devices without a certificate.
 type DonorIdentity struct {
 	Name    string `json:"name"`
 	Mapped  int64  `json:"mapped"`            // bytes, leases and maps under way included
-	Most    int64  `json:"most,omitempty"`    // bytes that it may have; 0 for no bound
-	Reserve int64  `json:"reserve,omitempty"` // bytes that nobody else may take
+	Most    int64  `json:"most,omitempty"`    // bytes that it may hold; 0 for no bound
+	Reserve int64  `json:"reserve,omitempty"` // bytes that no other identity may take
 }
 
-// DonorEviction is the slabs of one device that a donor took back at once.
+// DonorEviction describes slabs of one device that a donor took back together.
 type DonorEviction struct {
-	At       time.Time `json:"at"` // when the last of them was freed
+	At       time.Time `json:"at"` // when the donor freed the last of them
 	Device   string    `json:"device"`
 	UUID     string    `json:"uuid"`
 	Identity string    `json:"identity"`
@@ -57,54 +57,53 @@ type DonorEviction struct {
 	Bytes    int64     `json:"bytes"`
 	Why      string    `json:"why"` // headroom, resize, drain
 	Urgent   bool      `json:"urgent,omitempty"`
-	Leased   bool      `json:"leased,omitempty"` // no session held them: the donor freed them without asking
-	Forced   bool      `json:"forced,omitempty"` // the device did not return all in time, and its session was ended
+	Leased   bool      `json:"leased,omitempty"` // no session used them: the donor freed them without a question
+	Forced   bool      `json:"forced,omitempty"` // the device did not return all in time, and the donor ended its session
 
-	// The parts, one after the other. Of leased slabs only the last is not 0.
-	Choosing  int64 `json:"choosing_ns"`  // until the slabs were chosen, activity checks included
-	Checking  int64 `json:"checking_ns"`  // the activity checks, of all devices at once; within Choosing
-	Asking    int64 `json:"asking_ns"`    // until the device answered that it has begun; within Returning
-	Returning int64 `json:"returning_ns"` // from the question until the last slab was returned
-	Freeing   int64 `json:"freeing_ns"`   // until the kernel had the last one's memory
+	// Durations of the parts, one after the other. For leased slabs all but the last are 0.
+	Choosing  int64 `json:"choosing_ns"`  // until the donor had chosen the slabs, activity checks included
+	Checking  int64 `json:"checking_ns"`  // part of Choosing: the activity checks, all devices at the same time
+	Asking    int64 `json:"asking_ns"`    // part of Returning: until the device answered that it had begun
+	Returning int64 `json:"returning_ns"` // from the question until the device had returned the last slab
+	Freeing   int64 `json:"freeing_ns"`   // until the kernel had the memory of the last slab
 }
 
-// DonorResize is what a running donor is to change. Zero fields stay as they are.
+// DonorResize is a request to change a running donor. A zero field changes nothing.
 type DonorResize struct {
-	Memory        int64   `json:"memory,omitempty"`         // bytes lent at most
-	HeadRoom      int64   `json:"headroom,omitempty"`       // bytes kept available; negative for none
-	HeadRoomShare float64 `json:"headroom_share,omitempty"` // or as a share of the machine's memory, 0 to 1
+	Memory        int64   `json:"memory,omitempty"`         // bytes to lend at most
+	HeadRoom      int64   `json:"headroom,omitempty"`       // bytes to keep available; negative for none
+	HeadRoomShare float64 `json:"headroom_share,omitempty"` // the same as a share of the machine's memory, 0 to 1
 }
 
-// DonorTransport is one way to a donor's memory. IO counts from when it was first
-// served; DonorDaemon.IO has also what a transport did that has ended.
+// DonorTransport is one transport to the memory of a donor. IO counts from the start of this transport.
+// DonorDaemon.IO also counts transports that have ended.
 type DonorTransport struct {
 	Name        string  `json:"name"`    // rdma, tcp
 	Address     string  `json:"address"` // bound
 	Connections int64   `json:"connections"`
-	Slabs       int64   `json:"slabs"` // lent over it now
+	Slabs       int64   `json:"slabs"` // lent over this transport now
 	IO          DonorIO `json:"io"`
 }
 
-// DonorMemory is what a donor gives, in bytes. Total is the most that it lends;
-// Mapped and Prepared are taken from the machine, Free is what is left of Total,
-// and Room what of that can be lent now.
+// DonorMemory is the memory of a donor, in bytes. The donor lends Total at most. It has taken Mapped and
+// Prepared from the machine. Free is the rest of Total, and Room the part of Free that it can lend now.
 type DonorMemory struct {
 	Total    int64 `json:"total"`
 	Mapped   int64 `json:"mapped"`   // lent to devices, leases included
 	Prepared int64 `json:"prepared"` // allocated ahead of need
-	Free     int64 `json:"free"`     // Total - Mapped, 0 if more is lent than Total after it shrank
+	Free     int64 `json:"free"`     // Total - Mapped; 0 if the donor lends more than Total after a resize
 
-	Returning int64   `json:"returning"` // of Mapped: asked back from devices, and not back yet
-	Room      int64   `json:"room"`      // could be lent now without touching the headroom
-	HeadRoom  int64   `json:"headroom"`  // kept available for the machine's own programs
+	Returning int64   `json:"returning"` // part of Mapped: the donor has asked it back and does not have it yet
+	Room      int64   `json:"room"`      // that the donor could lend now without touching the headroom
+	HeadRoom  int64   `json:"headroom"`  // that stays available to the machine's own programs
 	Available int64   `json:"available"` // on the machine, smoothed
-	Machine   int64   `json:"machine"`   // the machine's memory in all, or its control group's
+	Machine   int64   `json:"machine"`   // all memory of the machine, or of its control group
 	Stall     float64 `json:"stall"`     // share of the last second in which some task waited for memory, 0 to 1
 }
 
-// DonorSession is one device that is connected to a donor.
+// DonorSession is a device with a session at a donor.
 type DonorSession struct {
-	Device   string    `json:"device"`   // what the device calls itself
+	Device   string    `json:"device"`   // name that the device gives itself
 	UUID     string    `json:"uuid"`     // of the device
 	Identity string    `json:"identity"` // name in its certificate; empty when insecure
 	Address  string    `json:"address"`  // remote address of the control connection
@@ -113,7 +112,7 @@ type DonorSession struct {
 	Bytes    int64     `json:"bytes"` // in Slabs
 }
 
-// DonorLease is memory that is kept for a device that was lost.
+// DonorLease is memory that a donor keeps for a lost device.
 type DonorLease struct {
 	Device  string    `json:"device"`
 	UUID    string    `json:"uuid"`
@@ -122,13 +121,13 @@ type DonorLease struct {
 	Bytes   int64     `json:"bytes"` // in Slabs
 }
 
-// DonorIO counts one-sided operations served by a donor since its start.
+// DonorIO counts the one-sided operations that a donor has served since its start.
 type DonorIO struct {
 	Reads        uint64 `json:"reads"`
 	Writes       uint64 `json:"writes"`
 	BytesRead    uint64 `json:"bytes_read"`
 	BytesWritten uint64 `json:"bytes_written"`
-	Refused      uint64 `json:"refused"` // operations with a bad key or bounds, each ended its connection
+	Refused      uint64 `json:"refused"` // operations with a bad key or bad bounds; each ended its connection
 }
 
 // MarshalJSON writes absent lists as [], so that a reader can always loop.

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// DefaultRoot is where state folders are made. It must be on a file system
-// that a reboot empties: the state describes memory of running processes.
+// DefaultRoot is the root of state folders. It must be on a file system that a reboot empties, because the
+// state describes the memory of running processes.
 const DefaultRoot = "/run/farswap"
 
 const (
@@ -33,18 +33,17 @@ func DonorDir(root, name string) string {
 // Socket is the path of the socket in a state folder.
 func Socket(dir string) string { return filepath.Join(dir, sockName) }
 
-// Folder is one state folder that was found.
+// Folder is one state folder.
 type Folder struct {
 	Dir   string
 	ID    int    // of the device; -1 for a donor
 	Donor string // name of the donor; empty for a device
-	PID   int    // of the server that made it; 0 when unknown
-	Alive bool   // its lock is held: the server lives
+	PID   int    // of the server that made it; 0: unknown
+	Alive bool   // a server holds its lock
 }
 
-// Folders lists the state folders below root, devices by id and then donors by
-// name. A root that does not exist has none. Names that are neither a device's
-// nor a donor's are passed over.
+// Folders lists the state folders below root: devices by id, then donors by name. A root that does not
+// exist has none. It skips other names.
 func Folders(root string) ([]Folder, error) {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, os.ErrNotExist) {
@@ -77,7 +76,7 @@ func Folders(root string) ([]Folder, error) {
 	return found, nil
 }
 
-// parse fills in whose folder one of this name is, and says whether it is one.
+// parse sets ID or Donor from the name of a folder. It reports whether the name is that of a state folder.
 func (f *Folder) parse(name string) bool {
 	if donor, ok := strings.CutPrefix(name, donorPrefix); ok && donor != "" {
 		f.Donor = donor

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// helperEnv makes the test binary hold the lock of the folder it names until
-// its standard input ends.
+// helperEnv names a folder. With it the test binary holds the lock of the folder until its standard input
+// ends.
 const helperEnv = "STATUS_TEST_LOCK"
 
 func lockHelper() int {

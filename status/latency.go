@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Sources of a [Histogram], from the application down. Those of the kernel come from
-// the probes, and are absent where there are none; the others are the server's own.
+// Sources of a [Histogram], from the application down. The probes measure those of the kernel, which are
+// absent without probes. The server measures the others.
 const (
 	SourceFault        = "fault"         // of the kernel: all of a page fault that met a swapped page
 	SourceSwapIn       = "swapin"        // of the kernel: from the submission of a page's read to its end
@@ -14,38 +14,38 @@ const (
 	SourceBlockWrite   = "block_write"   // of the kernel
 	SourceRead         = "read"          // a request in the server, from fetch to commit
 	SourceWrite        = "write"         // likewise
-	SourceRemoteRead   = "remote_read"   // one read at a donor, its time in line included
+	SourceRemoteRead   = "remote_read"   // one read at a donor, waiting time included
 	SourceRemoteWrite  = "remote_write"  // likewise
 	SourceBackingRead  = "backing_read"  // one read of the backing file
 	SourceBackingWrite = "backing_write" // likewise
 )
 
-// Histogram is all durations of one source since the server's start; of parts, those
-// that succeeded. The distribution over a time is the difference of two.
+// Histogram has all durations of one source since the server's start. Operations at donors and of the
+// backing file count only if they succeed. For the distribution over a time, subtract two.
 type Histogram struct {
 	Source  string       `json:"source"`
 	Latency Distribution `json:"latency"`
 }
 
-// CgroupLatency is the faults of one control group since the server's start.
+// CgroupLatency has the durations of all faults of one control group since the server's start.
 type CgroupLatency struct {
 	ID      uint64       `json:"id"`
 	Name    string       `json:"name"` // path below the cgroup root; the id once the group is gone
 	Latency Distribution `json:"latency"`
 }
 
-// Probes says what the probes in the kernel measure.
+// Probes describes the probes in the kernel.
 type Probes struct {
 	State   string   `json:"state"`             // on, off, failed
 	Reason  string   `json:"reason,omitempty"`  // why they are not on
-	Hooks   []string `json:"hooks"`             // attached, by the kernel's names; never null in JSON
-	Missing []string `json:"missing,omitempty"` // sources that this kernel has no hook for
+	Hooks   []string `json:"hooks"`             // attached hooks, by the kernel's names; never null in JSON
+	Missing []string `json:"missing,omitempty"` // sources without a hook in this kernel
 	Memory  int64    `json:"memory_bytes"`      // of their maps
 
 	MajorFaults uint64 `json:"major_faults"` // on the device
 	ReadAhead   uint64 `json:"read_ahead"`   // pages that readahead asked for
-	ReadUnused  uint64 `json:"read_unused"`  // of those, pages that went away unused; 0 if it cannot be told
-	Lost        uint64 `json:"lost"`         // durations that are in no histogram
+	ReadUnused  uint64 `json:"read_unused"`  // part of ReadAhead: pages that went away unused; 0 if the kernel does not tell
+	Lost        uint64 `json:"lost"`         // durations that no histogram has
 }
 
 // States of [Probes].
@@ -55,29 +55,29 @@ const (
 	ProbesFailed = "failed"
 )
 
-// MaxSlowest is how many requests [Device.Slowest] has at most.
+// MaxSlowest is the maximal length of Device.Slowest.
 const MaxSlowest = 32
 
-// SlowPage is a request that took long, and where its time went, in nanoseconds. What
-// is in no part the server spent: its thread was busy or did not get a processor.
+// SlowPage is a slow request with the parts of its time, in nanoseconds. The server spent the time that is
+// in no part: its thread was busy or did not get a processor.
 //
-// Parts may overlap: a write is sent to its donors and to the backing file at the same
-// time. The backing file's part of a write that was answered before it ended is 0.
+// Parts may overlap, since a write goes to its donors and to the backing file at the same time. Backing is
+// 0 for a write that the server answered before the backing file had it.
 //
-// Blame is who took the most of the total: the donor for Remote, the backing file for
-// Backing, the server for Queued or for what is left without the two, whichever is
-// more. Of equals, the donor before the backing file before the server.
+// Blame names the part that took most of the total: the donor for Remote, the backing file for Backing, and
+// the server for the larger of Queued and the rest without Remote and Backing. Of equal parts the donor
+// comes first, then the backing file.
 type SlowPage struct {
-	At      time.Time `json:"at"`              // when it was answered
+	At      time.Time `json:"at"`              // time of the answer
 	Op      string    `json:"op"`              // read, write
 	Page    int64     `json:"page"`            // its first
-	Pages   int       `json:"pages"`           // how many it was for
+	Pages   int       `json:"pages"`           // number of pages
 	Slab    int       `json:"slab"`            // of its first page
-	Donor   string    `json:"donor,omitempty"` // name, of its longest part at one
+	Donor   string    `json:"donor,omitempty"` // name of the donor with the longest part
 	Total   int64     `json:"total_ns"`        // from fetch to commit
-	Queued  int64     `json:"queued_ns"`       // parked: waiting for a page in use, a donor or a buffer
-	Remote  int64     `json:"remote_ns"`       // its longest part at a donor, in line for it included
-	Backing int64     `json:"backing_ns"`      // its longest part in the backing file
+	Queued  int64     `json:"queued_ns"`       // wait for a page in use, a donor or a buffer
+	Remote  int64     `json:"remote_ns"`       // longest part at a donor, waiting time included
+	Backing int64     `json:"backing_ns"`      // longest part in the backing file
 	Blame   string    `json:"blame"`           // server, donor, backing
 }
 
@@ -88,22 +88,21 @@ const (
 	BlameBacking = "backing"
 )
 
-// MaxEvents is how many events [Device.Events] has at most.
+// MaxEvents is the maximal length of Device.Events.
 const MaxEvents = 256
 
-// Event is something that an operator may want to know of: a donor came or was lost, a
-// slab moved, a page failed its checksum.
+// Event is news for an operator: a donor came or is lost, a slab moved, a page had a wrong checksum.
 type Event struct {
 	Seq   uint64    `json:"seq"` // from 1, without gaps
 	At    time.Time `json:"at"`
 	Level string    `json:"level"` // info, warn, error
 	Kind  string    `json:"kind"`  // one of the below
-	Slab  int       `json:"slab"`  // -1: of no slab
+	Slab  int       `json:"slab"`  // NoSlab: the event concerns no slab
 	Donor string    `json:"donor,omitempty"`
-	Text  string    `json:"text"` // for people: the log has the same words
+	Text  string    `json:"text"` // for people, with the words of the log
 }
 
-// NoSlab as [Event.Slab] stands for none.
+// NoSlab as [Event.Slab] stands for no slab.
 const NoSlab = -1
 
 // Kinds of an [Event].
@@ -131,18 +130,18 @@ const (
 	LevelError = "error"
 )
 
-// Decision is one move that the placement policy ordered, with what it went by.
+// Decision is one move that the placement policy ordered, with the figures behind it.
 type Decision struct {
 	Seq  uint64    `json:"seq"` // from 1, without gaps
 	At   time.Time `json:"at"`
 	Slab int       `json:"slab"`
-	From string    `json:"from,omitempty"` // name of the donor; empty when the slab was mapped
-	To   string    `json:"to,omitempty"`   // empty when no donor took it
-	Rule string    `json:"rule"`           // in words that stay: emptier, faster, slow-donor, given-back, new-machine, only-one
+	From string    `json:"from,omitempty"` // name of the donor; empty: the slab was on none
+	To   string    `json:"to,omitempty"`   // name of the donor; empty: no donor took the slab
+	Rule string    `json:"rule"`           // one of these words, which stay: emptier, faster, slow-donor, given-back, new-machine, only-one
 	Why  string    `json:"why"`            // for people, with the figures
-	Took int64     `json:"took_ns"`        // until it was carried out; 0: it was not
+	Took int64     `json:"took_ns"`        // until the move was over; 0: it did not happen
 
-	Figures []DonorFigures `json:"figures"` // of the donors that were compared, the chosen one first
+	Figures []DonorFigures `json:"figures"` // of the compared donors, the chosen one first
 }
 
 // MarshalJSON writes absent figures as [], so that a reader can always loop.
@@ -153,11 +152,11 @@ func (d Decision) MarshalJSON() ([]byte, error) {
 	return json.Marshal(p)
 }
 
-// DonorFigures is what a policy knew of a donor.
+// DonorFigures is what the policy knew about a donor.
 type DonorFigures struct {
 	Donor    string  `json:"donor"`
 	Free     float64 `json:"free"`        // share of its memory, 0 to 1; -1: not asked
 	P99      int64   `json:"p99_ns"`      // of its slabs' reads in the last period; 0: none
-	Baseline int64   `json:"baseline_ns"` // what its p99 is when all is well; 0: not known yet
+	Baseline int64   `json:"baseline_ns"` // P99 when all is well; 0: not known yet
 	Slow     bool    `json:"slow"`
 }

@@ -17,31 +17,30 @@ var ErrStateInUse = errors.New("state folder in use")
 // ErrRoot means that the folder above the state folders cannot be made.
 var ErrRoot = errors.New("no root for state folders")
 
-// Lock is the right to a state folder. It ends with the process that took it,
-// however that ends. It is not inherited over exec.
+// Lock is the exclusive right to a state folder. It ends with its process, however the process ends. A
+// program that the process executes does not inherit it.
 //
-// It is a lock of the open file description (F_OFD_SETLK) and not flock(2):
-// both have the same life, but this one can be asked about without being
-// taken, so that a listing never makes a server's start fail.
+// It is a lock of the open file description (F_OFD_SETLK) and not a flock(2). Both live equally long, but
+// a process can query this one without taking it, so that a listing never makes the start of a server
+// fail.
 type Lock struct {
 	dir  string
 	file *os.File
 	used bool
 }
 
-// Acquire makes the state folder where it does not exist (mode 0700), takes its
-// lock and writes the process id into it. The error is ErrStateInUse, with the
-// holder's process id, when another server lives.
+// Acquire makes the state folder (mode 0700) if it does not exist, takes its lock and writes the process id
+// into it. If another server holds the lock, the error is ErrStateInUse with the process id of that server.
 func Acquire(dir string) (*Lock, error) {
-	// A server that leaves removes its folder, lock file included. Whoever
-	// opened that file before and gets its lock after holds nothing: the loop
-	// takes the file that has the name.
+	// A leaving server removes its folder with the lock file. A process that opened the file
+	// before and locks it afterwards holds nothing. So the loop locks until it holds the file
+	// that has the name.
 	for {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrRoot, err)
 		}
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("make state folder: %w", err)
+			return nil, fmt.Errorf("make the state folder: %w", err)
 		}
 		l, current, err := tryLock(dir)
 		if err != nil {
@@ -53,16 +52,16 @@ func Acquire(dir string) (*Lock, error) {
 	}
 }
 
-// tryLock takes the lock of the file that is there now. It says false, and holds
-// nothing, when that file no longer has its name afterwards.
+// tryLock takes the lock of the file that has the name now. If the file does not have the name any more
+// after that, tryLock holds nothing and returns false.
 func tryLock(dir string) (*Lock, bool, error) {
 	path := filepath.Join(dir, lockName)
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, os.ErrNotExist) { // the folder went away in between
+	if errors.Is(err, os.ErrNotExist) { // another process has removed the folder
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("open lock of state folder: %w", err)
+		return nil, false, fmt.Errorf("open the lock of the state folder: %w", err)
 	}
 	l := &Lock{dir: dir, file: file}
 	request := unix.Flock_t{Type: unix.F_WRLCK}
@@ -70,7 +69,7 @@ func tryLock(dir string) (*Lock, bool, error) {
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		pid := readPID(file)
 		file.Close()
-		return nil, false, fmt.Errorf("%w: %s is held by process %s; stop that server or choose another id",
+		return nil, false, fmt.Errorf("%w: process %[3]s holds %[2]s: stop that server or choose another id",
 			ErrStateInUse, dir, pidText(pid))
 	}
 	if err != nil {
@@ -84,7 +83,7 @@ func tryLock(dir string) (*Lock, bool, error) {
 	l.used = readPID(file) != 0
 	if err := l.writePID(); err != nil {
 		file.Close()
-		return nil, false, fmt.Errorf("write process id to %s: %w", path, err)
+		return nil, false, fmt.Errorf("write the process id to %s: %w", path, err)
 	}
 	return l, true, nil
 }
@@ -101,18 +100,17 @@ func hasName(file *os.File, path string) bool {
 // Dir is the locked state folder.
 func (l *Lock) Dir() string { return l.dir }
 
-// Used says whether another server had the folder and died: it holds what that
-// one left, and its device may still be in the kernel.
+// Used reports whether another server had the folder before and died. The folder contains what that server
+// left, and its device may still be in the kernel.
 func (l *Lock) Used() bool { return l.used }
 
-// Release gives the lock up and leaves the folder for the next server.
+// Release gives up the lock and leaves the folder to the next server.
 func (l *Lock) Release() error { return l.file.Close() }
 
-// Remove deletes the state folder with all that is in it and gives the lock up:
-// nothing of a server that ended well is left behind.
+// Remove deletes the state folder with its content and gives up the lock. A server calls it when it ends
+// well.
 func (l *Lock) Remove() error {
-	// The lock's file goes last. From then on the folder is anybody's, and
-	// stays when somebody has already taken it.
+	// The lock file goes last. From then on another server may take the folder, and then it stays.
 	entries, err := os.ReadDir(l.dir)
 	for _, e := range entries {
 		if e.Name() != lockName {
@@ -127,24 +125,24 @@ func (l *Lock) Remove() error {
 	return errors.Join(err, l.file.Close())
 }
 
-// Holder says who locked a state folder: the process id that its lock file
-// names (0 when there is none) and whether the lock is held.
+// Holder returns the process id in the lock file of a state folder (0 without one), and whether a process
+// holds the lock.
 func Holder(dir string) (pid int, alive bool, err error) {
 	file, err := os.Open(filepath.Join(dir, lockName))
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, false, nil
 	}
 	if errors.Is(err, os.ErrPermission) {
-		return 0, false, fmt.Errorf("look at lock of state folder: %w: run as the server's user, usually root", err)
+		return 0, false, fmt.Errorf("look at the lock of the state folder: %w: run as the server's user, usually root", err)
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("look at lock of state folder: %w", err)
+		return 0, false, fmt.Errorf("look at the lock of the state folder: %w", err)
 	}
 	defer file.Close()
-	// A read lock is asked about, since the file is open for reading.
+	// The query is for a read lock, since the file is open for reading only.
 	request := unix.Flock_t{Type: unix.F_RDLCK}
 	if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_GETLK, &request); err != nil {
-		return 0, false, fmt.Errorf("ask for lock of %s: %w", dir, err)
+		return 0, false, fmt.Errorf("query the lock of %s: %w", dir, err)
 	}
 	return readPID(file), request.Type != unix.F_UNLCK, nil
 }

@@ -16,14 +16,14 @@ import (
 // ErrServing means that another server already answers on the socket.
 var ErrServing = errors.New("a server already answers on this socket")
 
-// ErrRefused means that the server would lose data by stopping now.
+// ErrRefused means that the server would lose data if it stopped now.
 var ErrRefused = errors.New("refused")
 
 // ErrInvalid means that the request is wrong.
 var ErrInvalid = errors.New("invalid request")
 
-// Limits of one exchange on the local socket. Both sides are on one machine
-// and the answer is made from memory, so seconds mean that a side hangs.
+// Limits of one exchange on the local socket. Both sides are on one machine, and the server answers from
+// memory, so a wait of seconds means that a side hangs.
 const (
 	requestTimeout = 5 * time.Second
 	answerTimeout  = 10 * time.Second
@@ -50,7 +50,7 @@ func serve(path string, handler http.Handler) (*Server, error) {
 	listener.SetUnlinkOnClose(false) // see Close
 	// The folder is 0700: before this only its owner can connect.
 	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(fmt.Errorf("protect socket: %w", err), listener.Close(), os.Remove(path))
+		return nil, errors.Join(fmt.Errorf("protect the socket: %w", err), listener.Close(), os.Remove(path))
 	}
 	s := &Server{
 		done: make(chan struct{}),
@@ -95,7 +95,7 @@ func answerJSON(w http.ResponseWriter, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(body) // a reader that left needs no answer
+	_, _ = w.Write(body) // a reader that has left needs no answer
 }
 
 // answerDone reports that the work has begun, or why it has not.
@@ -119,7 +119,7 @@ func clearStale(path string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("look at socket: %w", err)
+		return fmt.Errorf("look at the socket: %w", err)
 	}
 	if info.Mode()&os.ModeSocket == 0 {
 		return fmt.Errorf("%s exists and is not a socket: remove it", path)
@@ -130,10 +130,10 @@ func clearStale(path string) error {
 		return fmt.Errorf("%w: %s", ErrServing, path)
 	}
 	if !errors.Is(err, unix.ECONNREFUSED) {
-		return fmt.Errorf("try old socket: %w", err)
+		return fmt.Errorf("try the old socket: %w", err)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove old socket: %w", err)
+		return fmt.Errorf("remove the old socket: %w", err)
 	}
 	return nil
 }
