@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin:" + justfile_directory() + "/.cache/servers/usr/bin"
 
-scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/fuzz vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
+scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/path-gate vmtest/fuzz vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
 
 # The recipes and what they do
 list:
@@ -24,9 +24,13 @@ bench *ARGS: build
 compare-nbd *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-nbd" "$@"
 
-# The way of a page over TCP: against an empty device and a bare exchange, and against nbd, in the virtual machine
+# The way of a page over TCP: against an empty device and a bare exchange, and against nbd, in the virtual machine; --count counts instructions
 compare-path *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-path" "$@"
+
+# What a page costs in counted instructions, held to vmtest/path-figures: 5% more fails; --record writes them anew
+path-cost *ARGS: build
+    @"{{ justfile_directory() }}/benchmarks/demo/count-path" $([[ " $* " == *" --record "* ]] || echo --check) "$@"
 
 # Pages with more donors, more queues and larger devices, and a program beside farswap, in the virtual machine
 compare-scale *ARGS: build
