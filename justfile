@@ -90,19 +90,22 @@ dash-live KERNEL="7.3" *ARGS: build
     @CGO_ENABLED=0 go test -c -tags browser -o .cache/bin/dash-live.test ./dash/web
     @vmtest/dash-live "$@"
 
-# The real-kernel suite on one kernel; ARGS go to the test binaries: ./do vmsuite 7.3 -test.run Suite/.*swap
-vmsuite KERNEL *ARGS: build
+# The real-kernel suite on one kernel, without what vmtest/left-out names; ARGS go to the test binaries: ./do vmsuite 7.3 -test.run Suite/.*swap
+vmsuite KERNEL *ARGS: suite-binaries
+    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
+
+# All of the suite on one kernel, on a host that does nothing else: what ./do test leaves out, too, latencies against each other and every backend of bench
+vm-long KERNEL *ARGS: suite-binaries
+    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 6000 vmtest/vm-suite --whole -test.v "$@"
+
+[private]
+suite-binaries: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
     @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/rdma.test ./verbs/rdma
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/bpf.test ./bpf
     @CGO_ENABLED=0 go test -c -o .cache/bin/ublk.test ./ublk
     @CGO_ENABLED=0 go test -c -o .cache/bin/targets.test ./ublk/targets
     @cd vmtest/stranger && CGO_ENABLED=0 go build -o ../../.cache/bin/stranger .
-    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
-
-# What the suite of ./do test leaves out, on one kernel: latencies against each other, which take a host that does nothing else, and every backend of bench
-vm-long KERNEL *ARGS:
-    @shift; just --justfile "{{ justfile() }}" vmsuite {{ KERNEL }} -test.run "$(<vmtest/long-tests)" "$@"
 
 # The C parts under AddressSanitizer, and cgo's pointers checked, on soft-RoCE in the virtual machine
 sanitize KERNEL="7.3": build
