@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +31,7 @@ type History struct {
 	Pages   int                                  // per worker
 	Run     int                                  // longest run, in pages
 	Ops     int                                  // per worker; 0 is until the context ends
+	Done    *atomic.Int64                        // counts the operations of all workers, if there is one
 	Pause   time.Duration                        // between two operations of a worker
 	Discard func(f *os.File, off, n int64) error // DiscardDevice or DiscardFile
 }
@@ -104,6 +106,9 @@ func (h *historian) play(ctx context.Context) (err error) {
 	for op := 0; (h.Ops == 0 || op < h.Ops) && ctx.Err() == nil; op++ {
 		if err := h.step(); err != nil {
 			return err
+		}
+		if h.Done != nil {
+			h.Done.Add(1)
 		}
 		time.Sleep(h.Pause)
 	}

@@ -5,6 +5,7 @@ package vmtest
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -68,41 +69,65 @@ func verifyStrict(w *World) {
 	d.Stop()
 }
 
-// play plays a history on a device until ctx ends. It must find every page
+// afterwards is how many operations of a history follow what was done under it: for
+// each of its workers several of each kind.
+const afterwards = 400
+
+// history is one of eight workers that use the first 128 MiB of a device.
+func (d *Device) history(seed uint64) History {
+	return History{Path: d.Path, Seed: seed, Workers: 8, Pages: 4096, Run: 64, Discard: DiscardDevice}
+}
+
+// play plays a history until ctx ends, or it is at its end. It must find every page
 // right. It may be called on any goroutine.
-func (w *World) play(ctx context.Context, d *Device, seed uint64) {
+func (w *World) play(ctx context.Context, h History) {
 	w.Helper()
-	h := History{Path: d.Path, Seed: seed, Workers: 8, Pages: 4096, Run: 64, Discard: DiscardDevice}
 	n, err := h.Play(ctx)
 	if err != nil {
-		w.Errorf("history with seed %d: %v", seed, err)
+		w.Errorf("history with seed %d: %v", h.Seed, err)
 	}
 	w.Logf("history: %d writes, %d reads, %d discards", n.Writes, n.Reads, n.Discards)
 }
 
-// underHistory plays a history on a device while f does what it does, and for
-// three seconds more.
+// underHistory plays a history on a device while f does what it does, and for some
+// operations more.
 func (w *World) underHistory(d *Device, seed uint64, f func()) {
 	w.Helper()
 	ctx, cancel := context.WithCancel(w.ctx)
-	done := make(chan struct{})
+	var (
+		done  atomic.Int64
+		ended = make(chan struct{})
+		h     = d.history(seed)
+	)
+	h.Done = &done
 	go func() {
-		defer close(done)
-		w.play(ctx, d, seed)
+		defer close(ended)
+		w.play(ctx, h)
 	}()
-	defer func() {
-		time.Sleep(3 * time.Second)
+	defer func() { // also on Fatal
 		cancel()
-		<-done
+		<-ended
 	}()
 	f()
+	target := done.Load() + afterwards
+	w.Until(time.Minute, "the history goes on", func() bool { return done.Load() >= target || isClosed(ended) })
+}
+
+// isClosed says whether a channel on which nothing is sent is closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 func historyOnDonors(w *World) {
 	d := w.Swap("128M", w.donors(2, "128M"))
-	ctx, cancel := context.WithTimeout(w.ctx, w.Half(20*time.Second))
-	defer cancel()
-	w.play(ctx, d, 1)
+	h := d.history(1)
+	h.Ops = 300
+	w.play(w.ctx, h)
 	s := d.CheckIO()
 	if s.IO.RemoteReads == 0 || s.IO.RemoteWrites == 0 {
 		w.Errorf("no donor was used: %+v", s.IO)
