@@ -3,12 +3,12 @@ package allocs
 
 import "runtime"
 
-// PerRun is the number of heap allocations of the whole process per call of f,
-// rounded down, over runs calls after one to warm up.
+// PerRun calls f once to warm up and then runs times. It returns the heap
+// allocations of the whole process per call, rounded down.
 //
-// testing.AllocsPerRun is the same with GOMAXPROCS 1, and is no good where loops
-// take part: a loop keeps its P while it waits, so with a single one they get it
-// in turns of 10 ms.
+// testing.AllocsPerRun does the same with GOMAXPROCS 1. It does not suit tests with
+// several loops: a loop keeps its P while it waits, so loops that share a single P
+// get it in turns of 10 ms.
 func PerRun(runs int, f func()) uint64 {
 	f()
 	var before, after runtime.MemStats

@@ -9,7 +9,7 @@ import (
 
 const sizeUnits = "KMGTP" // each 1024 times the one before
 
-// Bytes is a size to three digits, in binary units: 16G, 1.5M, 512.
+// Bytes writes a size to three digits, in binary units: 16G, 1.5M, 512.
 func Bytes(n int64) string {
 	f, unit := float64(n), ""
 	for _, u := range sizeUnits {
@@ -21,8 +21,8 @@ func Bytes(n int64) string {
 	return threeDigits(f) + unit
 }
 
-// Nanos is a latency to three digits: 870ns, 13.9µs, 1.24ms, 2.5s. A
-// latency of 0 was not measured.
+// Nanos writes a latency to three digits: 870ns, 13.9µs, 1.24ms, 2.5s. A latency of 0
+// stands for one that was not measured.
 func Nanos(n int64) string {
 	switch d := time.Duration(n); {
 	case d <= 0:
@@ -38,7 +38,7 @@ func Nanos(n int64) string {
 	}
 }
 
-// Age is how long ago, in the two largest units.
+// Age writes how long ago something was, in the two largest units.
 func Age(d time.Duration) string {
 	d = d.Round(time.Second)
 	switch {
@@ -51,8 +51,8 @@ func Age(d time.Duration) string {
 	}
 }
 
-// Count is a number of things to three digits, in decimal units: 870, 13.9k, 1.24M. One
-// below 10 keeps two digits after the point.
+// Count writes a number of things to three digits, in decimal units: 870, 13.9k, 1.24M.
+// A number below 10 keeps two digits after the point.
 func Count(f float64) string {
 	for _, unit := range []string{"", "k", "M", "G", "T"} {
 		if f < 999.5 {
@@ -64,7 +64,7 @@ func Count(f float64) string {
 }
 
 // threeDigits writes f with up to three significant digits and no superfluous
-// zeros; what is larger keeps all its integer digits.
+// zeros. A larger number keeps all of its integer digits.
 func threeDigits(f float64) string {
 	digits := 0
 	switch {

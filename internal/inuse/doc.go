@@ -1,9 +1,12 @@
-// Package inuse says what keeps a block device from being taken away: swap on
-// it, a mounted file system, or another block device stacked on top.
+// Package inuse finds out whether a block device is in use: by swap, by a mounted
+// file system, or by another block device on top of it.
 //
-// It looks at this process's mounts and those of process 1. A mount in a
-// container's namespace alone is not seen; neither is a program that has the
-// device open for plain reading and writing. What it says is true at that
-// moment only: whoever removes a device on its word accepts that somebody may
-// begin to use it meanwhile.
+// # Dangers
+//
+//   - The answer is true at that moment only. Somebody may begin to use the device
+//     before the caller removes it.
+//   - The package looks at the mounts of this process and of process 1. It does not
+//     see a mount that only a container's namespace has.
+//   - It does not see a program that has the device open for plain reading and
+//     writing.
 package inuse

@@ -13,7 +13,7 @@ import (
 // Kind is a way of using a block device.
 type Kind string
 
-// The ways that are looked for.
+// The kinds of use that Find looks for.
 const (
 	Swap   Kind = "swap"
 	Mount  Kind = "mount"
@@ -23,7 +23,7 @@ const (
 // Use is one use of a device.
 type Use struct {
 	Kind  Kind
-	Where string // what to give to swapoff or umount; the holder's path
+	Where string // the argument for swapoff or umount; of a Holder, its path
 }
 
 // String says what the use is and how to end it.
@@ -39,7 +39,7 @@ func (u Use) String() string {
 }
 
 // Find lists the uses of the block device at path, /dev/NAME, and of its
-// partitions. A device that the kernel does not have has none.
+// partitions. It finds none for a device that the kernel does not have.
 func Find(path string) ([]Use, error) {
 	return find("/", filepath.Base(path))
 }
@@ -81,7 +81,7 @@ func find(root, name string) ([]Use, error) {
 	return distinct(append(uses, d.holders...)), nil
 }
 
-// look reads what sysfs says of a device and its partitions.
+// look reads what sysfs knows about a device and its partitions.
 func look(root, name string) (device, error) {
 	d := device{names: map[string]bool{name: true}, numbers: map[string]bool{}}
 	class := filepath.Join(root, "sys/class/block")
@@ -128,8 +128,8 @@ func (d device) swaps(r io.Reader) ([]Use, error) {
 }
 
 // mounts reads mountinfo: number, parent, MAJOR:MINOR, root, mount point,
-// options, tags, a dash, type, source. File systems that span devices have a
-// number of their own, so the source counts too.
+// options, tags, a dash, type, source. A file system that spans devices has a
+// MAJOR:MINOR of its own, so the source is compared too.
 func (d device) mounts(r io.Reader) ([]Use, error) {
 	var uses []Use
 	lines := bufio.NewScanner(r)
@@ -147,7 +147,7 @@ func (d device) mounts(r io.Reader) ([]Use, error) {
 	return uses, lines.Err()
 }
 
-// is compares by name, wherever a chroot has its /dev.
+// is compares by name only, because a chroot can have its /dev in another folder.
 func (d device) is(path string) bool {
 	path = strings.TrimSuffix(path, " (deleted)")
 	return strings.HasPrefix(path, "/") && d.names[filepath.Base(path)]

@@ -35,12 +35,12 @@ func (h *Histogram) UnmarshalJSON(data []byte) error {
 	for _, b := range s.Buckets {
 		i := Index(b[0])
 		if lower(i) != b[0] {
-			return fmt.Errorf("histogram: %d ns is no bucket's lower bound: made by another version?", b[0])
+			return fmt.Errorf("histogram: %d ns is not the lower bound of a bucket: another version may have made it", b[0])
 		}
 		h.Counts[i] += b[1]
 	}
 	if n := h.Count(); n != s.Count {
-		return fmt.Errorf("histogram: %d in its buckets, %d said", n, s.Count)
+		return fmt.Errorf("histogram: its buckets have %d durations, but its count is %d", n, s.Count)
 	}
 	return nil
 }

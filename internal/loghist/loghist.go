@@ -1,18 +1,19 @@
-// Package loghist is the latency histogram that everything in farswap shares: the
-// probes in the kernel, the queues' threads, status, and the pictures made of it.
+// Package loghist is the latency histogram that all of farswap shares: the probes in
+// the kernel, the queues' threads, status, and the programs that draw status.
 //
 // Dangers first:
 //
-//   - Index is also written in C, for the probes; the two must agree, which a test of
-//     the bpf room checks.
-//   - A [Histogram] is not safe for concurrent use. Its owner adds to it, others get
-//     copies.
-//   - Counts only grow. The distribution of a time span is a difference, [Histogram.Since].
+//   - The probes have Index in C. Both versions must agree, and a test of package bpf
+//     checks that.
+//   - A [Histogram] is not safe for concurrent use. Its owner adds to it and gives
+//     copies to others.
+//   - Counts only grow. [Histogram.Since] takes the difference of two histograms, which
+//     is the distribution over the time between them.
 //
-// Buckets are log-linear: each power of two of nanoseconds from [Least] to [Most] is
-// cut into [PerOctave] of the same width, so that a bucket is at most a sixteenth of its
-// lower bound wide. What is shorter is counted in the first bucket, what is longer in
-// the last.
+// Buckets are log-linear: each power of two of nanoseconds from [Least] to [Most] has
+// [PerOctave] buckets of the same width, so a bucket's width is at most a sixteenth of
+// its lower bound. The first bucket counts shorter durations, the last bucket longer
+// ones.
 package loghist
 
 import (
@@ -31,7 +32,7 @@ const (
 	Least = 1 << leastPower // lower bound of bucket 1, in nanoseconds
 	Most  = 1 << mostPower  // lower bound of the last bucket, in nanoseconds
 
-	// Buckets is the number of buckets, the two for what is out of range included.
+	// Buckets is the number of buckets, with the two for durations out of range.
 	Buckets = (mostPower-leastPower)*PerOctave + 2
 )
 
@@ -53,8 +54,9 @@ func Index(ns uint64) int {
 	return 1 + (power-leastPower)*PerOctave + int(ns>>(power-subBits))&(PerOctave-1)
 }
 
-// Bounds are the shortest duration of bucket i and the first that is too long for it,
-// in nanoseconds. The last bucket has no upper bound: it is told as math.MaxUint64.
+// Bounds returns the shortest duration of bucket i and the first that is too long for
+// it, in nanoseconds. For the last bucket, which has no upper bound, the second is
+// math.MaxUint64.
 func Bounds(i int) (from, to uint64) { return lower(i), lower(i + 1) }
 
 func lower(i int) uint64 {
@@ -75,7 +77,7 @@ func (h *Histogram) Record(ns int64) {
 	h.Sum += d
 }
 
-// Count is how many durations there are.
+// Count is the number of durations.
 func (h *Histogram) Count() uint64 {
 	n := uint64(0)
 	for _, c := range h.Counts {
@@ -92,8 +94,8 @@ func (h *Histogram) Add(o *Histogram) {
 	h.Sum += o.Sum
 }
 
-// Since is what has come to h since it was like before. When before has more in any
-// bucket it is of another life of its source, and all of h has come since.
+// Since returns what h has counted since it was equal to before. If before has more in
+// any bucket, the source has started anew in between, and Since returns all of h.
 func (h *Histogram) Since(before *Histogram) Histogram {
 	d := Histogram{Sum: h.Sum - before.Sum}
 	for i, c := range h.Counts {
@@ -105,9 +107,10 @@ func (h *Histogram) Since(before *Histogram) Histogram {
 	return d
 }
 
-// Quantile is the duration in nanoseconds that a share q of all does not exceed, 0 to
-// 1, taken as spread evenly over a bucket: it is off by the width of one at most. 0 of an
-// empty histogram; [Most] for the last bucket.
+// Quantile returns the duration in nanoseconds that a share q of all durations, 0 to 1,
+// does not exceed. It assumes that durations are spread evenly over their bucket, so it
+// is off by the width of one bucket at most. An empty histogram gives 0, and the last
+// bucket gives [Most].
 func (h *Histogram) Quantile(q float64) int64 {
 	n := h.Count()
 	if n == 0 {

@@ -25,7 +25,7 @@ func TestBucketsAreAdjacent(t *testing.T) {
 	}
 }
 
-// TestQuantiles holds quantiles against those of the sorted durations.
+// TestQuantiles compares quantiles with those of the sorted durations.
 func TestQuantiles(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := rapid.SliceOfN(rapid.Int64Range(-5, 2*Most), 1, 200).Draw(t, "durations")
@@ -82,8 +82,8 @@ func TestEmpty(t *testing.T) {
 
 func TestForeignScaleIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"count":1,"buckets":[[1025,1]]}`: "no bucket's lower bound",
-		`{"count":2,"buckets":[[1024,1]]}`: "1 in its buckets, 2 said",
+		`{"count":1,"buckets":[[1025,1]]}`: "not the lower bound of a bucket",
+		`{"count":2,"buckets":[[1024,1]]}`: "have 1 durations, but its count is 2",
 		`{"buckets":[["a",1]]}`:            "cannot unmarshal",
 	} {
 		var h Histogram

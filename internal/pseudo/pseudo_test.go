@@ -21,7 +21,7 @@ func TestScatterIsOntoItself(t *testing.T) {
 	})
 }
 
-// TestMixIsSplitMix64 holds the words against those of the authors' C code for seed 1234567.
+// TestMixIsSplitMix64 compares the words with those of the authors' C code for seed 1234567.
 func TestMixIsSplitMix64(t *testing.T) {
 	x := uint64(1234567)
 	for _, want := range []uint64{6457827717110365317, 3203168211198807973, 9817491932198370423} {

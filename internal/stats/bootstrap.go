@@ -6,25 +6,25 @@ import (
 	"slices"
 )
 
-// Interval is a figure and between what it probably is.
+// Interval is a figure and the interval in which the true figure probably is.
 type Interval struct {
 	Value float64 `json:"value"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
-	// Runs are how many samples it is of; of a ratio, the smaller of the two numbers.
+	// Runs is the number of samples; of a ratio, the smaller of the two numbers.
 	Runs int `json:"runs"`
 }
 
 const (
-	// Confidence of all intervals.
+	// Confidence is the probability with which an interval has the true figure.
 	Confidence = 0.95
-	// resamples put the ends of an interval within a third of a percent of their
-	// quantiles: the standard error of 2.5% of 4,000.
+	// resamples is how often the samples are drawn anew. With 4,000 draws, the standard
+	// error of the 2.5% quantile, at an end of the interval, is a quarter of a percent.
 	resamples = 4000
 )
 
-// MedianInterval is the median of samples with its percentile bootstrap interval. All
-// is NaN without samples.
+// MedianInterval returns the median of samples with its percentile bootstrap interval.
+// Without samples its figures are NaN.
 func MedianInterval(samples []float64, seed uint64) Interval {
 	sorted := slices.Sorted(slices.Values(samples))
 	rng := rand.New(rand.NewPCG(seed, uint64(len(sorted))))
@@ -32,9 +32,9 @@ func MedianInterval(samples []float64, seed uint64) Interval {
 	return interval(quantile(sorted, 0.5), len(sorted), func() float64 { return draw.median(rng) })
 }
 
-// RatioInterval is the median of a over the median of b with its percentile bootstrap
-// interval, both drawn anew each time. ok is false where there is no ratio: either has
-// no samples, a has one below 0, or b has one that is not above 0.
+// RatioInterval returns the median of a over the median of b with its percentile
+// bootstrap interval. Each draw takes both anew. ok is false if there is no ratio: a or b
+// has no samples, a has one below 0, or b has one that is not above 0.
 func RatioInterval(a, b []float64, seed uint64) (ratio Interval, ok bool) {
 	x, y := slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
 	if len(x) == 0 || len(y) == 0 || !(x[0] >= 0) || !(y[0] > 0) {
@@ -58,7 +58,7 @@ func interval(value float64, runs int, draw func() float64) Interval {
 	return Interval{Value: value, Low: quantile(drawn, tail), High: quantile(drawn, 1-tail), Runs: runs}
 }
 
-// draw takes as many of the samples as there are, with replacement.
+// draw takes samples at random with replacement, as many as there are.
 type draw struct{ from, drawn []float64 }
 
 func newDraw(from []float64) draw { return draw{from, make([]float64, len(from))} }

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// Median is the middle of the samples, of an even number the mean of the two in the
-// middle. NaN without samples.
+// Median returns the middle sample, or of an even number the mean of the two in the
+// middle. Without samples it returns NaN.
 func Median(samples []float64) float64 { return Quantile(samples, 0.5) }
 
-// Quantile is the value that a share q of the samples, 0 to 1, does not exceed, taken
-// on the line between the two samples around it (type 7 of Hyndman and Fan, 1996). NaN
-// without samples.
+// Quantile returns the value that a share q of the samples, 0 to 1, does not exceed. It
+// interpolates between the two samples around it (type 7 of Hyndman and Fan, 1996).
+// Without samples it returns NaN.
 func Quantile(samples []float64, q float64) float64 {
 	return quantile(slices.Sorted(slices.Values(samples)), q)
 }

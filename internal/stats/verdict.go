@@ -11,8 +11,8 @@ const (
 	TooFewRuns   Verdict = "too few runs"
 )
 
-// EnoughRuns on either side allow a verdict: the least with which the span of the runs
-// holds the median nine times out of ten.
+// EnoughRuns is the number of runs on either side that a verdict needs. It is the least
+// with which the span of the runs contains the true median nine times out of ten.
 const EnoughRuns = 5
 
 // Verdict of a ratio: one that says that there is a difference only where the interval
