@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin:" + justfile_directory() + "/.cache/servers/usr/bin"
 
-scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/path-gate vmtest/fuzz vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
+scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/path-gate vmtest/fuzz vmtest/readme-trial vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
 
 # The recipes and what they do
 list:
