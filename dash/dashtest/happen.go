@@ -7,7 +7,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// When what happens, within a period.
+// Seconds of a period at which events begin and end, and the donors that they are about.
 const (
 	slowFrom, slowTo = 60 * time.Second, 110 * time.Second
 	wantFrom, wantTo = 120 * time.Second, 135 * time.Second
@@ -28,7 +28,7 @@ func (w *World) wants(i int) bool {
 	return i == wantOne && p >= wantFrom && p < wantTo
 }
 
-// happen is what happens between two moments of a period.
+// happen does what happens between two moments of a period.
 func (w *World) happen(from, to time.Duration) {
 	within := func(at time.Duration) bool { return from < at && at <= to }
 	every := func(first, last, step time.Duration) bool {
@@ -39,7 +39,7 @@ func (w *World) happen(from, to time.Duration) {
 		}
 		return false
 	}
-	for i := range w.slabs { // what was begun in an earlier step is done
+	for i := range w.slabs { // a move that an earlier step began is done
 		if w.slabs[i].state == "migrating" && w.rand.IntN(2) == 0 {
 			w.slabs[i].state = "mapped"
 		}
@@ -81,7 +81,7 @@ func (w *World) happen(from, to time.Duration) {
 	}
 }
 
-// emptiest is the connected donor with the fewest slabs, without one.
+// emptiest returns the connected donor with the fewest slabs, but not the given one.
 func (w *World) emptiest(but int) int {
 	held := [len(Names)]int{}
 	for i := range w.slabs {
@@ -98,7 +98,7 @@ func (w *World) emptiest(but int) int {
 	return best
 }
 
-// hottest is the most active slab of a donor; -1 if it has none.
+// hottest returns the most active slab of a donor, or -1 if it has none.
 func (w *World) hottest(of int) int {
 	best := -1
 	for i := range w.slabs {
@@ -125,7 +125,7 @@ func (w *World) move(from, to int, rule, why string) {
 	w.event("info", "slab-moved", i, Names[to], fmt.Sprintf("from %s in %s", Names[from], time.Duration(took)))
 }
 
-// evict is a donor that takes slabs back: two move, one is dropped.
+// evict makes a donor take three slabs back: two move, and one is dropped.
 func (w *World) evict() {
 	o := &w.donors[wantOne]
 	for range 2 {
@@ -148,7 +148,7 @@ func (w *World) evict() {
 	}
 }
 
-// remap maps a slab that is on no donor and was used.
+// remap maps a used slab that is on no donor.
 func (w *World) remap() {
 	for i := range slabs * 3 / 4 {
 		if s := &w.slabs[i]; s.donor < 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// load is the I/O of one step.
+// load does the I/O of one step.
 func (w *World) load(d time.Duration) {
 	seconds := d.Seconds()
 	high := 1 + 0.5*math.Sin(2*math.Pi*float64(w.now.Sub(w.started))/float64(tide))
@@ -24,7 +24,7 @@ func (w *World) load(d time.Duration) {
 		remotes[i] = uint64(float64(reads) * shares[i])
 		remote += remotes[i]
 	}
-	if none == 0 { // rounding must not make reads of nobody
+	if none == 0 { // rounding must not make reads where there is no donor
 		remotes[0] += reads - remote
 		remote = reads
 	}
@@ -77,8 +77,8 @@ func (w *World) load(d time.Duration) {
 	w.device.Slowest = slices.DeleteFunc(w.device.Slowest, func(p status.SlowPage) bool { return p.At.Before(cut) })
 }
 
-// read is one read, from the fault down: wire is what its donor took, or without one the
-// backing file.
+// read records one read, from the fault down. wire is the time at the donor, or in the
+// backing file if there is no donor.
 func (w *World) read(at *loghist.Histogram, name string, donor int, wire, page int64) {
 	server := wire + int64(3e3*w.lognormal(0.3))
 	block := server + int64(6e3*w.lognormal(0.3))
@@ -113,7 +113,7 @@ func (w *World) read(at *loghist.Histogram, name string, donor int, wire, page i
 	w.device.Slowest = list[:min(len(list), maxSlow)]
 }
 
-// activity spreads page I/Os over the slabs and gives the share of each donor and of
+// activity spreads page I/Os over the slabs. It returns the share of each donor and of
 // the backing file.
 func (w *World) activity(ios, seconds float64) (shares [len(Names)]float64, none float64) {
 	// The working set wanders through the address space.
@@ -139,7 +139,7 @@ func (w *World) activity(ios, seconds float64) (shares [len(Names)]float64, none
 	return shares, none
 }
 
-// slabOf is a slab of a donor, the same for the same page.
+// slabOf returns a slab of a donor, the same one for the same page.
 func (w *World) slabOf(donor int, page int64) int {
 	for n := range slabs {
 		if i := (int(page)*7 + n) % slabs; w.slabs[i].donor == donor {
@@ -149,8 +149,7 @@ func (w *World) slabOf(donor int, page int64) int {
 	return 0
 }
 
-// sample calls one for some of n requests, each standing for as many as it is told by
-// w.weight.
+// sample calls one for some of n requests. Each call stands for w.weight requests.
 func (w *World) sample(n uint64, one func(page int64)) {
 	for left := n; left > 0; {
 		w.weight = max(1, n/draws)
@@ -162,7 +161,7 @@ func (w *World) sample(n uint64, one func(page int64)) {
 
 func (w *World) record(source string, ns int64) { w.recordIn(w.hist[source], ns) }
 
-// recordIn counts a duration for as many requests as the sample stands for.
+// recordIn counts a duration w.weight times.
 func (w *World) recordIn(h *loghist.Histogram, ns int64) {
 	h.Counts[loghist.Index(uint64(ns))] += w.weight
 	h.Sum += uint64(ns) * w.weight
@@ -170,7 +169,7 @@ func (w *World) recordIn(h *loghist.Histogram, ns int64) {
 
 func (w *World) lognormal(sigma float64) float64 { return math.Exp(sigma * w.rand.NormFloat64()) }
 
-// tail is 1, or seldom up to a factor.
+// tail returns 1, or now and then a number up to a factor.
 func (w *World) tail(share, factor float64) float64 {
 	if w.rand.Float64() < share {
 		return 2 + w.rand.Float64()*(factor-2)

@@ -9,8 +9,8 @@ import (
 	"github.com/farswap/farswap/status/statustest"
 )
 
-// Servers show a world below a root as real servers do: a locked folder and a socket for
-// the device, and one for each donor.
+// Servers show a world below a root as real servers do: the device and each donor have a
+// locked folder and a socket.
 type Servers struct {
 	world *World
 	all   map[string]*server
@@ -22,7 +22,7 @@ type server struct {
 	socket *status.Server
 }
 
-// Serve begins to show a world. Nothing is left of it after Close.
+// Serve begins to show a world. Close removes all that it made.
 func Serve(root string, w *World) (*Servers, error) {
 	s := &Servers{world: w, root: root, all: map[string]*server{}}
 	err := s.StartDevice()
@@ -85,7 +85,7 @@ func (s *Servers) Close() error {
 	return err
 }
 
-// Live lets a world follow the clock until the context ends, faster by a factor.
+// Live steps a world with the clock, faster by a factor, until the context ends.
 func (w *World) Live(ctx context.Context, factor float64) {
 	const beat = 100 * time.Millisecond
 	ticker := time.NewTicker(beat)

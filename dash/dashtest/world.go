@@ -11,7 +11,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// What a world is made of.
+// Sizes and times of a world.
 const (
 	DeviceID  = 7
 	slabs     = 256
@@ -20,9 +20,9 @@ const (
 	slabPages = slabSize / pageSize
 	donorSize = 8 << 30
 
-	period = 180 * time.Second // of its events
-	tide   = 300 * time.Second // of its load
-	draws  = 400               // samples of a source in a step, each standing for many
+	period = 180 * time.Second // after which its events repeat
+	tide   = 300 * time.Second // in which its load rises and falls
+	draws  = 400               // samples of a source in a step; each stands for many requests
 )
 
 // Names of the donors.
@@ -65,14 +65,14 @@ type slab struct {
 	latency  loghist.Histogram
 }
 
-// New is a world at a time, with its device just started.
+// New makes a world at a time, with its device just started.
 func New(seed uint64, at time.Time) *World {
 	w := &World{rand: rand.New(rand.NewPCG(seed, 7)), now: at}
 	w.begin(at, 4000+int(seed%1000))
 	return w
 }
 
-// begin is the start of the device's server.
+// begin starts the device's server.
 func (w *World) begin(at time.Time, pid int) {
 	w.started, w.pid = at, pid
 	w.sources = []string{
@@ -108,22 +108,21 @@ func (w *World) begin(at time.Time, pid int) {
 	}
 }
 
-// Now is the world's time.
+// Now returns the world's time.
 func (w *World) Now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
 }
 
-// Restart lets the device's server begin anew, with all its counters.
+// Restart starts the device's server anew, so that all its counters begin at 0.
 func (w *World) Restart() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.begin(w.now, w.pid+1)
 }
 
-// Step lets a time pass, at most a second of it at once; a longer one is cut into
-// seconds.
+// Step lets time pass, in steps of a second at most.
 func (w *World) Step(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -137,7 +136,7 @@ func (w *World) Step(d time.Duration) {
 	}
 }
 
-// Device is the status of the device now.
+// Device returns the status of the device now.
 func (w *World) Device() status.Device {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -186,7 +185,7 @@ func quantiles(h *loghist.Histogram) status.Quantiles {
 	return status.Quantiles{P50: h.Quantile(0.5), P99: h.Quantile(0.99), P999: h.Quantile(0.999)}
 }
 
-// Donor is the status of the donor with this index in Names, as it sees itself.
+// Donor returns the status of the donor with this index in Names, as it sees itself.
 func (w *World) Donor(i int) status.DonorDaemon {
 	w.mu.Lock()
 	defer w.mu.Unlock()

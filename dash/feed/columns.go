@@ -8,18 +8,18 @@ import (
 
 // Column is one source's latency over a few points in a row: a column of a heatmap.
 type Column struct {
-	Seq     uint64           `json:"seq"`     // of its first possible point
+	Seq     uint64           `json:"seq"`     // of the first point that it can have
 	At      time.Time        `json:"at"`      // of its last point
-	Over    time.Duration    `json:"over_ns"` // of its points together
+	Over    time.Duration    `json:"over_ns"` // all its points together
 	Count   uint64           `json:"count"`
 	Latency status.Quantiles `json:"latency_ns"`
 	Cells   []Cell           `json:"cells"`  // rows that are not empty, ascending
 	Silent  bool             `json:"silent"` // the server did not answer in any of its points
 }
 
-// Columns joins per points each into columns, oldest first, for one source. Which points
-// are joined follows from their numbers, so a column stays as it is when later points
-// come. Points are consecutive, as [Feed.Points] gives them.
+// Columns makes columns for one source, oldest first, from per points each. The numbers of
+// points decide which of them a column joins, so a column stays the same when later points
+// come. The points must be consecutive, as [Feed.Points] returns them.
 func Columns(points []Point, source string, per int) []Column {
 	per = max(per, 1)
 	var columns []Column

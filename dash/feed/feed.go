@@ -14,30 +14,31 @@ const (
 	MinInterval = 100 * time.Millisecond
 	MaxInterval = time.Minute
 
-	// DefaultInterval is for a Config without one.
+	// DefaultInterval is the interval of a Config that has none.
 	DefaultInterval = time.Second
 
-	// MaxServers is how many devices and donors together are remembered, unless more
-	// than these run.
+	// MaxServers is how many devices and donors together the feed remembers, unless more
+	// are running.
 	MaxServers = 64
 
-	// easeOff is how many times the duration of an answer a server is left alone for.
+	// easeOff times the duration of the slowest answer is the least pause between two
+	// questions.
 	easeOff = 4
 
-	// shortestWait and longestWait bound the wait for an answer, which otherwise is
-	// the interval: a mute server must not hold up the others.
+	// shortestWait and longestWait bound the wait for an answer, which is otherwise as
+	// long as the interval: a mute server must not hold up the others.
 	shortestWait = time.Second
 	longestWait  = 5 * time.Second
 )
 
-// Config is what a Feed watches.
+// Config says what a Feed watches.
 type Config struct {
 	Root     string        // of the state folders; empty: status.DefaultRoot
 	Interval time.Duration // between two questions; 0: DefaultInterval; kept within MinInterval and MaxInterval
 }
 
-// Feed asks all servers below a root and keeps what they say. All methods may be called
-// from several goroutines at once.
+// Feed asks all servers below a root and keeps their answers. Several goroutines may call
+// all methods at once.
 type Feed struct {
 	root  string
 	kick  chan struct{} // the interval has changed
@@ -52,7 +53,7 @@ type Feed struct {
 	watchers map[chan struct{}]struct{}
 }
 
-// New is a Feed that has not asked anybody yet: see Run and Poll.
+// New makes a Feed that has not asked anybody yet: see Run and Poll.
 func New(c Config) *Feed {
 	if c.Root == "" {
 		c.Root = status.DefaultRoot
@@ -65,7 +66,7 @@ func New(c Config) *Feed {
 	return f
 }
 
-// Interval is the time between two questions.
+// Interval returns the time between two questions.
 func (f *Feed) Interval() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,7 +74,7 @@ func (f *Feed) Interval() time.Duration {
 }
 
 // SetInterval changes the time between two questions, within its bounds; 0 is the
-// default. A Run that waits goes by it at once.
+// default. A Run that waits uses the new time at once.
 func (f *Feed) SetInterval(d time.Duration) {
 	if d == 0 {
 		d = DefaultInterval
@@ -87,7 +88,7 @@ func (f *Feed) SetInterval(d time.Duration) {
 	}
 }
 
-// Run polls until the context ends, and returns when nothing of it goes on any more.
+// Run polls until the context ends, and returns when all its goroutines have ended.
 func (f *Feed) Run(ctx context.Context) {
 	for {
 		start := time.Now()
@@ -109,12 +110,12 @@ func (f *Feed) Run(ctx context.Context) {
 }
 
 // Poll asks every server once, all at the same time, and returns how long the slowest
-// that answered took. What it could not learn is in the servers' states and in Err.
+// answer took. The servers' states and Err say what Poll could not find out.
 func (f *Feed) Poll(ctx context.Context) time.Duration {
 	f.asked.Lock()
 	defer f.asked.Unlock()
 	folders, err := status.Folders(f.root)
-	if err != nil { // nothing is known, which is not the same as that nobody is there
+	if err != nil { // servers may be there, but nothing is known of them
 		f.mu.Lock()
 		f.err = err
 		f.mu.Unlock()
@@ -130,7 +131,7 @@ func (f *Feed) Poll(ctx context.Context) time.Duration {
 	}
 	all.Wait()
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return 0 // whoever polls is leaving: the missing answers mean nothing
+		return 0 // the caller has given up, so missing answers mean nothing
 	}
 	slowest := time.Duration(0)
 	for _, a := range answers {
@@ -182,7 +183,7 @@ func (f *Feed) apply(answers []answer) {
 		switch {
 		case !a.folder.Alive:
 			state, why = Dead, "its server died"
-		case errors.Is(a.err, status.ErrNoServer): // holds its lock for longer than it has a socket
+		case errors.Is(a.err, status.ErrNoServer): // a server holds its lock for longer than it has a socket
 			state, why = Silent, "its server starts or stops"
 		case a.err != nil:
 			state, why = Silent, a.err.Error()
@@ -226,8 +227,8 @@ func record(s State, live, not func()) {
 	}
 }
 
-// forget drops what has been gone for as long as history reaches back, and the longest
-// gone of too many. f.mu is held.
+// forget drops servers that have been gone for as long as the history goes back. If there
+// are too many, it drops those that have been gone for the longest time. f.mu is held.
 func (f *Feed) forget(now time.Time) {
 	for {
 		oldest, drop := now, func() {}

@@ -41,7 +41,7 @@ func device(t *testing.T, f *Feed, want State) Device {
 	return d
 }
 
-// TestFeedShowsWhatServersSay: the newest status, and between two answers the difference.
+// TestFeedShowsWhatServersSay: the feed has the newest status, and the difference of two answers.
 func TestFeedShowsWhatServersSay(t *testing.T) {
 	w, _, f := world(t)
 	f.Poll(t.Context())
@@ -129,8 +129,8 @@ func TestFeedServersComeAndGo(t *testing.T) {
 	}
 }
 
-// TestFeedMuteServer: one that hangs does not hold up the others for longer than its
-// deadline, and has points that say so.
+// TestFeedMuteServer: a server that hangs does not hold up the others for longer than its
+// deadline, and its points say that it hangs.
 func TestFeedMuteServer(t *testing.T) {
 	w, _, f := world(t)
 	lock, err := status.Acquire(status.StateDir(f.root, 3))
@@ -218,7 +218,7 @@ func TestFeedConcurrently(t *testing.T) {
 	}
 }
 
-// TestFeedForgets: what ended longest ago goes first, what runs stays.
+// TestFeedForgets: the feed forgets what ended longest ago first, and keeps what runs.
 func TestFeedForgets(t *testing.T) {
 	f := New(Config{Root: t.TempDir()})
 	at := time.Unix(1e9, 0)

@@ -9,7 +9,7 @@ import (
 // Point is what happened to a device between two answers of its server.
 type Point struct {
 	Seq       uint64        `json:"seq"` // from 1 for each device, without gaps
-	At        time.Time     `json:"at"`  // of the later answer, by the clock of whoever asked
+	At        time.Time     `json:"at"`  // of the later answer, by the feed's clock
 	Over      time.Duration `json:"over_ns"`
 	Error     string        `json:"error,omitempty"` // why there is no answer; then all below is empty
 	Restarted bool          `json:"restarted,omitempty"`
@@ -20,7 +20,7 @@ type Point struct {
 	Donors []DonorPoint `json:"donors"`
 }
 
-// Span is the latency of a source, if the point has it.
+// Span returns the latency of a source, if the point has it.
 func (p *Point) Span(source string) (Span, bool) {
 	for _, s := range p.Spans {
 		if s.Source == source {
@@ -30,7 +30,7 @@ func (p *Point) Span(source string) (Span, bool) {
 	return Span{}, false
 }
 
-// DonorPoint is a donor as its device sees it at the end of a point.
+// DonorPoint is a donor as its device saw it at the end of a point.
 type DonorPoint struct {
 	Name    string           `json:"name"` // its address until it has one
 	State   string           `json:"state"`
@@ -41,7 +41,7 @@ type DonorPoint struct {
 	Latency status.Quantiles `json:"latency_ns"` // since the server's start
 }
 
-// Rates are counters of a device per second.
+// Rates are the rates of a device's counters, per second.
 type Rates struct {
 	Reads         float64 `json:"reads"`
 	Writes        float64 `json:"writes"`
@@ -60,7 +60,7 @@ type Rates struct {
 	PagesMoved    float64 `json:"pages_moved"`
 }
 
-// newRates are the rates between two answers of one server.
+// newRates returns the rates between two answers of one server.
 func newRates(now, before *status.Device, over time.Duration) Rates {
 	per := perSecond(over)
 	a, b := &now.IO, &before.IO
@@ -76,7 +76,7 @@ func newRates(now, before *status.Device, over time.Duration) Rates {
 	}
 }
 
-// perSecond gives the rate of a counter. One that went down has begun again.
+// perSecond returns the rate of a counter. A counter that went down has begun again at 0.
 func perSecond(over time.Duration) func(now, before uint64) float64 {
 	return func(now, before uint64) float64 {
 		if over <= 0 {
@@ -101,7 +101,7 @@ type DaemonPoint struct {
 	Memory status.DonorMemory `json:"memory"` // at the end
 }
 
-// DaemonRates are counters of a donor per second.
+// DaemonRates are the rates of a donor's counters, per second.
 type DaemonRates struct {
 	Reads        float64 `json:"reads"`
 	Writes       float64 `json:"writes"`

@@ -8,21 +8,21 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// Device is what is known of one device now.
+// Device is what the feed knows of one device now.
 type Device struct {
 	ID int `json:"id"`
 	Presence
 	Status status.Device `json:"status"` // the last answer; zero before the first
 }
 
-// Daemon is what is known of one donor of this machine now.
+// Daemon is what the feed knows of one donor of this machine now.
 type Daemon struct {
 	Name string `json:"name"`
 	Presence
 	Status status.DonorDaemon `json:"status"` // the last answer; zero before the first
 }
 
-// Devices are all devices by id, those that ended within the last hour included.
+// Devices returns all devices by id, with those that ended within the last hour.
 func (f *Feed) Devices() []Device {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -34,7 +34,7 @@ func (f *Feed) Devices() []Device {
 	return devices
 }
 
-// Device is one of Devices.
+// Device returns one of Devices.
 func (f *Feed) Device(id int) (Device, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -45,8 +45,8 @@ func (f *Feed) Device(id int) (Device, bool) {
 	return Device{id, t.Presence, t.last}, true
 }
 
-// Donors are all donors of this machine by name, those that ended within the last hour
-// included.
+// Donors returns all donors of this machine by name, with those that ended within the last
+// hour.
 func (f *Feed) Donors() []Daemon {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,7 +58,7 @@ func (f *Feed) Donors() []Daemon {
 	return donors
 }
 
-// Points are a device's with numbers above after, oldest first, the last limit of them.
+// Points returns the last limit points of a device with numbers above after, oldest first.
 func (f *Feed) Points(id int, after uint64, limit int) []Point {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -68,7 +68,7 @@ func (f *Feed) Points(id int, after uint64, limit int) []Point {
 	return nil
 }
 
-// DonorPoints is Points for a donor of this machine.
+// DonorPoints does the same as Points, for a donor of this machine.
 func (f *Feed) DonorPoints(name string, after uint64, limit int) []DaemonPoint {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,16 +78,16 @@ func (f *Feed) DonorPoints(name string, after uint64, limit int) []DaemonPoint {
 	return nil
 }
 
-// Journal is the end of what a device's server listed.
+// Journal is the end of a list of a device's server: its events or its decisions.
 type Journal[T any] struct {
 	Entries []T    `json:"entries"` // oldest first; never null
-	Last    uint64 `json:"last"`    // the feed's number of the newest: what to ask after the next time
-	Missed  uint64 `json:"missed"`  // entries that came and went between two answers, since the feed began
+	Last    uint64 `json:"last"`    // the feed's number of the newest entry: ask for entries after it the next time
+	Missed  uint64 `json:"missed"`  // entries since the feed began that came and went between two answers
 }
 
-// Events are those of a device with the feed's numbers above after, the last limit of
-// them. The feed numbers them from 1 without gaps; the servers' numbers begin again with
-// each server.
+// Events returns the last limit events of a device with feed numbers above after. The feed
+// numbers events from 1 without gaps, while the numbers of a server begin again when it
+// restarts.
 func (f *Feed) Events(id int, after uint64, limit int) Journal[status.Event] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -97,7 +97,7 @@ func (f *Feed) Events(id int, after uint64, limit int) Journal[status.Event] {
 	return Journal[status.Event]{Entries: []status.Event{}}
 }
 
-// Decisions is Events for the decisions of placement.
+// Decisions does the same as Events, for the decisions of placement.
 func (f *Feed) Decisions(id int, after uint64, limit int) Journal[status.Decision] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -115,23 +115,23 @@ func (j *journal[T]) read(after uint64, limit int) Journal[T] {
 	return Journal[T]{Entries: entries, Last: j.added, Missed: j.missed}
 }
 
-// Polls is how often all servers were asked.
+// Polls returns how often the feed has asked all servers.
 func (f *Feed) Polls() uint64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.polls
 }
 
-// Err is why the last poll could not even look for servers; nil if it could.
+// Err says why the last poll could not look for servers; nil if it could.
 func (f *Feed) Err() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err
 }
 
-// Subscribe gives a channel that gets a value after a poll. Polls that come while nobody
-// reads are one value: read the feed, not the channel, for what has changed. Call stop
-// when it is no longer read; it does not close the channel.
+// Subscribe returns a channel that gets a value after a poll. Several polls that come while
+// nobody reads give one value, so read the feed to find out what has changed. Call stop
+// when you no longer read the channel; stop does not close it.
 func (f *Feed) Subscribe() (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	f.mu.Lock()

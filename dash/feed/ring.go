@@ -1,6 +1,7 @@
 package feed
 
-// ring keeps the last most of what was added, numbered from 1.
+// ring keeps the last entries of those that were added, at most most of them. It numbers
+// entries from 1.
 type ring[T any] struct {
 	most  int
 	items []T
@@ -8,7 +9,7 @@ type ring[T any] struct {
 	added uint64 // in all
 }
 
-// add appends one; the oldest goes when there is no room.
+// add appends an entry. Without room for it, the oldest entry goes.
 func (r *ring[T]) add(v T) {
 	r.added++
 	if len(r.items) < r.most {
@@ -19,7 +20,7 @@ func (r *ring[T]) add(v T) {
 	r.next = (r.next + 1) % r.most
 }
 
-// after copies those with numbers above seq, oldest first, the last limit of them.
+// after copies the last limit entries with numbers above seq, oldest first.
 func (r *ring[T]) after(seq uint64, limit int) []T {
 	if seq >= r.added {
 		return nil
@@ -32,16 +33,17 @@ func (r *ring[T]) after(seq uint64, limit int) []T {
 	return out
 }
 
-// journal keeps the last entries of a list that a server numbers from 1 and of which each
-// answer has the end. Entries get numbers of their own, which go on after a restart.
+// journal keeps the last entries of a server's list. The server numbers them from 1, and
+// each answer has the end of the list. The journal gives entries numbers of its own, which
+// go on after a restart of the server.
 type journal[T any] struct {
 	ring[T]
 	last   uint64 // the server's number of the newest
 	missed uint64 // entries that left the server's list between two answers
-	begun  bool   // there was an answer: what it did not have is older than this feed
+	begun  bool   // there was an answer: entries that it did not have are older than this feed
 }
 
-// take adds what is new in an answer; number reads an entry's number.
+// take adds the new entries of an answer; number reads an entry's number.
 func (j *journal[T]) take(entries []T, number func(*T) uint64) {
 	for i := range entries {
 		n := number(&entries[i])
@@ -57,5 +59,5 @@ func (j *journal[T]) take(entries []T, number func(*T) uint64) {
 	j.begun = true
 }
 
-// restart is told when the server's numbers begin again.
+// restart prepares for a server whose numbers begin again.
 func (j *journal[T]) restart() { j.last = 0 }

@@ -13,12 +13,12 @@ const (
 	RowsPerOctave = 4
 	bucketsPerRow = loghist.PerOctave / RowsPerOctave
 
-	// Rows is the number of rows; the first and the last are for what is out of
+	// Rows is the number of rows; the first and the last are for durations out of
 	// loghist's range.
 	Rows = (loghist.Buckets-2)/bucketsPerRow + 2
 )
 
-// Row is the row of a bucket of loghist.
+// Row returns the row of a bucket of loghist.
 func Row(bucket int) int {
 	switch {
 	case bucket <= 0:
@@ -29,8 +29,8 @@ func Row(bucket int) int {
 	return 1 + (bucket-1)/bucketsPerRow
 }
 
-// RowBounds are the shortest duration of a row and the first that is too long for it, in
-// nanoseconds; math.MaxUint64 for the last row.
+// RowBounds returns the shortest duration of a row and the first that is too long for it,
+// in nanoseconds. For the last row the second is math.MaxUint64.
 func RowBounds(row int) (from, to uint64) { return rowLower(row), rowLower(row + 1) }
 
 func rowLower(row int) uint64 {
@@ -59,7 +59,7 @@ type Span struct {
 	Cells   []Cell           `json:"cells"` // rows that are not empty, ascending
 }
 
-// newSpan is what a histogram counted.
+// newSpan makes a span of a histogram.
 func newSpan(source string, h *loghist.Histogram) Span {
 	s := Span{
 		Source: source, Count: h.Count(), Sum: h.Sum,
@@ -83,8 +83,9 @@ func newSpan(source string, h *loghist.Histogram) Span {
 	return s
 }
 
-// quantile is the duration that a share q of all in the rows does not exceed, taken as
-// spread evenly over a row. Like loghist's, but of rows.
+// quantile returns the duration that a share q of all durations in the rows does not
+// exceed. It assumes that durations are spread evenly over their row, as
+// loghist.Histogram.Quantile does for buckets.
 func quantile(rows *[Rows]uint64, q float64) int64 {
 	n := uint64(0)
 	for _, c := range rows {

@@ -8,7 +8,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// Bounds of what is kept of one server; an hour at one second.
+// Bounds of the history of one server: an hour with an interval of a second.
 const (
 	MaxPoints = 3600
 	MaxEvents = 1000 // and as many decisions
@@ -17,19 +17,19 @@ const (
 	maxDonors = 64 // of a point
 )
 
-// State is how a server answers.
+// State says whether and how a server answers.
 type State string
 
 // States of a server.
 const (
-	Waiting State = "waiting" // was not asked yet
-	Live    State = "live"    // answered the last time
-	Silent  State = "silent"  // is there, and did not answer the last time
-	Dead    State = "dead"    // died: its folder is left, its lock free
-	Gone    State = "gone"    // ended: its folder is no longer there
+	Waiting State = "waiting" // the feed has not asked it yet
+	Live    State = "live"    // it answered the last question
+	Silent  State = "silent"  // it runs, and did not answer the last question
+	Dead    State = "dead"    // it died: its folder is left, and nobody holds its lock
+	Gone    State = "gone"    // it ended: its folder is no longer there
 )
 
-// Presence is what Device and Daemon have in common: whether the server is there.
+// Presence says whether a server is there. Device and Daemon have it in common.
 type Presence struct {
 	State    State     `json:"state"`
 	Error    string    `json:"error,omitempty"` // why it is not live
@@ -46,8 +46,8 @@ func (p *Presence) become(s State, why string, at time.Time) {
 	p.Error = why
 }
 
-// over is the time between two answers: by the servers' clock, which is not late when
-// the answer is, unless it was set in between.
+// over returns the time between two answers. It takes the server's clock, which a late
+// answer does not distort, unless somebody set that clock in between.
 func over(now, before, received, receivedBefore time.Time) time.Duration {
 	mine := received.Sub(receivedBefore)
 	d := now.Sub(before)
@@ -57,7 +57,7 @@ func over(now, before, received, receivedBefore time.Time) time.Duration {
 	return d
 }
 
-// sinceStart is the part of a time that ends now in which a server was up.
+// sinceStart returns the part of a time span that ends now in which the server was up.
 func sinceStart(elapsed time.Duration, started, now time.Time) time.Duration {
 	if up := now.Sub(started); !started.IsZero() && up > 0 {
 		return min(elapsed, up)
@@ -130,7 +130,7 @@ func (t *track) point(d, before *status.Device, at time.Time, elapsed time.Durat
 	return p
 }
 
-// histogram is the one of a source, nil if there is none.
+// histogram returns the durations of a source, nil if there are none.
 func histogram(d *status.Device, source string) *status.Distribution {
 	for i := range d.Histograms {
 		if d.Histograms[i].Source == source {
@@ -140,11 +140,11 @@ func histogram(d *status.Device, source string) *status.Distribution {
 	return nil
 }
 
-// shared is s as one copy for all points, not one per answer.
+// shared returns one copy of s for all points, so that not each answer keeps its own.
 func shared(s string) string { return unique.Make(s).Value() }
 
-// miss adds that there was no answer. Of a server that never answered and of one that is
-// no longer there nothing is kept but its state.
+// miss notes that there was no answer. Of a server that never answered, or that is no
+// longer there, it keeps nothing but the state.
 func (t *track) miss(s State, why string, at time.Time) {
 	if s == Silent && !t.Answered.IsZero() {
 		t.points.add(Point{Seq: t.points.added + 1, At: at, Error: why, Spans: []Span{}, Donors: []DonorPoint{}})
@@ -184,7 +184,7 @@ func (t *daemonTrack) answer(d status.DonorDaemon, at time.Time) {
 	t.become(Live, "", at)
 }
 
-// miss is track.miss for a donor.
+// miss does the same as track.miss, for a donor.
 func (t *daemonTrack) miss(s State, why string, at time.Time) {
 	if s == Silent && !t.Answered.IsZero() {
 		t.points.add(DaemonPoint{Seq: t.points.added + 1, At: at, Error: why})

@@ -17,7 +17,7 @@ type donorRow struct {
 	*status.Donor
 }
 
-// donorOrder is a column that donors are sorted by, first the ones to look at first.
+// donorOrder is a column by which donors are sorted, the most important donor first.
 type donorOrder struct {
 	column  int
 	compare func(a, b donorRow) int
@@ -49,7 +49,7 @@ var donorOrders = []donorOrder{
 	{donorNow, func(a, b donorRow) int { return cmp.Compare(b.P99, a.P99) }},
 }
 
-// donorTable has a line for each donor of the device.
+// donorTable draws a line for each donor of the device.
 func (s *snapshot) donorTable(l *look, u *ui, width int) []string {
 	donors, loads := s.device.Status.Donors, s.loads()
 	var rows []donorRow
@@ -103,8 +103,8 @@ func (s *snapshot) donorCells(l *look, r donorRow) []cell {
 	}
 }
 
-// donorsView is the device's donors, what each did over time, and the donors that this
-// machine is itself.
+// donorsView draws the device's donors, the latency of each over time, and the donors that
+// run on this machine.
 func (s *snapshot) donorsView(l *look, u *ui, width, _ int) []string {
 	lines := []string{l.line(width).put(l.head, "DONORS OF THIS DEVICE").text("  ").
 		put(l.muted, "NOW, USUAL: P99 as placement sees it").String()}
@@ -122,7 +122,7 @@ func (s *snapshot) donorsView(l *look, u *ui, width, _ int) []string {
 	return append(lines, daemonTable(l, s.donors, width)...)
 }
 
-// donorTrends draws what the placement saw of each donor: its p99, highest last.
+// donorTrends draws the p99 of each donor as the placement saw it, the highest last.
 func (s *snapshot) donorTrends(l *look, width int) []string {
 	var lines []string
 	for i := range s.device.Status.Donors {
@@ -149,7 +149,7 @@ func (s *snapshot) donorTrends(l *look, width int) []string {
 	return lines
 }
 
-// daemonTable has a line for each donor of this machine.
+// daemonTable draws a line for each donor of this machine.
 func daemonTable(l *look, donors []feed.Daemon, width int) []string {
 	columns := []column{
 		{title: "NAME"},

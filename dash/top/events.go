@@ -12,7 +12,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// filters are what the list of events shows.
+// filters are the choices of what the list of events shows.
 var filters = []string{"all", "trouble", "decisions"}
 
 // happening is an event or a decision, as one line of a list.
@@ -25,7 +25,7 @@ type happening struct {
 	decision bool
 }
 
-// happenings are events and decisions in one list, the newest first.
+// happenings returns events and decisions in one list, the newest first.
 func (s *snapshot) happenings(l *look, filter string) []happening {
 	var all []happening
 	for _, e := range s.events.Entries {
@@ -50,7 +50,7 @@ func (s *snapshot) happenings(l *look, filter string) []happening {
 	return all
 }
 
-// decided is a decision in words.
+// decided writes a decision in words.
 func decided(l *look, d *status.Decision) happening {
 	h := happening{at: d.At, level: "info", kind: d.Rule, slab: fmt.Sprint(d.Slab), decision: true}
 	switch {
@@ -95,7 +95,7 @@ func eventLines(l *look, all []happening, width int) []string {
 	return l.table(columns, rows, width, noColumn)
 }
 
-// eventsView is the list, scrolled.
+// eventsView draws the list, scrolled.
 func (s *snapshot) eventsView(l *look, u *ui, width, height int) []string {
 	all := s.happenings(l, filters[u.filter])
 	title := l.line(width).put(l.head, "EVENTS AND DECISIONS").text("  ").put(l.muted, fmt.Sprintf("%s, newest first: %d", filters[u.filter], len(all)))

@@ -11,14 +11,14 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-// Least size of a screen that anything can be told on.
+// Least size of a screen on which a frame says anything.
 const (
 	leastWidth  = 20
 	leastHeight = 4
 )
 
-// frame draws a whole screen: exactly height lines, or in a batch at most as many, none
-// wider than width.
+// frame draws a whole screen: exactly height lines, or in a batch at most that many. No line
+// is wider than width.
 func (s *snapshot) frame(l *look, u *ui, width, height int) string {
 	if width < leastWidth || height < leastHeight {
 		return strings.TrimSuffix(strings.Repeat(l.line(width).text("too small").String()+"\n", max(height, 1)), "\n")
@@ -123,7 +123,7 @@ func (s *snapshot) path() string {
 	return fmt.Sprintf("device %d", s.device.ID)
 }
 
-// tabs are the views, the shown one in brackets.
+// tabs draws the names of the views, the shown one in brackets.
 func tabs(l *look, u *ui, width int) string {
 	out := l.line(width)
 	for i, name := range viewNames {
@@ -143,7 +143,7 @@ func tabs(l *look, u *ui, width int) string {
 	return out.String()
 }
 
-// notices are what an operator must not overlook, above every view.
+// notices draws what an operator must not overlook. It stands above every view.
 func (s *snapshot) notices(l *look, width int) []string {
 	var lines []string
 	add := func(style lipgloss.Style, format string, args ...any) {

@@ -12,17 +12,17 @@ import (
 	"github.com/farswap/farswap/internal/loghist"
 )
 
-// zooms are how many points a column of the heatmap may have.
+// zooms are the choices of how many points a column of the heatmap has.
 var zooms = []int{1, 2, 5, 10, 20}
 
 const (
 	heatLabel  = 7 // cells of the latencies beside a heatmap, a blank included
-	leastHeat  = 4 // lines below which a heatmap is not worth its room
-	leastRange = 8 // rows that are drawn at least: two powers of two
+	leastHeat  = 4 // least lines of a heatmap; a lower one says too little
+	leastRange = 8 // least rows that are drawn: two powers of two
 )
 
-// heatmap draws the latency of a source over time, the newest on the right: time across,
-// latency upwards, counts as heat. The last line is the axis.
+// heatmap draws the latency of a source over time. Time goes to the right, latency goes
+// upwards, and heat shows counts. The last line is the axis.
 func (s *snapshot) heatmap(l *look, source string, per, width, height int) []string {
 	cells := width - heatLabel
 	if cells < 4 || height < leastHeat {
@@ -71,8 +71,8 @@ func (s *snapshot) heatmap(l *look, source string, per, width, height int) []str
 	return append(out, timeAxis(l, columns, s.at, cells, width))
 }
 
-// histogram draws all that a source counted since its server's start: latency upwards,
-// how much across.
+// histogram draws all that a source counted since its server's start. Latency goes upwards,
+// and counts go to the right.
 func (s *snapshot) histogram(l *look, source string, width, height int) []string {
 	lines := []string{l.line(width).put(l.head, "LATENCY OF "+source).text("  ").put(l.muted, "since start").String()}
 	h := loghist.Histogram{}
@@ -109,7 +109,7 @@ func (s *snapshot) histogram(l *look, source string, width, height int) []string
 	return lines
 }
 
-// idle says that every answer was that nothing happened.
+// idle returns whether no answer had anything in it.
 func idle(columns []feed.Column) bool {
 	for _, c := range columns {
 		if c.Count > 0 || c.Silent {
@@ -119,8 +119,8 @@ func idle(columns []feed.Column) bool {
 	return len(columns) > 0
 }
 
-// heatRange is the lowest and the highest row in use, to powers of two so that the scale
-// stands still, and the largest cell.
+// heatRange returns the lowest and the highest row in use, and the largest cell. It rounds
+// rows to powers of two, so that the scale stands still.
 func heatRange(columns []feed.Column) (low, high int, most float64) {
 	low, high = math.MaxInt, -1
 	for _, c := range columns {
@@ -141,7 +141,7 @@ func heatRange(columns []feed.Column) (low, high int, most float64) {
 	return low, high, most
 }
 
-// timeAxis says how long ago the first, the middle and the last column were.
+// timeAxis writes how long ago the first, the middle and the last column were.
 func timeAxis(l *look, columns []feed.Column, now time.Time, cells, width int) string {
 	out := l.line(width).text(strings.Repeat(" ", heatLabel))
 	if len(columns) == 0 {
@@ -168,7 +168,7 @@ func timeAxis(l *look, columns []feed.Column, now time.Time, cells, width int) s
 	return out.put(l.muted, string(axis)).String()
 }
 
-// cells appends n cells, those of one style in a row at once.
+// cells appends n cells. Neighbours of one style share one escape sequence.
 func (l *line) cells(n int, get func(i int) (string, lipgloss.Style)) *line {
 	for i := 0; i < n; {
 		text, style := get(i)
@@ -189,13 +189,13 @@ func (l *line) cells(n int, get func(i int) (string, lipgloss.Style)) *line {
 	return l
 }
 
-// heatTitle says what a heatmap shows.
+// heatTitle writes what a heatmap shows.
 func heatTitle(l *look, source string, per int, over time.Duration, width int) string {
 	each := ago(over*time.Duration(per)) + " each"
 	return l.line(width).put(l.head, "LATENCY OF "+source).text("  ").put(l.muted, each).String()
 }
 
-// shortNanos is a latency to two digits, for axes.
+// shortNanos writes a latency to two digits, for axes.
 func shortNanos(ns int64) string {
 	digits := int64(1)
 	for ns/digits >= 100 {
@@ -204,7 +204,7 @@ func shortNanos(ns int64) string {
 	return human.Nanos((ns + digits/2) / digits * digits)
 }
 
-// ago is a time span in one unit or two.
+// ago writes a time span in one unit or two.
 func ago(d time.Duration) string {
 	switch {
 	case d < 10*time.Second:

@@ -5,18 +5,18 @@ import "fmt"
 // binding is a key and what it does.
 type binding struct {
 	key, short, long string
-	views            []int // where it does something; nil: everywhere
+	views            []int // in which it does something; nil: in all
 }
 
 var bindings = []binding{
 	{"q", "quit", "quit; also ctrl+c, F10", nil},
 	{"h", "help", "this help, and back; also ?, F1", nil},
-	{"tab", "view", "next view; shift+tab the one before, 1 to 6 that one", nil},
+	{"tab", "view", "next view; shift+tab the one before, 1 to 6 one of the six", nil},
 	{"d", "device", "next device; D the one before", nil},
 	{"p", "pause", "hold the picture, and go on; also space", nil},
 	{"+ -", "interval", "ask less often, more often", nil},
 	{"s", "source", "next source of latency; S the one before", []int{viewOverview, viewLatency}},
-	{"z", "zoom", "columns of the heatmap that stand for more time; Z for less", []int{viewOverview, viewLatency}},
+	{"z", "zoom", "each column of the heatmap stands for more time; Z for less", []int{viewOverview, viewLatency}},
 	{"w", "window", "latencies of the last interval, 10, 60, or since the start", []int{viewOverview, viewLatency}},
 	{"c", "colour", "slab map by donor, by heat", []int{viewOverview, viewSlabs}},
 	{"o", "order", "donors by another column, marked *; r the other way round", []int{viewOverview, viewDonors}},
@@ -36,7 +36,7 @@ func (b *binding) in(view int) bool {
 	return false
 }
 
-// keysLine is the keys of the view, those of its own first.
+// keysLine draws the keys of the view, its own keys first.
 func keysLine(l *look, u *ui, width int) string {
 	out := l.line(width)
 	show := func(b *binding) {
@@ -56,7 +56,7 @@ func keysLine(l *look, u *ui, width int) string {
 	return out.String()
 }
 
-// helpView is all keys, and what is shown where.
+// helpView draws all keys, and what the views show.
 func helpView(l *look, u *ui, width, height int) []string {
 	lines := []string{l.line(width).put(l.head, "KEYS").String()}
 	for _, b := range bindings {

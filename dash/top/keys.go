@@ -2,13 +2,13 @@ package top
 
 import "time"
 
-// intervals are what + and - step through.
+// intervals are those through which + and - step.
 var intervals = []time.Duration{
 	100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second,
 	10 * time.Second, 30 * time.Second, time.Minute,
 }
 
-// slower and faster are the interval after one, in both directions.
+// slower and faster return the next interval in either direction.
 func slower(d time.Duration) time.Duration {
 	for _, i := range intervals {
 		if i > d {
@@ -32,7 +32,7 @@ const page = 10 // lines of PgUp and PgDn
 // far is more lines or slabs than there are.
 const far = 1 << 30
 
-// key does what a key asks for, and says whether it ends the program.
+// key does what a key asks for, and returns whether it ends the program.
 func (m *model) key(k string) (quit bool) {
 	u := &m.ui
 	switch k {
@@ -69,7 +69,7 @@ func (m *model) key(k string) (quit bool) {
 	return false
 }
 
-// viewKey is the keys that choose what a view shows.
+// viewKey handles the keys that choose what a view shows.
 func (m *model) viewKey(k string) {
 	u := &m.ui
 	switch k {
@@ -128,7 +128,7 @@ func (m *model) nextDevice(by int) {
 	}
 }
 
-// nextSource is the source of latency after the one that is shown.
+// nextSource returns the source of latency after the one that is shown.
 func (m *model) nextSource(by int) string {
 	names := m.shown.sources()
 	now := m.shown.sourceOr(m.ui.source)

@@ -11,10 +11,11 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// windows are how many points the quantiles may be over; 0 is since the server's start.
+// windows are the choices of how many points the quantiles cover; 0 is all since the
+// server's start.
 var windows = []int{1, 10, 60, 0}
 
-// figures are what is known of one source over a window.
+// figures are those of one source over a window.
 type figures struct {
 	source string
 	count  uint64
@@ -22,7 +23,7 @@ type figures struct {
 	status.Quantiles
 }
 
-// latencies are the figures of all sources over a window of points.
+// latencies returns the figures of all sources over a window of points.
 func (s *snapshot) latencies(window int) []figures {
 	var all []figures
 	for _, h := range s.device.Status.Histograms {
@@ -42,10 +43,10 @@ func (s *snapshot) latencies(window int) []figures {
 	return all
 }
 
-// recent are the last n points.
+// recent returns the last n points.
 func (s *snapshot) recent(n int) []feed.Point { return s.points[max(0, len(s.points)-n):] }
 
-// joined is all points in one column.
+// joined returns all points in one column.
 func joined(points []feed.Point, source string) feed.Column {
 	numbered := make([]feed.Point, len(points))
 	for i, p := range points {
@@ -55,7 +56,7 @@ func joined(points []feed.Point, source string) feed.Column {
 	return feed.Columns(numbered, source, len(points))[0]
 }
 
-// windowName says what the figures are over.
+// windowName writes over which time the figures are.
 func (s *snapshot) windowName(window int) string {
 	if window == 0 {
 		return "since start"
@@ -67,11 +68,11 @@ func (s *snapshot) windowName(window int) string {
 	return "last " + ago(over)
 }
 
-// trendFrom is where the trend begins in a table of latencies.
+// trendFrom is the cell at which the trend begins in a table of latencies.
 const trendFrom = 52
 
-// latencyTable has a line for each source, the chosen one marked; trend adds what the p99
-// did.
+// latencyTable draws a line for each source and marks the chosen one. trend adds the p99
+// over time.
 func (s *snapshot) latencyTable(l *look, u *ui, sources []string, width int, trend bool) []string {
 	window := windows[u.window]
 	columns := []column{
@@ -129,7 +130,7 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// latencyView is the heatmap of one source over a table of all.
+// latencyView draws the heatmap of one source over a table of all.
 func (s *snapshot) latencyView(l *look, u *ui, width, height int) []string {
 	source, per := s.sourceOr(u.source), zooms[u.zoom]
 	table := s.latencyTable(l, u, s.sources(), width, true)
@@ -142,7 +143,7 @@ func (s *snapshot) latencyView(l *look, u *ui, width, height int) []string {
 	return append(lines[:min(len(lines), height-len(table))], table...)
 }
 
-// heatLegend says what the heat means, where there is room.
+// heatLegend writes what the heat means, if there is room.
 func heatLegend(l *look, width int) []string {
 	if width < 60 {
 		return nil

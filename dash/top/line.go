@@ -17,7 +17,7 @@ type line struct {
 
 func (l *look) line(width int) *line { return &line{look: l, left: max(width, 0)} }
 
-// put appends text as far as there is room.
+// put appends text, as much as there is room for.
 func (l *line) put(style lipgloss.Style, text string) *line {
 	text = fit(l.look, text, l.left)
 	if text == "" {
@@ -28,10 +28,10 @@ func (l *line) put(style lipgloss.Style, text string) *line {
 	return l
 }
 
-// text is put without a style.
+// text appends text without a style.
 func (l *line) text(s string) *line { return l.put(l.look.plain, s) }
 
-// pad appends text in a field of a width, which it is cut to.
+// pad appends text in a field of a width. It cuts longer text.
 func (l *line) pad(style lipgloss.Style, text string, width int, right bool) *line {
 	text = fit(l.look, text, min(width, l.left))
 	blank := strings.Repeat(" ", max(0, width-ansi.StringWidth(text)))
@@ -41,7 +41,7 @@ func (l *line) pad(style lipgloss.Style, text string, width int, right bool) *li
 	return l.put(style, text).text(blank)
 }
 
-// end puts text at the right end, if there is room for all of it.
+// end puts text at the right end of the line, if there is room for all of it.
 func (l *line) end(style lipgloss.Style, text string) *line {
 	if n := ansi.StringWidth(clean(l.look, text)); n < l.left {
 		l.text(strings.Repeat(" ", l.left-n)).put(style, text)
@@ -51,7 +51,7 @@ func (l *line) end(style lipgloss.Style, text string) *line {
 
 func (l *line) String() string { return l.b.String() }
 
-// fit is text made harmless and cut to a width, with a mark where it was cut.
+// fit makes text harmless and cuts it to a width, with a mark where it was cut.
 func fit(l *look, text string, width int) string {
 	text = clean(l, text)
 	if ansi.StringWidth(text) <= width {
@@ -67,7 +67,7 @@ func fit(l *look, text string, width int) string {
 	return ansi.Truncate(text, max(width, 0), tail)
 }
 
-// clean makes text harmless: names and reasons come from other machines, and must neither
+// clean makes text harmless. Names and reasons come from other machines, and must neither
 // command the terminal nor break the line.
 func clean(l *look, text string) string {
 	return strings.Map(func(r rune) rune {
@@ -83,7 +83,7 @@ func clean(l *look, text string) string {
 	}, text)
 }
 
-// besides joins two blocks of lines: the first in a width, a gap, the second.
+// besides joins two blocks of lines side by side: the first in a width, a gap, the second.
 func (l *look) besides(first, second []string, width int) []string {
 	const gap = 2
 	lines := make([]string, max(len(first), len(second)))

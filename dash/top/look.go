@@ -7,11 +7,12 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// look is how things are drawn: glyphs that say by themselves what colours repeat.
+// look has the glyphs and colours of a picture. Glyphs alone say everything; colours repeat
+// it.
 type look struct {
 	heat  []string // from little to much
 	spark []string // from low to high
-	none  string   // nothing is there
+	none  string   // there is nothing
 	gap   string   // the server did not answer
 	arrow string
 	ascii bool
@@ -22,11 +23,11 @@ type look struct {
 	plain, title, head, muted, good, warn, bad, chosen lipgloss.Style
 }
 
-// levels is how many steps a heat has.
+// levels is the number of steps of a heat.
 const levels = 8
 
-// newLook is a look with or without characters beyond ASCII. Colours are of the palette
-// of 256; what writes to the terminal reduces them to what that has.
+// newLook makes a look with or without characters beyond ASCII. Colours are those of the
+// palette of 256; the writer to the terminal reduces them to those that the terminal has.
 func newLook(ascii bool) *look {
 	style := lipgloss.NewStyle()
 	colour := func(code string) lipgloss.Style { return style.Foreground(lipgloss.Color(code)) }
@@ -48,8 +49,8 @@ func newLook(ascii bool) *look {
 	return l
 }
 
-// level is the step of a value between 0 and a maximum, by its cube root, so that one slow
-// page among thousands of fast ones is seen; -1 for nothing.
+// level returns the step of a value between 0 and a maximum, or -1 for nothing. It takes
+// the cube root, so that one slow page among thousands of fast ones shows.
 func level(value, most float64) int {
 	switch {
 	case value <= 0:
@@ -60,7 +61,7 @@ func level(value, most float64) int {
 	return min(int(levels*math.Cbrt(value/most)), levels-1)
 }
 
-// donor is the mark of a donor by its place in the status: a letter, and its style.
+// donor returns the mark of a donor, by its place in the status: a letter and its style.
 func (l *look) donor(i int) (string, lipgloss.Style) {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	if i < 0 || i >= len(letters) {
@@ -69,8 +70,8 @@ func (l *look) donor(i int) (string, lipgloss.Style) {
 	return letters[i : i+1], l.donorStyles[i%len(l.donorStyles)]
 }
 
-// sparkline draws values from 0 to their maximum, the last width of them. NaN is a time
-// without an answer.
+// sparkline draws the last width values, from 0 to their maximum. NaN is a time without
+// an answer.
 func (l *look) sparkline(values []float64, width int) string {
 	if width <= 0 {
 		return ""

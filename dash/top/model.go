@@ -19,7 +19,7 @@ type model struct {
 	now           func() time.Time
 }
 
-// polled says that the feed has news.
+// polled is the message that the feed has polled.
 type polled struct{}
 
 func newModel(f *feed.Feed, l *look, id int) *model {
@@ -28,7 +28,7 @@ func newModel(f *feed.Feed, l *look, id int) *model {
 	return m
 }
 
-// read takes a new snapshot, as large as the screen and the zoom need.
+// read takes a new snapshot, with as many points as the screen and the zoom need.
 func (m *model) read() {
 	m.shown = take(m.feed, m.id, max(windows[2], m.width*zooms[m.ui.zoom]), m.now())
 }
@@ -66,7 +66,7 @@ func (m *model) View() tea.View {
 	return v
 }
 
-// ids are the numbers of all devices.
+// ids returns the numbers of all devices.
 func (s *snapshot) ids() []int {
 	var ids []int
 	for i := range s.devices {

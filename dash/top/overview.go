@@ -8,20 +8,20 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// Widths from which blocks stand side by side.
+// Least widths with which blocks stand side by side.
 const (
-	latencyWidth = 48 // of the table of latencies without its trend
-	briefWidth   = 46 // of one of briefSources
+	latencyWidth = 48 // width of the table of latencies without its trend
+	briefWidth   = 46 // width of a table of briefSources
 	besideWidth  = 76
 	wideWidth    = 130
 )
 
-// briefSources are shown where there is no room for all.
+// briefSources are shown if there is no room for all.
 var briefSources = []string{
 	status.SourceFault, status.SourceRead, status.SourceWrite, status.SourceRemoteRead, status.SourceBackingRead, status.SourceRemoteWrite,
 }
 
-// trafficTable is what goes in and out.
+// trafficTable draws what goes in and out.
 func (s *snapshot) trafficTable(l *look, width int) []string {
 	p, ok := s.last()
 	r := p.Rates
@@ -47,7 +47,7 @@ func (s *snapshot) trafficTable(l *look, width int) []string {
 	}, width, noColumn)
 }
 
-// pagesLine is where the pages are, troubleLine what went wrong since the start.
+// pagesLine writes where the pages are, troubleLine what went wrong since the start.
 func (s *snapshot) pagesLine(l *look, width int) string {
 	p := s.device.Status.Pages
 	out := l.line(width).put(l.head, "PAGES").text("  ")
@@ -89,7 +89,7 @@ func (s *snapshot) troubleLine(l *look, width int) string {
 	return out.String()
 }
 
-// overview is a little of everything, more of it on a larger screen.
+// overview draws a little of everything, and more of it on a larger screen.
 func (s *snapshot) overview(l *look, u *ui, width, height int) []string {
 	lines := append(s.trafficTable(l, width), s.pagesLine(l, width), s.troubleLine(l, width))
 	donors := s.donorTable(l, u, width)
@@ -126,13 +126,13 @@ func (s *snapshot) overview(l *look, u *ui, width, height int) []string {
 	return lines
 }
 
-// latencyBeside is the table of latencies with the heatmap of one of them on its right.
+// latencyBeside draws the table of latencies, and the heatmap of one source on its right.
 func (s *snapshot) latencyBeside(l *look, u *ui, sources []string, width, left, height int) []string {
 	source, per := s.sourceOr(u.source), zooms[u.zoom]
 	table := s.latencyTable(l, u, sources, left, false)
 	room := width - left - 2
 	heat := append([]string{heatTitle(l, source, per, s.interval, room)}, s.heatmap(l, source, per, room, height-1)...)
-	if u.batch && len(s.points) < 8 { // there will be no more: one column says little
+	if u.batch && len(s.points) < 8 { // no more points will come, and one column says little
 		heat = s.histogram(l, source, room, height)
 	}
 	lines := l.besides(table, heat, left)

@@ -8,7 +8,7 @@ import (
 )
 
 // Report is what `farswap top --json` writes for each interval: what happened in it, and
-// how things stand at its end. Slabs and histograms are left to `ublk status --json`.
+// how things are at its end. It has no slabs and histograms, which `ublk status --json` has.
 type Report struct {
 	At      time.Time      `json:"at"`
 	Devices []DeviceReport `json:"devices"` // never null, as are the lists below
@@ -22,7 +22,7 @@ type DeviceReport struct {
 	State feed.State `json:"state"`           // whether its server answers
 	Error string     `json:"error,omitempty"` // why it does not
 
-	Over      time.Duration     `json:"over_ns"` // that the rates and latencies are over; 0: no answer to compare with
+	Over      time.Duration     `json:"over_ns"` // time that the rates and latencies cover; 0: there is no earlier answer to compare with
 	Restarted bool              `json:"restarted"`
 	Rates     feed.Rates        `json:"rates"` // per second
 	Latency   []feed.Span       `json:"latency"`
@@ -45,7 +45,7 @@ type DaemonReport struct {
 	Memory status.DonorMemory `json:"memory"`
 }
 
-// reporter makes reports, each of what is new since the one before.
+// reporter makes reports. Each has what is new since the one before.
 type reporter struct {
 	feed *feed.Feed
 	only int // the device to report, or -1
@@ -56,7 +56,7 @@ type reported struct{ points, events, decisions uint64 }
 
 func newReporter(f *feed.Feed, only int) *reporter {
 	r := &reporter{feed: f, only: only, seen: map[int]*reported{}}
-	for _, d := range f.Devices() { // what was before is not new
+	for _, d := range f.Devices() { // what happened before is not new
 		r.seen[d.ID] = &reported{d.Seq, f.Events(d.ID, 0, 0).Last, f.Decisions(d.ID, 0, 0).Last}
 	}
 	return r

@@ -22,7 +22,7 @@ import (
 // ErrNoDevice means that there is nothing to show.
 var ErrNoDevice = errors.New("no device to show")
 
-// Size of a screen that does not say its own.
+// Size of a screen whose size is not known.
 const (
 	defaultWidth  = 80
 	defaultHeight = 24
@@ -53,8 +53,8 @@ func (c *Config) env(name string) string {
 	return ""
 }
 
-// Run shows a device until the user or the context ends it. The error is ErrNoDevice,
-// with what to do, when there is none at the start; one that goes away later is shown as
+// Run shows a device until the user or the context ends it. The error is ErrNoDevice, with
+// advice, if there is no device at the start. A device that goes away later is shown as
 // gone.
 func Run(ctx context.Context, c Config) error {
 	f := feed.New(feed.Config{Root: c.Root, Interval: c.Interval})
@@ -73,7 +73,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 }
 
-// choose is the device to show first.
+// choose returns the device to show first.
 func choose(f *feed.Feed, id int) (int, error) {
 	if err := f.Err(); err != nil {
 		return 0, err
@@ -101,14 +101,14 @@ func choose(f *feed.Feed, id int) (int, error) {
 	return 0, fmt.Errorf("%w: make one with `farswap ublk add`", ErrNoDevice)
 }
 
-// interactive says whether a person looks at a terminal that can be drawn on.
+// interactive returns whether In and Out are a terminal on which the program can draw.
 func (c *Config) interactive() bool {
 	t := c.env("TERM")
 	_, ok := c.size()
 	return ok && t != "" && t != "dumb"
 }
 
-// size is the size of the terminal, if Out is one.
+// size returns the size of the terminal, if Out is one.
 func (c *Config) size() ([2]int, bool) {
 	if file, ok := c.Out.(*os.File); ok && term.IsTerminal(file.Fd()) {
 		if w, h, err := term.GetSize(file.Fd()); err == nil && w > 0 && h > 0 {
@@ -125,7 +125,7 @@ func (c *Config) size() ([2]int, bool) {
 	return at, false
 }
 
-// look chooses glyphs: ASCII unless the locale says UTF-8 and the terminal is not dumb.
+// look chooses glyphs: ASCII, unless the locale says UTF-8 and the terminal is not dumb.
 func (c *Config) look() *look {
 	locale := ""
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
@@ -137,7 +137,7 @@ func (c *Config) look() *look {
 	return newLook(!utf8 || c.env("TERM") == "dumb")
 }
 
-// profile is the colours that Out gets. Any NO_COLOR that is not empty means none.
+// profile returns the colours that Out gets. Any NO_COLOR that is not empty means none.
 func (c *Config) profile() colorprofile.Profile {
 	if c.env("NO_COLOR") != "" {
 		return colorprofile.Ascii
@@ -172,7 +172,7 @@ func (c *Config) frames(ctx context.Context, f *feed.Feed, id int) error {
 	})
 }
 
-// each polls and calls show, an interval after the other; once if that is all.
+// each polls and calls show in each interval, or only once if Config.Once says so.
 func (c *Config) each(ctx context.Context, f *feed.Feed, show func() error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -227,7 +227,7 @@ func (c *Config) terminal(ctx context.Context, f *feed.Feed, id int) error {
 	stop()
 	all.Wait()
 	if ended || errors.Is(err, tea.ErrInterrupted) {
-		return nil // that is how it ends
+		return nil // the user or the context ended the program
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 const mapLabel = 7 // cells of the slab's number beside the map, a blank included
 
-// grid is how a slab map is laid out.
+// grid is the layout of a slab map.
 type grid struct {
 	columns int // cells of a line
 	lines   int
@@ -22,8 +22,8 @@ type grid struct {
 	wide    int // characters of a cell
 }
 
-// newGrid fits slabs into a width and a number of lines: cells two characters wide where
-// that is possible, several slabs to a cell where it has to be.
+// newGrid fits slabs into a width and a number of lines. Cells are two characters wide if
+// there is room, and have several slabs each if there is too little room.
 func newGrid(slabs, width, lines int) grid {
 	lines = max(lines, 1)
 	for _, wide := range []int{2, 1} {
@@ -38,7 +38,7 @@ func newGrid(slabs, width, lines int) grid {
 	return grid{columns, (cells + columns - 1) / columns, join, 1}
 }
 
-// round makes the columns of a map a number that is easy to count with.
+// round rounds the columns of a map down to a number that is easy to count with.
 func round(columns int) int {
 	switch {
 	case columns >= 64:
@@ -52,12 +52,12 @@ func round(columns int) int {
 
 // slabCell is what a cell of the map shows.
 type slabCell struct {
-	donor    string // of most of its slabs that are on one; empty: of none
-	state    string // the one of its states that needs most attention
+	donor    string // the donor of most of its slabs; empty: no slab is on a donor
+	state    string // the most urgent of its slabs' states
 	activity float64
 }
 
-// urgency orders the states of slabs: what an operator wants to see of several in a cell.
+// urgency orders the states of slabs. A cell of several slabs shows the most urgent one.
 var urgency = map[string]int{"unmapped": 0, "mapped": 1, "mapping": 2, "migrating": 3, "draining": 4, "failed": 5}
 
 // slabCells joins slabs into cells. Slabs are in the order of their indices.
@@ -83,13 +83,13 @@ func slabCells(slabs []status.Slab, join int) []slabCell {
 	return cells
 }
 
-// sorted are the device's slabs by index.
+// sorted returns the device's slabs by index.
 func sortedSlabs(slabs []status.Slab) []status.Slab {
 	return slices.SortedFunc(slices.Values(slabs), func(a, b status.Slab) int { return cmp.Compare(a.Index, b.Index) })
 }
 
-// slabMap draws all slabs in lines of a width; selected is the index in slabs of one that
-// is marked, or -1.
+// slabMap draws all slabs in lines of a width. It marks the slab that has the index
+// selected in slabs; -1 marks none.
 func (s *snapshot) slabMap(l *look, byHeat bool, slabs []status.Slab, g grid, width, selected int) []string {
 	cells := slabCells(slabs, g.join)
 	places := map[string]int{}
@@ -119,8 +119,8 @@ func (s *snapshot) slabMap(l *look, byHeat bool, slabs []status.Slab, g grid, wi
 	return lines
 }
 
-// slab is the mark of a cell: by donor a letter, by heat a shade; what is under way or
-// wrong has a sign in both.
+// slab returns the mark of a cell: a letter by donor, or a shade by heat. A slab that moves
+// or has failed has a sign of its own in both.
 func (l *look) slab(c slabCell, byHeat bool, most float64, places map[string]int) (string, lipgloss.Style) {
 	switch c.state {
 	case "failed":
@@ -149,7 +149,7 @@ func (l *look) slab(c slabCell, byHeat bool, most float64, places map[string]int
 	return l.donor(i)
 }
 
-// slabLegend says what the marks mean and how many slabs have them.
+// slabLegend writes what the marks mean and how many slabs have each.
 func (s *snapshot) slabLegend(l *look, byHeat bool, slabs []status.Slab, width int) string {
 	out := l.line(width)
 	states := map[string]int{}
@@ -179,7 +179,7 @@ func (s *snapshot) slabLegend(l *look, byHeat bool, slabs []status.Slab, width i
 	return out.String()
 }
 
-// slabTitle says what the map shows.
+// slabTitle writes what the map shows.
 func (s *snapshot) slabTitle(l *look, byHeat bool, g grid, width int) string {
 	d := &s.device.Status
 	what := "SLABS BY DONOR"
@@ -193,7 +193,7 @@ func (s *snapshot) slabTitle(l *look, byHeat bool, g grid, width int) string {
 	return l.line(width).put(l.head, what).text("  ").put(l.muted, note).String()
 }
 
-// slabsView is the map, its legend, and the slab that is selected.
+// slabsView draws the map, its legend, and the selected slab.
 func (s *snapshot) slabsView(l *look, u *ui, width, height int) []string {
 	slabs := sortedSlabs(s.device.Status.Slabs)
 	if len(slabs) == 0 {
@@ -212,7 +212,7 @@ func (s *snapshot) slabsView(l *look, u *ui, width, height int) []string {
 	return lines
 }
 
-// hottest are the most active slabs as a table of a header and n lines.
+// hottest draws the n most active slabs as a table with a header.
 func hottest(l *look, slabs []status.Slab, width, n int) []string {
 	slabs = slices.SortedStableFunc(slices.Values(slabs), func(a, b status.Slab) int { return cmp.Compare(b.Activity, a.Activity) })
 	columns := []column{
@@ -241,7 +241,7 @@ func hottest(l *look, slabs []status.Slab, width, n int) []string {
 	return l.table(columns, rows, width, noColumn)
 }
 
-// slabDetail is all that is known of one slab.
+// slabDetail writes all that is known of one slab.
 func slabDetail(l *look, s *status.Slab, width int) []string {
 	out := l.line(width).put(l.head, fmt.Sprintf("SLAB %d", s.Index)).text("  " + s.State)
 	if s.Donor != "" {

@@ -7,7 +7,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// readAhead is what came with the faults since the start.
+// readAhead writes how many pages readahead has read since the start.
 func readAhead(p *status.Probes) string {
 	text := "since start"
 	if p.MajorFaults > 0 {
@@ -19,8 +19,8 @@ func readAhead(p *status.Probes) string {
 	return text
 }
 
-// slowView is the slowest requests of the last minute and the control groups that fault. The
-// requests are scrolled in their place, then the rest.
+// slowView draws the slowest requests of the last minute, and the control groups that fault.
+// Scrolling first moves the requests, then the rest.
 func (s *snapshot) slowView(l *look, u *ui, width, height int) []string {
 	d := &s.device.Status
 	room := min(max(3, height-len(d.Cgroups)-5), len(d.Slowest))

@@ -8,12 +8,12 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// Bounds of what is drawn at once.
+// Bounds of what one frame draws.
 const (
 	maxListed = 500 // events and decisions
 )
 
-// snapshot is all that a frame is drawn from, at one moment.
+// snapshot is all from which a frame is drawn, at one moment.
 type snapshot struct {
 	at        time.Time
 	interval  time.Duration
@@ -40,8 +40,8 @@ func take(f *feed.Feed, id, points int, now time.Time) *snapshot {
 	return s
 }
 
-// last is the newest point that is of an answer; an empty one if there is none, or if
-// the server does not answer now.
+// last returns the newest point of an answer. It is empty if there is none, or if the
+// server does not answer now.
 func (s *snapshot) last() (feed.Point, bool) {
 	if n := len(s.points); n > 0 && s.points[n-1].Error == "" && s.device.State == feed.Live {
 		return s.points[n-1], true
@@ -49,7 +49,7 @@ func (s *snapshot) last() (feed.Point, bool) {
 	return feed.Point{}, false
 }
 
-// series is one figure of each point, NaN where there was no answer.
+// series returns one figure of each point, NaN where there was no answer.
 func (s *snapshot) series(of func(*feed.Point) float64) []float64 {
 	values := make([]float64, len(s.points))
 	for i := range s.points {
@@ -60,7 +60,7 @@ func (s *snapshot) series(of func(*feed.Point) float64) []float64 {
 	return values
 }
 
-// sources are the device's sources of latency, in the order of its status.
+// sources returns the device's sources of latency, in the order of its status.
 func (s *snapshot) sources() []string {
 	var names []string
 	for _, h := range s.device.Status.Histograms {
@@ -69,7 +69,7 @@ func (s *snapshot) sources() []string {
 	return names
 }
 
-// sourceOr is the source that was chosen, or the first that an application feels.
+// sourceOr returns the chosen source, or else the one nearest to the application.
 func (s *snapshot) sourceOr(chosen string) string {
 	names := map[string]bool{}
 	for _, h := range s.device.Status.Histograms {
@@ -86,8 +86,8 @@ func (s *snapshot) sourceOr(chosen string) string {
 	return status.SourceRead
 }
 
-// loads are the page I/Os per second at each donor of the device, by name, and of the
-// slabs on none: "".
+// loads returns the page I/Os per second at each donor of the device, by name. The slabs on
+// no donor have the name "".
 func (s *snapshot) loads() map[string]float64 {
 	loads := map[string]float64{}
 	for i := range s.device.Status.Slabs {
@@ -97,7 +97,7 @@ func (s *snapshot) loads() map[string]float64 {
 	return loads
 }
 
-// donorName is what a donor is called until it has said its name.
+// donorName returns a donor's name, or its address until it has said its name.
 func donorName(d *status.Donor) string {
 	if d.Name == "" {
 		return d.Address

@@ -9,10 +9,10 @@ import (
 type column struct {
 	title string
 	right bool
-	// drop is when the column goes if there is no room: the highest first, 0 never.
+	// drop is the order in which columns go if there is no room: the highest first, 0 never.
 	drop int
-	// grow is the cells that the column may be cut to; 0 if it may not be cut. Only the
-	// last one may.
+	// grow is the least width in cells to which the column may be cut; 0: it may not be
+	// cut. Only the last column may.
 	grow int
 }
 
@@ -27,8 +27,8 @@ const (
 	sortedMark = "*"
 )
 
-// table draws a header and rows within a width. Columns that have no room are left out,
-// those of least use first. sorted is the column that the rows are sorted by, or noColumn.
+// table draws a header and rows within a width. It leaves out columns for which there is no
+// room, those of least use first. The rows are sorted by the column sorted, or noColumn.
 func (l *look) table(columns []column, rows [][]cell, width, sorted int) []string {
 	widths := make([]int, len(columns))
 	titles := make([]string, len(columns))
@@ -65,7 +65,7 @@ func (l *look) table(columns []column, rows [][]cell, width, sorted int) []strin
 	return lines
 }
 
-// fitColumns says which columns are shown, and makes widths fit.
+// fitColumns chooses the columns that are shown, and makes their widths fit.
 func fitColumns(columns []column, widths []int, width int) []int {
 	var shown []int
 	for i := range columns {

@@ -17,14 +17,14 @@ var viewNames = [views]string{"Overview", "Latency", "Slabs", "Donors", "Slow", 
 // ui is what the user has chosen.
 type ui struct {
 	view    int
-	source  string // of latency; empty: what suits
+	source  string // of latency; empty: the one nearest to the application
 	zoom    int    // index of zooms
 	window  int    // index of windows
 	byHeat  bool   // slab map
 	order   int    // index of donorOrders
 	reverse bool
 	filter  int // index of filters
-	slab    int // selected, its place in the order of indices
+	slab    int // the selected one: its place in the order of indices
 	grid    grid
 	scroll  [views + 1]int
 	paused  bool
@@ -37,7 +37,7 @@ func (u *ui) clampScroll(view, most int) {
 	u.scroll[view] = max(0, min(u.scroll[view], most))
 }
 
-// shown is the view that is on the screen.
+// shown returns the view that is on the screen.
 func (u *ui) shown() int {
 	if u.help {
 		return viewHelp
@@ -45,10 +45,10 @@ func (u *ui) shown() int {
 	return u.view
 }
 
-// move is an arrow key in the view that is shown.
+// move handles an arrow key in the shown view.
 func (u *ui) move(dx, dy int) {
 	if u.shown() == viewSlabs {
-		u.slab = max(0, u.slab+(dx+dy*max(u.grid.columns, 1))*max(u.grid.join, 1)) // its end is known when it is drawn
+		u.slab = max(0, u.slab+(dx+dy*max(u.grid.columns, 1))*max(u.grid.join, 1)) // the drawing functions clamp it to the last slab
 		return
 	}
 	u.scroll[u.shown()] = max(0, u.scroll[u.shown()]+dy)
@@ -60,7 +60,7 @@ func (u *ui) move(dx, dy int) {
 // turn goes to the next view, or the one before.
 func (u *ui) turn(by int) { u.view = (u.view + views + by) % views }
 
-// cycle is the next index of a list of n, or the one before.
+// cycle returns the next index of a list of n, or the one before.
 func cycle(i, by, n int) int {
 	if n == 0 {
 		return 0
