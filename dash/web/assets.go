@@ -11,19 +11,19 @@ import (
 	"strings"
 )
 
-// The page. uplot/ is uPlot 1.6.32 as it is in the npm registry, with its licence.
+// The files of the page. uplot/ is uPlot 1.6.32 as it is in the npm registry, with its licence.
 //
 //go:embed assets
 var assetFiles embed.FS
 
-// asset is a file of the page, ready to be sent.
+// asset is a file of the page, ready to send.
 type asset struct {
 	data []byte
 	kind string
 	tag  string // of its content
 }
 
-// loadAssets gives the files by their path below assets.
+// loadAssets returns the files by their path below assets.
 func loadAssets() (map[string]*asset, error) {
 	all := map[string]*asset{}
 	err := fs.WalkDir(assetFiles, "assets", func(name string, d fs.DirEntry, err error) error {
@@ -42,7 +42,7 @@ func loadAssets() (map[string]*asset, error) {
 	return all, err
 }
 
-// contentType does not ask the machine's own tables, which differ.
+// contentType does not use the machine's own tables, because they differ between machines.
 func contentType(name string) string {
 	switch path.Ext(name) {
 	case ".html":
@@ -61,10 +61,10 @@ func contentType(name string) string {
 func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", a.kind)
 	w.Header().Set("ETag", a.tag)
-	w.Header().Set("Cache-Control", "no-cache") // asks each time whether the tag is still right
+	w.Header().Set("Cache-Control", "no-cache") // the browser asks each time whether the tag is still right
 	if r.Header.Get("If-None-Match") == a.tag {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	_, _ = w.Write(a.data) // a reader that left needs no answer
+	_, _ = w.Write(a.data) // a reader that has left needs no answer
 }

@@ -13,22 +13,23 @@ import (
 
 const (
 	sessionLife = 12 * time.Hour
-	maxSignedIn = 256     // browsers at once; the one that signed in first goes
+	maxSignedIn = 256     // browsers at once; one more drops the one that signed in first
 	maxForm     = 4 << 10 // bytes
 	formTimeout = 5 * time.Second
 
-	// wrongPause is what a wrong token costs, and maxTries how many are looked at at once.
+	// wrongPause is the wait before a wrong token is answered, and maxTries the number of
+	// tokens that are checked at once.
 	wrongPause = 500 * time.Millisecond
 	maxTries   = 8
 )
 
-// guard decides who may read. There are three ways: a certificate of the own authority,
-// which TLS has verified before; the token, in a header or by a cookie that the sign-in
-// page gives for it; or, when there is no token and the address is loopback's, being on
-// this machine.
+// guard decides who may read. There are three ways. A certificate of the own authority,
+// which TLS has verified before. The token, in a header or as a cookie that the sign-in
+// page gives for it. Or, if there is no token and the address is a loopback address,
+// being on this machine.
 type guard struct {
 	secure bool              // TLS
-	open   bool              // who connects may read
+	open   bool              // everybody who connects may read
 	token  [sha256.Size]byte // hash of it
 	has    bool              // there is a token
 	tries  chan struct{}
@@ -51,7 +52,7 @@ func (g *guard) isToken(text string) bool {
 	return g.has && subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
 }
 
-// cookieName begins with __Host- over TLS: then no other host can have set it.
+// cookieName begins with __Host- over TLS, so no other host can set that cookie.
 func (g *guard) cookieName() string {
 	if g.secure {
 		return "__Host-farswap"
@@ -59,7 +60,7 @@ func (g *guard) cookieName() string {
 	return "farswap"
 }
 
-// allowed says whether a request may read.
+// allowed returns whether a request may read.
 func (g *guard) allowed(r *http.Request) bool {
 	if g.open || r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
 		return true
@@ -74,12 +75,12 @@ func (g *guard) allowed(r *http.Request) bool {
 func (g *guard) signedIn(value string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	// The lookup's time depends on the hash, which says nothing of the value.
+	// The time of the lookup depends on the hash, which does not reveal the value.
 	end, ok := g.sessions[sha256.Sum256([]byte(value))]
 	return ok && g.now().Before(end)
 }
 
-// signIn gives a new cookie.
+// signIn returns a new cookie.
 func (g *guard) signIn(w http.ResponseWriter) {
 	value, now := rand.Text(), g.now()
 	g.mu.Lock()
@@ -115,8 +116,8 @@ func (g *guard) cookie(value string, age int) *http.Cookie {
 	}
 }
 
-// wrap lets nobody else through to next. What is public has no secrets: the sign-in page
-// and the files of the page.
+// wrap lets only allowed requests through to next. The sign-in page and the files of the
+// page are public, because they have no secrets.
 func (g *guard) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -163,9 +164,9 @@ func (g *guard) logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 }
 
-// onlyLoopback refuses requests for another host's name: a page elsewhere whose name is
-// made to resolve to 127.0.0.1 would otherwise read this one (DNS rebinding). Any port is
-// right, because tunnels change it.
+// onlyLoopback refuses requests for another host's name. Otherwise a page elsewhere could
+// make its own name resolve to 127.0.0.1 and read this page (DNS rebinding). It accepts
+// any port, because tunnels change the port.
 func onlyLoopback(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host

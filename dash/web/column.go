@@ -8,26 +8,26 @@ import (
 )
 
 const (
-	// finePoints is how far back the fine history goes, in intervals; coarsePer is how
-	// many intervals a column of the coarse one spans, which goes back as far as the feed.
+	// finePoints is how many intervals the fine history goes back. coarsePer is how many
+	// intervals a column of the coarse history spans, which goes back as far as the feed.
 	finePoints = 300
 	coarsePer  = 10
 )
 
-// levels are the letters for the counts of a cell: level l stands for 2^(l/3) - 1
-// durations, to within an eighth, which a heatmap's colours cannot show any finer.
+// levels are the letters for the counts of a cell. Level l stands for 2^(l/3) - 1
+// durations, to within an eighth; the colours of a heatmap cannot show smaller differences.
 const levels = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 func level(count uint32) byte {
 	return levels[min(int(math.Round(3*math.Log2(1+float64(count)))), len(levels)-1)]
 }
 
-// column is a column of a heatmap. In JSON it is the list
+// column is a column of a heatmap. Its JSON is the list
 //
 //	[number, time, span in ms, count, p50, p99, p999, first row, cells]
 //
-// where count is -1 if the server was silent, and cells has one letter of levels for each
-// row from the first that is not empty to the last.
+// Count is -1 if the server was silent. Cells has one letter of levels for each row, from
+// the first row that is not empty to the last.
 type column struct{ feed.Column }
 
 // MarshalJSON is part of json.Marshaler.
@@ -49,7 +49,7 @@ func (c column) MarshalJSON() ([]byte, error) {
 	return json.Marshal([]any{c.Seq, c.At.UnixMilli(), c.Over.Milliseconds(), count, rounded(q.P50), rounded(q.P99), rounded(q.P999), first, string(cells)})
 }
 
-// rounded keeps three digits, which is what is shown.
+// rounded keeps three digits, which are all that the page shows.
 func rounded(ns int64) int64 {
 	unit := int64(1)
 	for n := ns; n >= 1000; n /= 10 {
@@ -58,7 +58,7 @@ func rounded(ns int64) int64 {
 	return (ns + unit/2) / unit * unit
 }
 
-// columnsOf are the columns of every source of some points.
+// columnsOf returns the columns of every source of some points.
 func columnsOf(points []feed.Point, per int) map[string][]column {
 	all := map[string][]column{}
 	for _, source := range sources(points) {
@@ -69,7 +69,7 @@ func columnsOf(points []feed.Point, per int) map[string][]column {
 	return all
 }
 
-// sources are those that any of the points has, in order of appearance.
+// sources returns the sources that any of the points has, in order of appearance.
 func sources(points []feed.Point) []string {
 	var names []string
 	seen := map[string]bool{}
@@ -84,17 +84,17 @@ func sources(points []feed.Point) []string {
 	return names
 }
 
-// point is what happened in one interval. In JSON it is the list
+// point is what happened in one interval. Its JSON is the list
 //
 //	[number, time, span in ms, values…]
 //
-// whose values are, of a device, pages read from and written to donors and the backing
-// file per second, zero pages read, errors, and pages by place (remote, backing, both); of
-// a donor bytes read and written per second and bytes mapped, prepared, free, available.
-// A point without values is one in which the server was silent.
+// The values of a device are pages read from and written to donors and the backing file
+// per second, zero pages read, errors, and pages by place (remote, backing, both). Those of
+// a donor are bytes read and written per second, and bytes mapped, prepared, free and
+// available. A point without values means that the server was silent.
 type point []any
 
-// pointHead is how many entries stand before a point's values.
+// pointHead is the number of entries before a point's values.
 const pointHead = 3
 
 func devicePoints(points []feed.Point) []point {
@@ -124,8 +124,8 @@ func donorPoints(points []feed.DaemonPoint) []point {
 	return all
 }
 
-// joined makes one point of each coarsePer, which is as long as they are together and has
-// the means of their values. Points that more will come to are left out.
+// joined makes one point of each coarsePer points. It spans their whole time and has the
+// means of their values. Points of a group that is not complete yet are left out.
 func joined(points []point) []point {
 	var all []point
 	for len(points) > 0 {

@@ -14,23 +14,23 @@ import (
 	"github.com/farswap/farswap/control"
 )
 
-// ErrConfig means that a Config asks for what is wrong or not safe.
+// ErrConfig means that a Config is wrong, or asks for something that is not safe.
 var ErrConfig = errors.New("wrong configuration of the dashboard")
 
 const (
-	// DefaultListen is where the page is served unless something else is said.
+	// DefaultListen is the address of the page if Config.Listen is empty.
 	DefaultListen = "127.0.0.1:9480"
 
-	// MaxPeers bounds the other dashboards that one shows.
+	// MaxPeers bounds the other dashboards that one dashboard shows.
 	MaxPeers = 64
 
-	// minToken is the shortest token, in bytes: nobody guesses 20 random letters over a
-	// network.
+	// minToken is the length of the shortest token, in bytes: nobody guesses 20 random
+	// letters over a network.
 	minToken = 20
 	maxToken = 1024
 )
 
-// Config is what a Server serves, where and to whom.
+// Config says what a Server serves, where and to whom.
 type Config struct {
 	Listen   string        // HOST:PORT; empty: DefaultListen
 	Root     string        // of the state folders; empty: status.DefaultRoot
@@ -38,17 +38,17 @@ type Config struct {
 
 	// Token lets in whoever knows it, with or without a certificate. Empty: nobody.
 	Token string
-	// Identity is needed for an address that is not loopback, and for peers that are not.
+	// Identity is needed if Listen or a peer is not a loopback address.
 	Identity *control.Identity
-	// Peers are other dashboards, HOST:PORT, whose devices and donors are shown too.
+	// Peers are other dashboards, HOST:PORT. The page shows their devices and donors, too.
 	Peers []string
 
-	// Log is told of connections that came to nothing, at level debug.
+	// Log gets failed connections, at level debug.
 	Log zerolog.Logger
 }
 
-// ReadToken reads a token from a file that nobody else can read. A missing or unsuitable
-// one is ErrConfig.
+// ReadToken reads a token from a file. It refuses a file that other users can read. The
+// error for a missing or unsuitable token is ErrConfig.
 func ReadToken(path string) (string, error) {
 	const hint = "make one with `(umask 077; head -c 24 /dev/urandom | base64 > FILE)`"
 	info, err := os.Stat(path)
@@ -72,7 +72,7 @@ func ReadToken(path string) (string, error) {
 	return token, nil
 }
 
-// checkToken wants what fits into a header as it is.
+// checkToken accepts only tokens that fit into a header unchanged.
 func checkToken(token string) error {
 	if len(token) < minToken {
 		return fmt.Errorf("%d characters can be guessed, at least %d are needed", len(token), minToken)
@@ -85,7 +85,7 @@ func checkToken(token string) error {
 	return nil
 }
 
-// check completes the configuration, or says what is wrong with it.
+// check fills in defaults, or says what is wrong with the configuration.
 func (c *Config) check() error {
 	if c.Listen == "" {
 		c.Listen = DefaultListen
@@ -123,7 +123,7 @@ func (c *Config) check() error {
 	return nil
 }
 
-// splitAddress gives the host of HOST:PORT.
+// splitAddress returns the host of HOST:PORT.
 func splitAddress(address string) (string, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -138,8 +138,8 @@ func splitAddress(address string) (string, error) {
 	return host, nil
 }
 
-// loopback is about a host as it is written: what a name resolves to can change, so of
-// names only localhost counts.
+// loopback looks at a host as it is written. The address of a name can change, so the only
+// name that counts as loopback is localhost.
 func loopback(host string) bool {
 	if host == "localhost" {
 		return true

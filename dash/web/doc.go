@@ -1,54 +1,58 @@
-// Package web is the dashboard as a web page: `farswap dash`. One binary serves it, the
-// files included; the page asks nobody else for anything, and a Content-Security-Policy
-// holds browsers to that.
+// Package web is the dashboard as a web page: `farswap dash`. One binary serves the page
+// with all its files. The page loads nothing from anybody else, and a
+// Content-Security-Policy makes browsers enforce that.
 //
 // Dangers first:
 //
-//   - What the page shows is what root may read: names of control groups, which machines
-//     lend memory, how much is swapped. At a loopback address without a token every user
-//     and program of this machine can read it. Give a token where that matters.
-//   - It shows and never changes anything: there is no request that a device or donor
-//     would obey. Keep it so; what stops, drains or resizes has the local socket.
-//   - A token lets in whoever has it. It is asked for over TLS only, but for loopback
-//     addresses; a browser that signed in is let in for 12 hours.
-//   - Every certificate of the authority may read, those of donors too. A dashboard that
-//     is not to be read by them needs an authority of its own.
-//   - A page that is being looked at costs the server of its device nothing more: all
-//     pages and peers share one question in each interval (package feed).
+//   - The page shows what otherwise only root may read: names of control groups, which
+//     machines lend memory, how much is swapped. At a loopback address without a token,
+//     every user and program of this machine can read it. Use a token where that matters.
+//   - The page never changes anything: no request to it stops, drains or resizes a device
+//     or donor. Keep it so; the local socket is for that.
+//   - A token lets in everybody who has it. The page asks for it over TLS only, or at a
+//     loopback address. A browser that has signed in stays signed in for 12 hours.
+//   - Every certificate of the authority may read, those of donors too. If donors must not
+//     read a dashboard, it needs an authority of its own.
+//   - More readers cost the server of a device nothing: all pages and peers share one
+//     question in each interval (package feed).
 //
 // # Who may read
 //
-// At a loopback address: everybody, or with a token who has it. Requests that name another
-// host than localhost or a loopback address are refused, since a page elsewhere could
-// otherwise have its own name resolve to 127.0.0.1 and read this one (DNS rebinding). At
-// any other address: who shows a certificate of the same authority, and with a token also
-// who has it, in the header `Authorization: Bearer TOKEN` or by a cookie that the sign-in
-// page gives for it. Tokens are compared in constant time, a wrong one costs half a second,
-// and the cookie is HttpOnly and SameSite=Strict, over TLS also Secure and bound to the
-// host. Without identity another address is [ErrConfig].
+// At a loopback address everybody may read, or, if there is a token, everybody who has the
+// token. Requests that name another host than localhost or a loopback address are refused:
+// otherwise a page elsewhere could make its own name resolve to 127.0.0.1 and read this
+// page (DNS rebinding).
+//
+// At any other address a reader needs a certificate of the same authority. If there is a
+// token, the token does as well, in the header `Authorization: Bearer TOKEN` or as a cookie
+// that the sign-in page gives for it. Such an address without identity is [ErrConfig].
+//
+// Tokens are compared in constant time, and a wrong one costs half a second. The cookie is
+// HttpOnly and SameSite=Strict; over TLS it is also Secure and bound to the host.
 //
 // # What is sent
 //
-// Two streams of server-sent events: /api/cluster has a few figures of every device and
-// donor, /api/watch all of one. Both send what has changed since the event before. A
-// reader that is slow gets no queue of events but, when it has read one, the difference to
-// now; one that takes longer than 10 s for an event is let go. There are places for 64
-// readers of the cluster and 32 of a device, connections are bounded to 256, and each ends
-// after an hour, when the page comes again. A page that nobody looks at stops reading.
+// There are two streams of server-sent events. /api/cluster has a few figures of every
+// device and donor, /api/watch has all of one. Both send what has changed since the last
+// event. A slow reader has no queue of events: when it has read one, it gets the difference
+// to now. A reader that takes longer than 10 s for an event is dropped. There are places
+// for 64 readers of the cluster and 32 readers of a device, and for 256 connections. Each
+// stream ends after an hour, and the page then begins a new one. A page that nobody looks
+// at stops reading.
 //
-// Peers are other dashboards. Their /api/cluster is followed for what they know of their
-// own machine, never for what they know from their peers, so dashboards may name each
-// other; their /api/watch is passed on when a page looks at one of their devices. One that
-// does not answer is shown as such, with the last that it said.
+// Peers are other dashboards. This dashboard takes from their /api/cluster what they know of
+// their own machine, and nothing that they know from their peers, so dashboards may name
+// each other. It passes on their /api/watch when a page looks at one of their devices. For
+// a peer that does not answer, the page says so and shows the last figures.
 //
-// /metrics is what `farswap metrics` serves: this machine's devices and donors for
-// Prometheus, to whoever may read the page.
+// /metrics has the same as `farswap metrics`: this machine's devices and donors for
+// Prometheus. Everybody who may read the page may read it.
 //
 // # Memory
 //
-// The history is the feed's, which is bounded. On top of it a reader of a device costs what
-// it was sent of the slabs (24 bytes each, that is 240 kB for 10,000) and the newest
-// sections as text (some 20 kB); a reader of the cluster some 500 bytes for each device and
-// donor, and a peer as much for at most 256. An event that is being written is 2 MB at
-// most for 10,000 slabs; tests hold all of it to these figures.
+// The feed has the history, which is bounded. In addition, a reader of a device costs 24
+// bytes for each slab that it was sent (240 kB for 10,000), and the newest sections as text
+// (some 20 kB). A reader of the cluster costs some 500 bytes for each device and donor, and
+// a peer costs the same for at most 256 of them. An event takes 2 MB at most for 10,000
+// slabs while it is written. Tests check all these figures.
 package web

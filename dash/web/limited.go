@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// limited is a listener that closes connections beyond a number at once, so that who
-// opens many cannot use up the process's files.
+// limited is a listener that closes connections beyond a number at once. So a client that
+// opens many connections cannot use up the process's files.
 type limited struct {
 	net.Listener
 	places chan struct{}
 }
 
-// Accept waits for a connection that there is a place for.
+// Accept waits for a connection for which there is a place.
 func (l *limited) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -28,7 +28,7 @@ func (l *limited) Accept() (net.Conn, error) {
 	}
 }
 
-// placed is a connection that gives its place back.
+// placed is a connection that gives its place back when it is closed.
 type placed struct {
 	net.Conn
 	leave func()

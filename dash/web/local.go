@@ -11,7 +11,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// millis is a time as the page has it; 0 for none.
+// millis returns a time in the page's form, milliseconds since 1970; 0 for none.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -19,10 +19,10 @@ func millis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// localKey is the key of a device or donor of this machine.
+// localKey returns the key of a device or donor of this machine.
 func localKey(kind, name string) string { return localOrigin + "/" + kind + "/" + name }
 
-// splitKey is the reverse: ORIGIN/KIND/NAME.
+// splitKey splits a key, ORIGIN/KIND/NAME, into its parts.
 func splitKey(key string) (from, kind, name string, err error) {
 	parts := strings.SplitN(key, "/", 3)
 	if len(parts) != 3 || parts[0] == "" || parts[2] == "" || parts[1] != kindDevice && parts[1] != kindDonor {
@@ -58,7 +58,7 @@ func localThings(f *feed.Feed) map[string]*summary {
 	return things
 }
 
-// lastPoint is the newest point, or an empty one.
+// lastPoint returns the newest point, or an empty one.
 func lastPoint[T any](points []T) T {
 	var p T
 	if n := len(points); n > 0 {

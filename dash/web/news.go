@@ -2,14 +2,14 @@ package web
 
 import "sync"
 
-// news wakes those who wait for something to change.
+// news wakes the goroutines that wait for a change.
 type news struct {
 	mu      sync.Mutex // guards readers
 	readers map[chan struct{}]struct{}
 }
 
-// subscribe gives a channel that has a value when something has changed since the last
-// one was taken. Call stop when it is no longer read.
+// subscribe returns a channel that has a value if something has changed since the last
+// value was taken. Call stop when you no longer read the channel.
 func (n *news) subscribe() (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	n.mu.Lock()

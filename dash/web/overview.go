@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// overviewPause is the least time between two events of one /api/cluster: peers speak
-// whenever they like.
+// overviewPause is the least time between two events of one /api/cluster. Without it the
+// peers would decide how often events come.
 const overviewPause = 500 * time.Millisecond
 
-// collect is all that is known now; localOnly leaves out what peers said.
+// collect returns all that is known now; localOnly leaves out what peers said.
 func (s *Server) collect(localOnly bool) ([]origin, map[string]*summary) {
 	local := origin{ID: localOrigin, Name: s.host, State: originUp, Since: millis(s.started)}
 	if err := s.feed.Err(); err != nil {
@@ -31,13 +31,13 @@ func (s *Server) collect(localOnly bool) ([]origin, map[string]*summary) {
 	return origins, things
 }
 
-// differ makes overviews of what has changed since the one before.
+// differ makes overviews. Each has what has changed since the one before.
 type differ struct {
 	origins []byte
 	things  map[string][]byte
 }
 
-// next is what changed, nil if nothing did.
+// next returns what has changed, or nil if nothing has.
 func (d *differ) next(origins []origin, things map[string]*summary) *overview {
 	o := &overview{Origins: origins, Things: map[string]*summary{}}
 	now := mustJSON(origins)
@@ -107,7 +107,7 @@ func (s *Server) serveOverview(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pause waits, and says whether to go on.
+// pause waits, and returns whether to go on.
 func (s *Server) pause(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -120,7 +120,7 @@ func (s *Server) pause(r *http.Request, d time.Duration) bool {
 	return false
 }
 
-// serveWatch streams one device or donor: of this machine, or through its peer.
+// serveWatch streams one device or donor of this machine, or of a peer through that peer.
 func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
 	from, kind, name, err := splitKey(r.URL.Query().Get("thing"))
 	if err != nil {

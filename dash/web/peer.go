@@ -25,9 +25,9 @@ var (
 )
 
 const (
-	peerConnect = 5 * time.Second  // to connect, and to be answered
-	peerSilence = 3 * keepAlive    // without a word after which a peer is down
-	peerRetry   = time.Second      // first pause before it is asked again; doubles
+	peerConnect = 5 * time.Second  // longest time to connect, and to get an answer
+	peerSilence = 3 * keepAlive    // a peer that sends nothing for so long is down
+	peerRetry   = time.Second      // first pause before the next try; it doubles each time
 	peerPatient = 15 * time.Second // longest such pause
 	maxOverview = 1 << 20          // bytes of one event of a peer
 	maxThings   = 256              // devices and donors of one peer
@@ -36,8 +36,8 @@ const (
 	localScope  = "/api/cluster?scope=" + localOrigin
 )
 
-// peer is another dashboard. What it says of its own machine is kept; what it knows from
-// its peers is not asked for, so that dashboards may name each other.
+// peer is another dashboard. This dashboard keeps what the peer says of its own machine. It
+// does not ask for what the peer knows from others, so dashboards may name each other.
 type peer struct {
 	address string
 	base    string // https://HOST:PORT, or http of a loopback address
@@ -50,8 +50,9 @@ type peer struct {
 	things map[string]*summary // keys are those of this dashboard
 }
 
-// newPeer does not connect yet. An identity makes it TLS with certificates on both sides;
-// without one the address is loopback's, and a token is shown if there is one.
+// newPeer does not connect yet. With an identity the peer is reached over TLS with
+// certificates on both sides. Without one the address is a loopback address, and requests
+// carry the token if there is one.
 func newPeer(address string, id *control.Identity, token string, n *news) *peer {
 	host, _, _ := net.SplitHostPort(address)
 	transport := &http.Transport{
@@ -74,7 +75,7 @@ func newPeer(address string, id *control.Identity, token string, n *news) *peer 
 	return p
 }
 
-// snapshot is what is known now. The things are not written to any more.
+// snapshot returns what is known now. Nobody writes to the returned things any more.
 func (p *peer) snapshot() (origin, map[string]*summary) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +145,7 @@ func (p *peer) follow(ctx context.Context) error {
 	return firstError(context.Cause(ctx), lines.Err(), errLost)
 }
 
-// firstError is the first that is an error.
+// firstError returns the first argument that is not nil.
 func firstError(list ...error) error {
 	for _, err := range list {
 		if err != nil {
@@ -221,7 +222,7 @@ func (p *peer) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	return nil, fmt.Errorf("it answered %s: %s", resp.Status, bytes.TrimSpace(text))
 }
 
-// explain says what a failed request means.
+// explain says why a request failed, and what to do.
 func (p *peer) explain(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -234,10 +235,10 @@ func (p *peer) explain(ctx context.Context, err error) error {
 	if errors.As(err, &text) && text.Timeout() {
 		return fmt.Errorf("no answer in %v", peerConnect)
 	}
-	return errors.Unwrap(err) // what url.Error wraps: the rest repeats the address
+	return errors.Unwrap(err) // the error inside url.Error, whose own text repeats the address
 }
 
-// shorten cuts a text that another machine chose.
+// shorten cuts a text that another machine sent.
 func shorten(text string, most int) string {
 	if len(text) <= most {
 		return text

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// maxDetail bounds one line of a peer's watch, in bytes. The first one of a device of
+// maxDetail bounds one line of a peer's watch, in bytes. The first line of a device of
 // 10,000 slabs has less than 2 MiB.
 const maxDetail = 32 << 20
 
-// relay passes on what a peer streams about one of its devices or donors, line by line.
+// relay passes on a peer's stream about one of its devices or donors, line by line.
 func (s *Server) relay(out *stream, r *http.Request, from, kind, name string) {
 	p := s.peerNamed(from)
 	if p == nil {
@@ -25,7 +25,7 @@ func (s *Server) relay(out *stream, r *http.Request, from, kind, name string) {
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	go func() { // a server that closes does not wait for its peers
+	go func() { // a server that is closing does not wait for its peers
 		select {
 		case <-s.closing:
 			cancel(http.ErrServerClosed)

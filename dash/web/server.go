@@ -30,7 +30,7 @@ const (
 	maxConns      = 256
 )
 
-// policy lets the page load what this server has and nothing else. uPlot sets styles
+// policy lets the page load files of this server and nothing else. uPlot sets styles
 // through the document's object model, which a policy does not forbid.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
@@ -45,7 +45,7 @@ type Server struct {
 	news      news
 	guard     *guard
 	assets    map[string]*asset
-	overviews chan struct{} // places
+	overviews chan struct{} // places of streams
 	watches   chan struct{}
 	closing   chan struct{} // closed when streams have to end
 
@@ -53,8 +53,8 @@ type Server struct {
 	http     *http.Server
 }
 
-// New listens, and serves nobody before Serve. Wrong or unsafe configurations are
-// ErrConfig.
+// New listens, but answers nobody before Serve. The error for a wrong or unsafe
+// configuration is ErrConfig.
 func New(cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// serverTLS wants a certificate of the same authority; where there is a token, who has
-// none may come and sign in.
+// serverTLS asks for a certificate of the same authority. If there is a token, a reader
+// without a certificate may connect and sign in.
 func serverTLS(id *control.Identity, token bool) *tls.Config {
 	c := id.ServerConfig()
 	c.NextProtos = []string{"http/1.1"} // a stream of HTTP/2 has no connection of its own to bound
@@ -117,7 +117,7 @@ func serverTLS(id *control.Identity, token bool) *tls.Config {
 	return c
 }
 
-// rejections logs what package net/http says of bad connections.
+// rejections logs what package net/http says about bad connections.
 type rejections struct{ log zerolog.Logger }
 
 // Write is part of io.Writer.
@@ -126,7 +126,7 @@ func (r rejections) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// URL is where the page is.
+// URL returns the address of the page.
 func (s *Server) URL() string {
 	scheme := "http"
 	if s.guard.secure {
@@ -141,8 +141,8 @@ func (s *Server) URL() string {
 }
 
 // Serve asks the servers of this machine and the peers, and answers readers, until the
-// context ends; then it lets readers go, and returns nil when nothing of it goes on. Call
-// it once.
+// context ends. Then it ends all streams, and returns nil when its goroutines have ended.
+// Call it once.
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -172,10 +172,10 @@ func (s *Server) Serve(ctx context.Context) error {
 	return err
 }
 
-// Close gives the address back of a Server that does not Serve.
+// Close frees the address of a Server that does not Serve.
 func (s *Server) Close() error { return s.listener.Close() }
 
-// handler has every request pass the same checks, in this order.
+// handler makes the chain of checks that every request passes, in this order.
 func (s *Server) handler(local bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.assets["index.html"].serve)
@@ -202,7 +202,7 @@ func (s *Server) serveAsset(w http.ResponseWriter, r *http.Request) {
 	a.serve(w, r)
 }
 
-// headers gives every answer what keeps browsers strict.
+// headers adds to every answer the headers that make browsers strict.
 func headers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -7,14 +7,14 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// slabStates are the states of slabs, by number; what is in no such state has the number
-// of the list's length.
+// slabStates are the states of slabs, by number. A slab in another state has the length of
+// the list as its number.
 var slabStates = []string{"unmapped", "mapping", "mapped", "draining", "failed", "migrating"}
 
-// slabFields is how many numbers a slab takes in slabChange.Values.
+// slabFields is the number of values that a slab has in slabChange.Values.
 const slabFields = 6
 
-// slabChange has the slabs that are no longer as they were sent.
+// slabChange has the slabs that have changed since they were sent.
 type slabChange struct {
 	Count  int      `json:"count"`  // of the device
 	Donors []string `json:"donors"` // names, by number
@@ -24,7 +24,7 @@ type slabChange struct {
 	Values []int64 `json:"values"`
 }
 
-// sentSlab is a slab as a page has it.
+// sentSlab is a slab as it was sent to a page.
 type sentSlab struct {
 	state    uint8
 	donor    int16 // number in slabMemory.names; -1: none
@@ -33,19 +33,19 @@ type sentSlab struct {
 	p99      int64
 }
 
-// slabMemory is what one page was sent of a device's slabs.
+// slabMemory remembers which slabs of a device were sent to one page.
 type slabMemory struct {
 	slabs   []sentSlab
 	names   []string
 	numbers map[string]int16 // of names
 }
 
-// maxDonorNames bounds the names that a page is sent of one device's donors.
+// maxDonorNames bounds the names of one device's donors that are sent to a page.
 const maxDonorNames = 4096
 
-// change is what a page has to be sent, nil if it has everything.
+// change returns what has to be sent to the page, or nil if the page has everything.
 func (m *slabMemory) change(now []status.Slab, donors []status.Donor) *slabChange {
-	for i := range donors { // by number they have the same order as everywhere else
+	for i := range donors { // so their numbers follow the order of the status
 		m.number(donors[i].Name)
 	}
 	c := &slabChange{Count: len(now)}
@@ -53,7 +53,7 @@ func (m *slabMemory) change(now []status.Slab, donors []status.Donor) *slabChang
 	if resized {
 		m.slabs = make([]sentSlab, len(now))
 		for i := range m.slabs {
-			m.slabs[i].state = math.MaxUint8 // like no slab that there is
+			m.slabs[i].state = math.MaxUint8 // no slab has this state, so each is sent
 		}
 	}
 	for i := range now {
@@ -82,7 +82,7 @@ func (m *slabMemory) reduce(s *status.Slab) sentSlab {
 	}
 }
 
-// number gives a donor's name a number that it keeps.
+// number returns the number of a donor's name. A name keeps its number.
 func (m *slabMemory) number(name string) int16 {
 	if name == "" {
 		return -1
@@ -101,7 +101,8 @@ func (m *slabMemory) number(name string) int16 {
 	return i
 }
 
-// twoDigits rounds: activity never stands still, and most of its changes say nothing.
+// twoDigits rounds to two digits. Activity changes all the time, and most changes are too
+// small to matter.
 func twoDigits(v float64) uint32 {
 	if !(v > 0) {
 		return 0

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	// writeDeadline is how long a reader may take for one event; one that is slower is
-	// let go, and comes back for what is newest.
+	// writeDeadline is how long a reader may take for one event. A slower reader is
+	// dropped; it can connect again and gets the newest figures.
 	writeDeadline = 10 * time.Second
-	// keepAlive is how often something is sent when nothing changes.
+	// keepAlive is how often a stream sends something when nothing changes.
 	keepAlive = 5 * time.Second
-	// streamLife ends every stream: who comes back is let in anew, or not.
+	// streamLife ends every stream, so that a reader's right to read is checked again.
 	streamLife = time.Hour
 
 	// maxOverviews and maxWatches bound the streams of all readers together.
@@ -29,7 +29,8 @@ type stream struct {
 	deadline time.Duration // for one event
 }
 
-// openStream takes a place and begins the answer. It has answered when there is none.
+// openStream takes a place and begins the answer. If there is no place, it has answered
+// with an error.
 func openStream(w http.ResponseWriter, places chan struct{}) (s *stream, leave func(), ok bool) {
 	select {
 	case places <- struct{}{}:
@@ -40,7 +41,7 @@ func openStream(w http.ResponseWriter, places chan struct{}) (s *stream, leave f
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no") // of proxies that hold answers back
+	w.Header().Set("X-Accel-Buffering", "no") // for proxies, which otherwise hold answers back
 	s = &stream{w: w, control: http.NewResponseController(w), deadline: writeDeadline}
 	return s, func() { <-places }, true
 }
@@ -54,11 +55,11 @@ func (s *stream) send(v any) error {
 	return s.write("data: ", data, "\n\n")
 }
 
-// alive writes an event that says nothing; comments would not reach a page. It has no
-// space after its colon, by which peers tell it apart.
+// alive writes an event without content, because comments do not reach a page. Peers
+// recognize it by the missing space after its colon.
 func (s *stream) alive() error { return s.write("event: alive\ndata:{}", nil, "\n\n") }
 
-// fail tells the reader why there is nothing to read. The reader asks again later.
+// fail tells the reader why there is nothing to read. The reader tries again later.
 func (s *stream) fail(why error) error {
 	data, err := json.Marshal(map[string]string{"error": why.Error()})
 	return errors.Join(err, s.write("event: failed\nretry: 3000\ndata: ", data, "\n\n"))

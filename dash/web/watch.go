@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// maxEntries is how many events and how many decisions a page is sent at first.
+	// maxEntries is how many events, and how many decisions, the first event has.
 	maxEntries = 200
-	// maxCgroups is how many control groups a page is shown, those with the most faults.
+	// maxCgroups is how many control groups a page gets, those with the most faults.
 	maxCgroups = 50
-	// maxSessions is how many sessions and leases of a donor a page is shown.
+	// maxSessions is how many sessions and leases of a donor a page gets.
 	maxSessions = 256
 )
 
@@ -53,8 +53,8 @@ func newWatcher(f *feed.Feed, kind, name string) *watcher {
 	return w
 }
 
-// next is the event to send now, nil if nothing has changed. ok is false when the thing
-// is not known (any more).
+// next returns the event to send now, or nil if nothing has changed. ok is false if the
+// device or donor is not known, or no longer.
 func (w *watcher) next() (d *detail, ok bool) {
 	if w.kind == kindDonor {
 		d, ok = w.nextDonor()
@@ -67,7 +67,7 @@ func (w *watcher) next() (d *detail, ok bool) {
 	return d, ok
 }
 
-// isNew notes a section and says whether it has to be sent.
+// isNew notes a section and returns whether it has to be sent.
 func isNew(sent *[]byte, now []byte) json.RawMessage {
 	if bytes.Equal(*sent, now) {
 		return nil
@@ -78,13 +78,13 @@ func isNew(sent *[]byte, now []byte) json.RawMessage {
 
 func mustJSON(v any) []byte {
 	data, err := json.Marshal(v)
-	if err != nil { // a NaN from a server: the section is shown as absent
+	if err != nil { // a server sent a NaN: the page shows the section as absent
 		return []byte("null")
 	}
 	return data
 }
 
-// presenceChanged notes whether the server answers, and how.
+// presenceChanged notes whether the server answers, and returns whether that has changed.
 func (w *watcher) presenceChanged(d *detail) bool {
 	p := detail{Key: d.Key, State: d.State, Error: d.Error, Since: d.Since, Answered: d.Answered}
 	same := w.presence.State == p.State && w.presence.Error == p.Error && w.presence.Since == p.Since && w.presence.Answered == p.Answered
@@ -97,7 +97,7 @@ func (w *watcher) nextDevice() (*detail, bool) {
 	if !ok {
 		return nil, false
 	}
-	if now.Seq < w.points { // forgotten in between, and here again
+	if now.Seq < w.points { // the feed has forgotten it in between, and knows it again
 		*w = *newWatcher(w.feed, w.kind, w.name)
 	}
 	d := &detail{Key: w.key, State: string(now.State), Error: now.Error, Since: millis(now.Since), Answered: millis(now.Answered)}
@@ -125,7 +125,7 @@ func (w *watcher) addPoints(d *detail, newest uint64) {
 	if newest == w.points {
 		return
 	}
-	if w.points == 0 { // a new page: all columns, and the fine ones as far as they go
+	if w.points == 0 { // a new page gets all coarse columns, and the fine ones of finePoints
 		all := w.feed.Points(w.id, 0, feed.MaxPoints)
 		d.Coarse, d.CoarsePoints = columnsOf(whole(all), coarsePer), joined(devicePoints(all))
 		if n := len(all); n > 0 {
@@ -149,7 +149,7 @@ func (w *watcher) addPoints(d *detail, newest uint64) {
 	}
 }
 
-// whole leaves out the points of the coarse column that more points will come to.
+// whole leaves out the points of a coarse column that is not complete yet.
 func whole(points []feed.Point) []feed.Point {
 	n := len(points)
 	for n > 0 && (points[n-1].Seq+1)%coarsePer != 0 {
@@ -169,8 +169,8 @@ func (w *watcher) addEntries(d *detail) {
 	}
 }
 
-// cgroupsOf are the control groups with the most faults, and their rates since the last
-// call.
+// cgroupsOf returns the control groups with the most faults, and their rates since the
+// last call.
 func (w *watcher) cgroupsOf(s *status.Device, at time.Time) []cgroup {
 	list := s.Cgroups[:min(len(s.Cgroups), maxCgroups)]
 	faults, groups := map[uint64]uint64{}, []cgroup{}

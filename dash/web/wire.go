@@ -6,8 +6,8 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// What the server sends to pages and to other dashboards, as JSON in server-sent events.
-// Times are milliseconds since 1970, durations of requests nanoseconds.
+// The server sends these to pages and to other dashboards, as JSON in server-sent events.
+// Times are milliseconds since 1970, durations of requests are nanoseconds.
 
 // overview is one event of /api/cluster: everything that changed since the one before.
 type overview struct {
@@ -17,10 +17,10 @@ type overview struct {
 	Things   map[string]*summary `json:"things"` // by key; null: it is no longer there
 }
 
-// origin is a machine that is asked: this one, or one whose dashboard is a peer.
+// origin is a machine whose devices and donors are shown: this one, or that of a peer.
 type origin struct {
 	ID    string `json:"id"`    // "local", or the peer's address
-	Name  string `json:"name"`  // of the machine; the address until it has said it
+	Name  string `json:"name"`  // of the machine; its address until the name is known
 	State string `json:"state"` // up, down, connecting
 	Error string `json:"error,omitempty"`
 	Since int64  `json:"since"` // of this state
@@ -35,12 +35,12 @@ const (
 
 const localOrigin = "local"
 
-// summary is what the cluster's page shows of a device or a donor.
+// summary is a device or a donor as the cluster's view shows it.
 type summary struct {
 	Kind     string `json:"kind"` // device, donor
 	Name     string `json:"name"`
 	Origin   string `json:"origin"`
-	State    string `json:"state"` // of its server, as package feed tells it
+	State    string `json:"state"` // of its server, as in package feed
 	Error    string `json:"error,omitempty"`
 	Since    int64  `json:"since"`
 	Answered int64  `json:"answered"`
@@ -88,8 +88,8 @@ type donorSummary struct {
 	Out       float64 `json:"out"` // bytes written by devices per second
 }
 
-// detail is one event of /api/watch: what changed of one device or donor. A section that
-// is absent is as it was; a full event replaces all.
+// detail is one event of /api/watch: the changes of one device or donor. An absent section
+// has not changed; a full event replaces all.
 type detail struct {
 	Full     bool   `json:"full,omitempty"`
 	Key      string `json:"key"`
@@ -105,7 +105,7 @@ type detail struct {
 	Slabs     *slabChange       `json:"slabs,omitempty"`
 	Events    []status.Event    `json:"events,omitempty"`
 	Decisions []status.Decision `json:"decisions,omitempty"`
-	Missed    uint64            `json:"missed,omitempty"` // entries of both that nobody saw
+	Missed    uint64            `json:"missed,omitempty"` // events and decisions that were lost before they were seen
 
 	Points []point             `json:"points,omitempty"` // one for each interval
 	Fine   map[string][]column `json:"fine,omitempty"`   // by source, one for each interval

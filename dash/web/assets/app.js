@@ -1,5 +1,5 @@
-// The frame around the views: which is shown, of what, over which time, and whether the
-// figures are live.
+// The frame around the views: which view is shown, of which device, over which time, and
+// whether the figures are live.
 
 import { h, later, put, say } from "./dom.js";
 import { onChange, start, store, watch } from "./store.js";
@@ -45,7 +45,7 @@ function go(focus) {
   watch(route.key);
   shown?.destroy();
   shown = route.key ? views[route.kind].find(([id]) => id === route.view)[2](route.key) : clusterView();
-  shown.el.hidden = true; // empty panels would say that there is nothing
+  shown.el.hidden = true; // empty panels would look as if there were nothing
   put(main, ...(route.key ? [h("h1", { class: "hidden" }, "")] : []), h("p", { class: "empty" }, "Waiting for the first answer…"), shown.el);
   $("span").hidden = timeless.includes(route.view);
   showTabs();
@@ -79,7 +79,7 @@ function showThings() {
   thing.value = route.key ?? "";
 }
 
-// state is whether the figures are live, in a word, and what to say if they are not.
+// state returns whether the figures are live, in a word, and a sentence if they are not.
 function state() {
   if (store.state === "lost") return ["lost", "Reconnecting", "The connection to the dashboard's server is lost. The figures are the last ones that came."];
   if (store.state === "connecting") return ["connecting", "Connecting", ""];
@@ -103,7 +103,7 @@ function showState() {
   say(notice, said);
   notice.hidden = !said;
   notice.dataset.level = why ? "bad" : "warn";
-  const news = why.replace(/, [^,]* ago/, "") || degraded; // an age alone is no news
+  const news = why.replace(/, [^,]* ago/, "") || degraded; // a changed age alone is no news
   if (news !== announced) say(announce, (announced = news) || "The figures are live again.");
 }
 
@@ -123,19 +123,20 @@ const draw = (now) => {
 const soon = later(() => draw(false));
 let rows = 0;
 onChange((what) => {
-  // Events and decisions get numbers of this page: the servers' begin again when they restart.
+  // Events and decisions get numbers of this page, because the numbers of a server begin
+  // again when it restarts.
   if (what === "detail") for (const list of [store.detail?.events, store.detail?.decisions]) for (const e of list ?? []) e.row ??= ++rows;
   if (what === "cluster" && !location.hash && store.origins.length === 1) {
     const devices = [...store.things].filter(([, t]) => t.kind === "device");
     if (devices.length === 1) {
-      untouched = true; // nothing else to choose from
+      untouched = true; // there is nothing else to choose from
       return location.replace(address(devices[0][0], "overview"));
     }
   }
   soon();
 });
 
-let untouched = false; // the view changes without the reader's doing: the focus stays
+let untouched = false; // the page changed the view, not the reader: the focus stays
 window.addEventListener("hashchange", () => {
   go(!untouched);
   untouched = false;

@@ -1,5 +1,5 @@
-// Lines over time, drawn by uPlot, with a legend that a keyboard reaches, a box of figures at
-// the pointer, and a table of the newest figures.
+// Lines over time. uPlot draws them. The legend can be reached with the keyboard, a box at the
+// pointer shows figures, and a table has the newest ones.
 
 import uPlot from "./uplot/uPlot.js";
 import { h, put, say, swatch } from "./dom.js";
@@ -8,8 +8,9 @@ import { minute, time } from "./format.js";
 
 const powers = Array.from({ length: 50 }, (_, i) => 2 ** i);
 
-// lines is {el, update(times in ms, series), destroy}. A series is {id, label, colour (a
-// function), values, hidden, dash}; all have as many values as there are times, null for none.
+// lines returns {el, update(times in ms, series), destroy}. A series is {id, label, colour (a
+// function), values, hidden, dash}. Each series has as many values as there are times; null
+// stands for no value.
 export function lines({ label, format, log = false, height = 220, unit = "", binary = false }) {
   const at = h("div", { class: "plot" });
   const tip = h("div", { class: "tip", hidden: true, "aria-hidden": "true" });
@@ -112,7 +113,7 @@ export function lines({ label, format, log = false, height = 220, unit = "", bin
   return { el, update, destroy: () => (sized.disconnect(), stopTheme(), plot?.destroy()) };
 }
 
-// spark is a line without axes, for a glance; it says nothing that is not written beside it.
+// spark is a line without axes, for a glance. The text beside it says the same.
 export function spark(colour) {
   const canvas = h("canvas", { "aria-hidden": "true" });
   return {

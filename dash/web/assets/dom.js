@@ -1,7 +1,7 @@
-// Small pieces of the document. Text is only ever set as text.
+// Small pieces of the document. Text is always set as text, never as markup.
 
-// h makes an element: h("p", {class: "sub"}, "text", child…). Attributes that are false or
-// null are left out; those that begin with "on" are listeners.
+// h makes an element: h("p", {class: "sub"}, "text", child…). It leaves out attributes that
+// are false or null. Attributes that begin with "on" are listeners.
 export function h(tag, attributes, ...children) {
   const el = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -13,15 +13,16 @@ export function h(tag, attributes, ...children) {
   return el;
 }
 
-// put replaces what is in an element.
+// put replaces the children of an element.
 export const put = (el, ...children) => el.replaceChildren(...children);
 
-// say sets an element's text if it is another, so that nothing is announced or selected anew.
+// say sets an element's text if it has changed. Setting the same text again would announce it
+// again and lose the selection.
 export function say(el, text) {
   if (el.textContent !== text) el.textContent = text;
 }
 
-// datum shows a figure with the exact value beside it, for programs that read the page.
+// datum shows a figure. Its exact value is an attribute, for programs that read the page.
 export function datum(name) {
   const el = h("data", { "data-field": name, value: "" });
   return {
@@ -42,7 +43,7 @@ export function panel(title, { side, sub, cls = "" } = {}, ...children) {
 }
 let panels = 0;
 
-// segments is a choice of one among a few.
+// segments offers a choice of one among a few.
 export function segments(name, label, options, chosen, onchange) {
   const el = h("fieldset", { class: "seg" }, h("legend", { class: "hidden" }, label));
   const group = `${name}${++panels}`;
@@ -60,10 +61,10 @@ export function swatch(colour, cls = "") {
   return el;
 }
 
-// tag is a state in a word, and a colour beside it.
+// tag shows a state in a word, with a colour beside it.
 export const tag = (text, level = "") => h("span", { class: `tag ${level}` }, text);
 
-// later joins many calls into one, before the next picture of the screen.
+// later joins many calls into one, before the next frame of the screen.
 export function later(work) {
   let asked = false;
   return () => {

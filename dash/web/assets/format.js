@@ -1,11 +1,11 @@
-// Figures as text. Each takes what the server sent and gives what people read; a figure that
-// there is none of is an en dash.
+// Figures as text. Each function takes what the server sent and returns what people read. A
+// missing figure becomes an en dash.
 
 export const none = "–";
 
 const three = (v) => (v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v.toFixed(2)).replace(/\.0+$|(\.\d*[1-9])0+$/, "$1");
 
-// duration is of nanoseconds.
+// duration takes nanoseconds.
 export function duration(ns) {
   if (!(ns > 0)) return none;
   if (ns < 1e3) return `${Math.round(ns)} ns`;
@@ -28,10 +28,10 @@ export function bytes(n) {
 
 const grouped = new Intl.NumberFormat("en-GB");
 
-// count is exact.
+// count writes all digits.
 export const count = (n) => (Number.isFinite(n) ? grouped.format(n) : none);
 
-// rate is a number per second, in three digits.
+// rate writes a number per second, in three digits.
 export function rate(n) {
   if (!Number.isFinite(n) || n < 0) return none;
   if (n >= 999.5e3) return `${three(n / 1e6)} M`;
@@ -39,19 +39,19 @@ export function rate(n) {
   return n >= 99.95 ? grouped.format(Math.round(n)) : three(n);
 }
 
-// percent is of a share from 0 to 1.
+// percent takes a share from 0 to 1.
 export const percent = (share) => (Number.isFinite(share) ? `${share > 0 && share < 0.001 ? "<0.1" : three(100 * share)} %` : none);
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
 const minutes = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", hour12: false });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 
-// time is of milliseconds, by the reader's clock.
+// time takes milliseconds since 1970, and writes them in the reader's time zone.
 export const time = (ms) => clock.format(ms);
 export const minute = (ms) => minutes.format(ms);
 export const dayTime = (ms) => (new Date(ms).toDateString() === new Date().toDateString() ? time(ms) : `${day.format(ms)}, ${time(ms)}`);
 
-// age is how long something lasts, of milliseconds.
+// age takes milliseconds, and writes how long something has lasted.
 export function age(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
   if (s < 60) return `${s} s`;
@@ -74,5 +74,5 @@ const sourceHints = {
 
 export const sourceName = (s) => sourceNames[s] ?? s;
 export const sourceHint = (s) => sourceHints[s] ?? "";
-// sourceOrder is from the application down.
+// sourceOrder goes from the application down.
 export const sourceOrder = Object.keys(sourceNames);

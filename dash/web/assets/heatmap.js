@@ -1,5 +1,5 @@
-// Latency over time: how many requests took how long, as colours. With the keyboard the
-// picture is a slider over its columns, and says each.
+// Latency over time: colours show how many requests took how long. For the keyboard the
+// picture is a slider over its columns, which reads out each column.
 
 import { h, put } from "./dom.js";
 import { onTheme, theme } from "./theme.js";
@@ -17,17 +17,17 @@ export function rowBounds(row) {
   return [low(row), low(row + 1)];
 }
 
-// rowOf is where a duration is among the rows, with a fraction.
+// rowOf returns the place of a duration among the rows, with a fraction.
 function rowOf(ns) {
   if (ns < least) return Math.max(0, ns / least);
   const octave = Math.floor(Math.log2(ns / least));
   return 1 + (octave + (ns / (least * 2 ** octave) - 1)) * perOctave;
 }
 
-// about is how many requests a level stands for.
+// about returns about how many requests a level stands for.
 const about = (level) => Math.round(2 ** (level / 3) - 1);
 
-// heatmap is {el, update(columns, source name), destroy}.
+// heatmap returns {el, update(columns, source name), destroy}.
 export function heatmap({ height = 260 } = {}) {
   const canvas = h("canvas", { class: "draw", tabindex: "0", role: "slider", "aria-label": "Latency over time", "aria-valuemin": 0, "aria-valuemax": 0, "aria-valuenow": 0, "aria-valuetext": none, "aria-orientation": "horizontal" });
   canvas.style.height = `${height}px`;
@@ -105,7 +105,7 @@ export function heatmap({ height = 260 } = {}) {
     if (table.open) fillTable();
   }
 
-  // heat is a level as if its column were of the usual time: what came late is no hotter for that.
+  // heat scales a level to a column of the usual length, so that a longer column is not hotter.
   const heat = (c, l) => (l ? Math.max(1, Math.round(l - 3 * Math.log2(Math.max(c.over / usual, 1)))) : 0);
 
   function draw() {
@@ -120,7 +120,7 @@ export function heatmap({ height = 260 } = {}) {
     c.font = `11px ${t.sans}`;
     axes(c, t, w);
     for (const [i, one] of columns.entries()) {
-      // An answer that came late leaves no gap: its column begins where the last one ended.
+      // A late answer leaves no gap: its column begins where the last one ended.
       const before = columns[i - 1]?.at, begin = before && one.at - one.over - before < 2 * one.over ? before : one.at - one.over;
       const x0 = Math.round(x(begin) * scale) / scale, x1 = Math.round(x(one.at) * scale) / scale;
       if (one.count < 0) {

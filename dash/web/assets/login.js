@@ -1,4 +1,4 @@
-// Says that the token was wrong; the sign-in itself is a plain form.
+// Shows that the token was wrong. The sign-in itself is a plain form.
 if (new URLSearchParams(location.search).has("wrong")) {
   document.getElementById("wrong").hidden = false;
 }

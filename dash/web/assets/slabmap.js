@@ -1,5 +1,5 @@
-// The slabs of a device as a field of cells, in the order of their addresses. With the
-// keyboard the field is a slider over the slabs, and says each.
+// The slabs of a device as a field of cells, in the order of their addresses. For the keyboard
+// the field is a slider over the slabs, which reads out each slab.
 
 import { h, swatch } from "./dom.js";
 import { onTheme, series, theme } from "./theme.js";
@@ -11,7 +11,7 @@ const pageSize = 4096;
 
 export const colourings = [["donor", "Donor"], ["activity", "Activity"], ["remote", "Pages"], ["latency", "p99"]];
 
-// slabmap is {el, inspect, update(detail), colour(by), highlight(donor number), destroy}.
+// slabmap returns {el, inspect, update(detail), colour(by), highlight(donor number), destroy}.
 // With small it is a picture for a glance, without keys.
 export function slabmap({ small = false, onchoose = () => {} } = {}) {
   const canvas = small ? h("canvas", { class: "draw", role: "img", "aria-label": "Slabs by donor" }) :
@@ -25,7 +25,7 @@ export function slabmap({ small = false, onchoose = () => {} } = {}) {
     return Math.max(0, Math.min(each, all - i * each) / pageSize);
   };
 
-  // layout finds the largest cells with which all fit into the height that is wanted.
+  // layout finds the largest cells with which all slabs fit into the wanted height.
   function layout(w) {
     const n = slabs().count, most = small ? 262 : 620, least = small ? 3 : 5;
     for (cell = small ? 20 : 26; cell > least; cell--) {
@@ -48,7 +48,7 @@ export function slabmap({ small = false, onchoose = () => {} } = {}) {
     return t.heat[Math.round(10 + 53 * Math.min(1, Math.max(0, share)))];
   }
 
-  // range is what the colours stand for, ends included.
+  // range returns the lowest and the highest figure that the colours stand for.
   function range() {
     const values = by === "activity" ? slabs().activity : by === "latency" ? slabs().p99 : null;
     if (!values) return { low: 0, high: 1 };
@@ -92,8 +92,8 @@ export function slabmap({ small = false, onchoose = () => {} } = {}) {
     }
   }
 
-  // mark tells states apart by shape, not by colour alone: failed is crossed out, what is on
-  // its way has a corner cut off.
+  // mark shows states by shape, not by colour alone: a failed slab is crossed out, and a slab
+  // on its way has a corner cut off.
   function mark(c, t, state, x, y) {
     if (state === failed) {
       c.strokeStyle = t.bad;
@@ -114,7 +114,7 @@ export function slabmap({ small = false, onchoose = () => {} } = {}) {
     c.fill();
   }
 
-  // describe is a slab's figures, as pairs.
+  // describe returns a slab's figures, as pairs.
   function describe(i) {
     const s = slabs(), each = detail.device?.slab_size ?? 0, p = pages(i);
     const donor = s.donor[i] < 0 ? none : s.donors[s.donor[i]];
@@ -204,7 +204,7 @@ export function rampLegend(low, high) {
   return h("span", { class: "key" }, low, ramp, high);
 }
 
-// slabTables are the text of the picture: slabs by donor and state, and the busiest.
+// slabTables say the same as the picture in text: slabs by donor and state, and the busiest.
 export function byDonor(detail) {
   const groups = new Map(), s = detail.slabs;
   for (let i = 0; i < s.count; i++) {

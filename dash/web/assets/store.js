@@ -1,20 +1,20 @@
-// What the server said, and the two streams that say it: the cluster, always, and one device
-// or donor in detail, while it is looked at. Everything here is bounded: what is old goes.
+// What the server has sent, over two streams: one of the cluster, always, and one of a device
+// or donor in detail, while the reader looks at it. All of it is bounded: old entries go.
 
 const most = { fine: 300, coarse: 360, points: 300, entries: 200 };
-const hiddenFor = 15000; // ms after which a page that nobody sees stops listening
-const silence = 12000; // ms without a word after which a stream counts as lost
+const hiddenFor = 15000; // ms after which a hidden page stops listening
+const silence = 12000; // ms without an event after which a stream counts as lost
 
 export const levels = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const levelOf = new Map([...levels].map((c, i) => [c, i]));
 
 export const store = {
   state: "connecting", // live, lost
-  at: 0, // of the last word, by this page's clock
+  at: 0, // time of the last event, by this page's clock
   interval: 1000,
   origins: [],
   things: new Map(), // by key
-  key: null, // of what is looked at
+  key: null, // of the device or donor that the reader looks at
   detail: null,
 };
 
@@ -22,7 +22,7 @@ const listeners = new Set();
 export const onChange = (f) => (listeners.add(f), () => listeners.delete(f));
 const changed = (what) => listeners.forEach((f) => f(what));
 
-// column makes an object of the list that the server sends.
+// column turns the list that the server sends into an object.
 function column([seq, at, over, count, p50, p99, p999, first, cells]) {
   return { seq, at, over, count, p50, p99, p999, first, cells: Uint8Array.from(cells, (c) => levelOf.get(c) ?? 0) };
 }
@@ -75,7 +75,8 @@ function applySlabs(s, { count, donors, values }) {
   }
 }
 
-// listen keeps a stream open, with pauses of its own: the browser gives up on refusals.
+// listen keeps a stream open. It waits and tries again itself, because the browser gives up
+// when the server refuses.
 function listen(path, onmessage, onfail) {
   let source, timer, watchdog, pause = 1000, over = false;
   const again = () => {
@@ -99,7 +100,7 @@ function listen(path, onmessage, onfail) {
       try {
         onmessage(JSON.parse(e.data));
         pause = 1000;
-      } catch (bad) { // of a peer of another make: the stream is begun anew
+      } catch (bad) { // a peer of another version sent it: begin the stream anew
         onfail(`not the answer of a farswap dashboard (${bad.message})`);
         again();
       }
@@ -134,13 +135,13 @@ function startCluster() {
   });
 }
 
-// checkSignedIn goes to the sign-in page when that is why nothing comes.
+// checkSignedIn goes to the sign-in page if the reader is not signed in.
 async function checkSignedIn() {
   try {
     const answer = await fetch("/", { redirect: "manual", cache: "no-store" });
     if (answer.type === "opaqueredirect") location.assign("/login");
   } catch {
-    // the server is away: the streams go on trying
+    // the server does not answer: the streams go on trying
   }
 }
 
@@ -158,7 +159,7 @@ function startWatch() {
   });
 }
 
-// watch looks at one device or donor, or at none.
+// watch begins the stream of one device or donor, or ends it if key is null.
 export function watch(key) {
   if (store.key === key) return;
   stopWatch?.();
@@ -168,7 +169,8 @@ export function watch(key) {
   startWatch();
 }
 
-// Browsers allow few connections, and keep pages that were left: those must not hold any.
+// Browsers allow few connections, and keep pages that the reader has left. Such pages must not
+// hold a connection.
 let hide;
 function rest() {
   stopCluster?.();
@@ -192,13 +194,13 @@ window.addEventListener("pageshow", (e) => e.persisted && wake());
 
 export const start = startCluster;
 
-// pointsOf are the points of the chosen span.
+// pointsOf returns the points of the chosen span.
 export const pointsOf = (detail, tier) => (tier === "coarse" ? detail.coarsePoints : detail.points);
 
-// columnsOf are a source's columns of the chosen span.
+// columnsOf returns a source's columns of the chosen span.
 export const columnsOf = (detail, source, tier) => detail?.[tier]?.[source] ?? [];
 
-// sourcesOf are the sources that there is anything of, in the given order.
+// sourcesOf returns the sources that have columns, in the given order.
 export function sourcesOf(detail, order) {
   const found = new Set([...Object.keys(detail?.fine ?? {}), ...Object.keys(detail?.coarse ?? {})]);
   return [...order.filter((s) => found.has(s)), ...[...found].filter((s) => !order.includes(s))];

@@ -1,13 +1,13 @@
-// Tables that change in place: a row stays the same element for as long as its item is there,
-// so that what is selected, focused or being read stays so.
+// Tables that change in place. A row stays the same element as long as its item is there, so
+// the reader keeps selection, focus and place.
 
 import { h, say } from "./dom.js";
 import { none } from "./format.js";
 
 // table has columns {label, num, wrap, head, text(item), value(item), sort(item), fill(td, item)}.
-// value is the exact figure behind the text; fill draws a cell of its own; head marks the cell
-// that names the row. key(item) tells items apart. narrow is what becomes of the table on a
-// phone: cards, lines, or plain, which leaves out the columns that are minor.
+// value returns the exact figure behind the text, fill draws a cell of its own, and head marks
+// the cell that names the row. key(item) tells items apart. narrow says how the table looks on a
+// phone: as cards, as lines, or plain, which leaves out minor columns.
 export function table({ caption, columns, key, empty = "Nothing yet.", field = "", order = null, most = Infinity, narrow = "cards" }) {
   const body = h("tbody");
   const heads = columns.map((c, i) => {
@@ -52,7 +52,7 @@ export function table({ caption, columns, key, empty = "Nothing yet.", field = "
     grid.hidden = shown.length === 0;
     nothing.hidden = !grid.hidden;
     const keys = shown.map((item) => String(key(item))), now = new Set(keys);
-    for (const [k, tr] of rows) { // first: a row that is moved loses what is selected in it
+    for (const [k, tr] of rows) { // before rows move, because a row that moves loses the selection in it
       if (now.has(k)) continue;
       tr.remove();
       rows.delete(k);
@@ -76,7 +76,7 @@ export function table({ caption, columns, key, empty = "Nothing yet.", field = "
     else {
       const text = c.text(item);
       say(td, text);
-      td.classList.toggle("blank", text === "" || text === none); // on a phone, not shown
+      td.classList.toggle("blank", text === "" || text === none); // a phone does not show it
     }
   }
   showSort();

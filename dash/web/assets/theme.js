@@ -9,7 +9,7 @@ dark.addEventListener("change", () => {
   for (const f of listeners) f();
 });
 
-// onTheme calls f when the scheme changes, until the returned function is called.
+// onTheme calls f when the scheme changes. The returned function ends that.
 export function onTheme(f) {
   listeners.add(f);
   return () => listeners.delete(f);
@@ -28,7 +28,7 @@ export function theme() {
 
 const rgb = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
 
-// ramp makes 64 colours of a few.
+// ramp makes 64 colours between a few given ones.
 function ramp(stops) {
   const colours = stops.map(rgb);
   return Array.from({ length: 64 }, (_, i) => {
@@ -39,5 +39,5 @@ function ramp(stops) {
   });
 }
 
-// series is the colour of the nth of many.
+// series returns the colour of the nth series.
 export const series = (n) => theme().series[n % theme().series.length];

@@ -1,4 +1,4 @@
-// The control groups that wait for pages.
+// The control groups whose programs wait for pages.
 
 import { h, panel, say } from "../dom.js";
 import { table } from "../table.js";

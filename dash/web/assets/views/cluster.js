@@ -8,7 +8,7 @@ import { levelOfState, link, meter, pageBytes, statTiles } from "./parts.js";
 
 const originName = (id) => store.origins.find((o) => o.id === id)?.name ?? id;
 
-// stateCell shows what the server is, or why it cannot be asked.
+// stateCell shows the state of the server, or why it does not answer.
 function stateCell(td, [, t]) {
   const lost = store.origins.find((o) => o.id === t.origin)?.state === "down";
   const inner = t.device ?? t.donor;

@@ -12,7 +12,7 @@ function stateCell(td, d) {
   td.replaceChildren(h("span", null, tag(d.state, levelOfState(d.state)), d.slow ? " " : null, d.slow ? tag("slow", "warn") : null, d.error ? h("span", { class: "sub" }, ` ${d.error}`) : null));
 }
 
-// donorColumns has the most important ones, or all.
+// donorColumns returns the most important columns, or all.
 export function donorColumns(which) {
   const all = [
     { label: "Donor", short: true, head: true, text: (d) => d.name || d.address, sort: (d) => d.name },

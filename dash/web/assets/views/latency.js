@@ -1,4 +1,4 @@
-// Latency by source: the heatmap of one, and a quantile of all.
+// Latency by source: the heatmap of one source, and a quantile of all.
 
 import { h, panel, segments } from "../dom.js";
 import { columnsOf, sourcesOf } from "../store.js";
@@ -9,7 +9,7 @@ import { table } from "../table.js";
 import { count, duration, sourceHint, sourceName, sourceOrder } from "../format.js";
 import { headline } from "./overview.js";
 
-// hiddenAtFirst are lines that would hide the others.
+// hiddenAtFirst names lines that are hidden at first, because they would hide the others.
 const hiddenAtFirst = ["swapin", "block_write", "remote_write", "write", "backing_write"];
 
 export function latencyView() {

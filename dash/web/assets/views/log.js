@@ -1,4 +1,4 @@
-// What happened, and what placement decided.
+// The events, and the decisions of the placement.
 
 import { h, panel, say, segments, tag } from "../dom.js";
 import { table } from "../table.js";
@@ -19,13 +19,13 @@ export function eventColumns(which) {
   return which === "short" ? all.filter((c) => c.short) : all;
 }
 
-// figuresText is what a decision went by.
+// figuresText writes the figures behind a decision.
 export const figuresText = (figures) => (figures ?? []).map((f) => `${f.donor}: ${f.free < 0 ? "not asked" : `${percent(f.free)} free`}, p99 ${duration(f.p99_ns)}, baseline ${duration(f.baseline_ns)}${f.slow ? ", slow" : ""}`).join("; ");
 
 export function logView() {
   let least = "info", detail = null;
   const missed = h("p", { class: "sub" });
-  const events = table({ caption: "Events, the latest first", field: "events", key: (e) => e.row, columns: eventColumns("all"), narrow: "lines", empty: "Nothing has happened, or nothing this grave." });
+  const events = table({ caption: "Events, the latest first", field: "events", key: (e) => e.row, columns: eventColumns("all"), narrow: "lines", empty: "No event, or none of this level." });
   const decisions = table({
     caption: "Decisions of placement, the latest first", field: "decisions", key: (d) => d.row, empty: "Placement has not decided anything yet.",
     columns: [

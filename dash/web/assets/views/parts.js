@@ -1,4 +1,4 @@
-// What several views share.
+// Parts that several views share.
 
 import { h, say } from "../dom.js";
 import { count, percent } from "../format.js";
@@ -7,7 +7,7 @@ import { spark } from "../chart.js";
 export const pageSize = 4096;
 export const pageBytes = (pages) => pages * pageSize;
 
-// link leads to a device's or donor's first view.
+// link makes a link to the first view of a device or donor.
 export const address = (key, view) => `#/${encodeURIComponent(key)}/${view}`;
 export const link = (key, text) => h("a", { href: address(key, key.split("/")[1] === "donor" ? "donor" : "overview") }, text);
 
@@ -25,7 +25,8 @@ export function meter(td, value, most) {
   say(td.lastChild, percent(share));
 }
 
-// statTiles are a few figures at a glance. set(name, text, more, level, exact); line(name, values).
+// statTiles shows a few figures at a glance. set(name, text, more, level, exact) sets one,
+// line(name, values) draws a line below it.
 export function statTiles(names, sparks = {}) {
   const tiles = new Map();
   const el = h("div", { class: "stats" });
@@ -49,7 +50,7 @@ export function statTiles(names, sparks = {}) {
   };
 }
 
-// placesBar is where a device's pages are, as a bar and in words.
+// placesBar shows where a device's pages are, as a bar and in words.
 export function placesBar(colour) {
   const kinds = [["both", "on a donor and in the backing file"], ["remote", "on a donor only"], ["backing", "in the backing file only"], ["lost", "lost"], ["none", "never written"]];
   const bar = h("div", { class: "bar", "aria-hidden": "true" });
@@ -78,6 +79,6 @@ export function placesBar(colour) {
   };
 }
 
-// lineValues turns points of the history into series, by place in the list.
+// lineValues returns one value of each point of the history, by its place in the list.
 export const lineValues = (points, at) => points.map((p) => p[3 + at] ?? null);
 export const times = (points) => points.map((p) => p[1]);

@@ -56,7 +56,7 @@ export function slabsView() {
       map.colour(v);
       shown = "";
       showLegend();
-    }) }, map.el, legend, h("p", { class: "sub" }, "In the order of addresses. A cut corner is a slab on its way, a cross one that failed. Arrow keys go from slab to slab.")),
+    }) }, map.el, legend, h("p", { class: "sub" }, "In the order of addresses. A cut corner marks a slab on its way, a cross a slab that has failed. Arrow keys go from slab to slab.")),
     panel("Slab", { cls: "w4" }, inspect),
     panel("By donor and state", { cls: "w6" }, groups.el), panel("Busiest", { cls: "w6" }, hot.el));
 
@@ -78,7 +78,7 @@ export function slabsView() {
       legend.querySelector(`[data-donor="${focused}"]`)?.focus();
     } else if (by === "remote") put(legend, rampLegend("few pages", "all pages"), h("span", { class: "key" }, donorSwatch(-1), "none"));
     else if (range.high > 0) put(legend, by === "activity" ? rampLegend(`${rate(range.low)} pages/s`, `${rate(range.high)} pages/s`) : rampLegend(duration(range.low), duration(range.high)), h("span", { class: "key" }, donorSwatch(-1), by === "activity" ? "idle" : "not measured"));
-    else put(legend, h("span", null, by === "activity" ? "No slab is in use." : "No latency of slabs is measured here: it needs the probes."));
+    else put(legend, h("span", null, by === "activity" ? "No slab is in use." : "The latency of slabs is not known: only the probes measure it."));
   }
   const stopTheme = onTheme(() => ((shown = ""), showLegend()));
   return {

@@ -1,4 +1,4 @@
-// The slowest pages of the last minute, and where their time went.
+// The slowest requests of the last minute, and where their time went.
 
 import { h, panel, put, say, swatch } from "../dom.js";
 import { series, onTheme } from "../theme.js";
@@ -7,8 +7,8 @@ import { count, duration, none, percent, time } from "../format.js";
 
 const parts = [["queued", "Waited in the server", 7], ["remote", "At the donor", 0], ["backing", "Backing file", 1], ["rest", "Server and kernel", 8]];
 
-// split gives the parts of a request one after the other: what was at the donor and in the
-// backing file at the same time counts for the longer.
+// split returns the parts of a request one after the other. Time that the donor and the backing
+// file spent at once counts for the longer of the two.
 export function split(p) {
   const both = Math.max(p.remote_ns, p.backing_ns);
   return { queued: p.queued_ns, remote: p.remote_ns >= p.backing_ns ? both : 0, backing: p.backing_ns > p.remote_ns ? both : 0, rest: Math.max(0, p.total_ns - p.queued_ns - both) };
