@@ -11,7 +11,7 @@ import (
 // ErrDifferent means that results are not of the same workload.
 var ErrDifferent = errors.New("results of different workloads")
 
-// Comparison sets backends side by side.
+// Comparison has the figures of backends side by side.
 type Comparison struct {
 	// Backends in the order of their first run; the first is the baseline.
 	// Figures are medians over the runs of one name, mismatches their sum.
@@ -20,8 +20,8 @@ type Comparison struct {
 	Ratios   []Ratio        `json:"ratios"` // each backend against the baseline
 }
 
-// Ratio says how many times better than the baseline a backend is: above 1 is
-// better, whichever way the figure counts. 0 means that there is no ratio.
+// Ratio says how many times better than the baseline a backend is. Above 1 is
+// better, for every figure. 0 means that there is no ratio.
 type Ratio struct {
 	Name   string       `json:"name"`
 	Fill   float64      `json:"fill"`
@@ -70,7 +70,7 @@ func alike(a, b PagingResult) bool {
 		slices.EqualFunc(a.Phases, b.Phases, func(p, q PagingPhase) bool { return p.Pattern == q.Pattern })
 }
 
-// middle is a result of medians, except mismatches, which add up.
+// middle returns a result of medians; mismatches are summed.
 func middle(runs []PagingResult) PagingResult {
 	m := runs[0]
 	m.FillSeconds = median(runs, func(r PagingResult) float64 { return r.FillSeconds })
@@ -127,7 +127,7 @@ func middleMachine(runs []PagingPhase) MachineUsage {
 	}
 }
 
-// middleProcesses takes a process that a run lacks as one that used nothing.
+// middleProcesses counts a process that a run lacks as a process that used nothing.
 func middleProcesses(runs []PagingPhase) []ProcessUsage {
 	var processes []ProcessUsage
 	for _, p := range runs[0].Processes {
@@ -173,7 +173,7 @@ func against(base, b PagingResult) Ratio {
 	return r
 }
 
-// quotient is 0 where JSON and a reader could make nothing of it.
+// quotient returns 0 if there is no quotient that JSON can have.
 func quotient(a, b float64) float64 {
 	if q := a / b; !math.IsInf(q, 0) && !math.IsNaN(q) {
 		return q

@@ -19,8 +19,8 @@ var (
 	ErrUnreadable = errors.New("page cannot be read")
 )
 
-// maxThreads bounds PagingConfig.Threads: more than any swap device has tags
-// for, and each costs a thread.
+// maxThreads bounds PagingConfig.Threads. It is more than the tags of any swap
+// device, and each costs a thread.
 const maxThreads = 1024
 
 // PagingConfig describes a paging workload.
@@ -38,17 +38,17 @@ type PagingConfig struct {
 	WriteShare float64
 	Seed       uint64
 	// PageOut pushes all memory out to swap after the fill. A run that writes
-	// nothing then pages in only, for which it would else have to throw out
-	// what the fill left.
+	// nothing then only pages in. Without PageOut it would also have to push out
+	// what the fill left in memory.
 	PageOut bool
-	// NoSweep leaves out the last look at every page, for measurements: each
-	// access has looked at its page.
+	// NoSweep leaves out the last check of every page. Measurements use it, because
+	// each access has already checked its page.
 	NoSweep bool
-	// Watch are processes whose cost is recorded with each phase, beside that of
-	// this process and of the machine. They outlive the run.
+	// Watch are processes whose cost each phase records, beside the cost of this
+	// process and of the machine. They must outlive the run.
 	Watch []Process
-	// Device, if not nil, asks the swap device's server where the pages lie. The
-	// run fails with ErrUnused if a donor then holds none.
+	// Device, if not nil, asks the swap device's server where the pages are. The
+	// run fails with ErrUnused if a donor then holds no page.
 	Device func(context.Context) (status.Device, error)
 }
 

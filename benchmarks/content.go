@@ -12,8 +12,8 @@ const PageSize = 4096
 const pageWords = PageSize / 8
 
 // A page holds its number, its version, and a stream of pseudo-random words
-// that follows from both and the seed. The first two are plain so that a wrong
-// page tells where it came from; the rest does not compress.
+// that follows from both and the seed. Number and version are readable, so that a
+// wrong page shows where it came from. The rest does not compress.
 
 func stream(seed, page, version uint64) uint64 {
 	return pseudo.Mix(pseudo.Mix(pseudo.Mix(seed)+page) + version)
@@ -48,7 +48,7 @@ func verify(w []uint64, seed, page, version uint64) int {
 	return -1
 }
 
-// describe says what a page that failed verification at word bad holds.
+// describe says what a page holds whose verification failed at word bad.
 func describe(w []uint64, bad int, page, version uint64) string {
 	if bad > 1 {
 		return fmt.Sprintf("page %d version %d is damaged at byte %d", page, version, bad*8)

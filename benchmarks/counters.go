@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// counters are running totals of the kernel's.
+// counters are running totals of the kernel.
 type counters struct {
 	majorFaults int64 // of this process
 	pswpin      int64 // pages of the whole machine
@@ -31,7 +31,7 @@ func readCounters() (counters, error) {
 	return c, err
 }
 
-// parseVMStat finds the swap counters. A kernel without swap has none: zeros.
+// parseVMStat finds the swap counters. A kernel without swap has none, which gives zeros.
 func parseVMStat(text []byte) (in, out int64, err error) {
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		name, value, _ := bytes.Cut(lines.Bytes(), []byte(" "))

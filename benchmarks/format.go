@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// grouped is n with a comma between thousands.
+// grouped writes n with a comma between thousands.
 func grouped(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	first := 0
@@ -18,8 +18,8 @@ func grouped(n int64) string {
 	return s
 }
 
-// scaled is v with three significant digits and the largest unit that leaves
-// it at 1 or above; each unit is step times the one before.
+// scaled writes v with three significant digits and the largest unit in which it
+// is at least 1; each unit is step times the one before.
 func scaled(v, step float64, units ...string) string {
 	i := 0
 	for ; i < len(units)-1 && v >= step-step/2000; i++ {
@@ -35,13 +35,13 @@ func scaled(v, step float64, units ...string) string {
 	return fmt.Sprintf("%.*f %s", digits, v, units[i])
 }
 
-// nanoseconds is a latency as people read it.
+// nanoseconds writes a latency for people.
 func nanoseconds(ns int64) string { return scaled(float64(ns), 1000, "ns", "µs", "ms", "s") }
 
-// byteSize is a size as people read it.
+// byteSize writes a size for people.
 func byteSize(n int64) string { return scaled(float64(n), 1024, "B", "KiB", "MiB", "GiB", "TiB") }
 
-// times is a ratio as people read it.
+// times writes a ratio for people.
 func times(q float64) string {
 	switch {
 	case q == 0:

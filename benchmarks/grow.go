@@ -18,19 +18,19 @@ type GrowConfig struct {
 	Name   string        // of the result
 	Size   int64         // bytes that it grows by: a multiple of PageSize
 	Rate   int64         // bytes a second, at least one page a step
-	After  time.Duration // how long it works on when it has its size
+	After  time.Duration // how long it goes on working when it has its size
 	Checks int           // pages that it checks in each step
-	Below  int64         // bytes of available memory below which the machine is short; 0: it is not looked at
+	Below  int64         // bytes of available memory below which the machine is short; 0: the run does not look
 	Seed   uint64
 }
 
-// growStep is how often the program goes on: so often it grows, checks, and rests
-// until the next step is due.
+// growStep is the time of a step: the program grows, checks, and rests until the next
+// step is due.
 const growStep = 50 * time.Millisecond
 
-// GrowResult is what a program that grew measured. The amount of work follows from
-// the configuration, so BusySeconds of two runs can be compared: the rests are not in
-// it. Times of the machine are in ms since 1970, 0 if there was none.
+// GrowResult is what a growing program measured. The amount of work follows from the
+// configuration, and BusySeconds leaves out the rests, so BusySeconds of two runs can be
+// compared. Times of the machine are in ms since 1970; 0 stands for none.
 type GrowResult struct {
 	Name         string  `json:"name"`
 	Size         int64   `json:"size"`         // bytes
@@ -38,7 +38,7 @@ type GrowResult struct {
 	Seconds      float64 `json:"seconds"`      // in all
 	BusySeconds  float64 `json:"busy_seconds"` // of that: growing and checking
 	GrowSeconds  float64 `json:"grow_seconds"` // until it had its size
-	LateSeconds  float64 `json:"late_seconds"` // the most that a step began late
+	LateSeconds  float64 `json:"late_seconds"` // the longest delay of a step's begin
 	Steps        int     `json:"steps"`
 	Checked      int64   `json:"checked"` // pages
 	Mismatches   int64   `json:"mismatches"`
@@ -73,8 +73,8 @@ func (c GrowConfig) perStep() int64 {
 	return c.Rate / int64(time.Second/growStep) / PageSize * PageSize
 }
 
-// RunGrow runs the program. Errors: ErrConfig, ErrMismatch, the context's, or the
-// kernel's when memory cannot be had.
+// RunGrow runs the program. Its error is ErrConfig, ErrMismatch, the context's, or the
+// kernel's if it gives no memory.
 func RunGrow(ctx context.Context, cfg GrowConfig) (GrowResult, error) {
 	result := GrowResult{Name: cfg.Name, Size: cfg.Size, Rate: cfg.Rate}
 	if err := cfg.Validate(); err != nil {
@@ -128,7 +128,7 @@ func (g *grower) run(ctx context.Context) error {
 		g.result.Steps++
 		if step == growing-1 {
 			g.result.GrowSeconds = time.Since(begun).Seconds()
-			due = time.Now() // it does not make up for what it was late by
+			due = time.Now() // a late program does not catch up
 		}
 		due = due.Add(growStep)
 		if err := g.look(); err != nil {
@@ -138,9 +138,9 @@ func (g *grower) run(ctx context.Context) error {
 	return nil
 }
 
-// grow takes memory for pages and puts its number and a word that follows from it into
-// each. The kernel is told of all at once: where it is emulated, faults alone take more
-// time than the rate leaves.
+// grow takes memory for pages and writes into each its number and a word that follows
+// from the number. It asks the kernel for all pages at once, because on an emulated machine
+// single faults take more time than the rate leaves.
 func (g *grower) grow(to int64) error {
 	if to == g.pages {
 		return nil
@@ -167,7 +167,7 @@ func (g *grower) check() {
 	}
 }
 
-// look sees how much memory the machine has.
+// look reads how much memory the machine has available.
 func (g *grower) look() error {
 	if g.cfg.Below == 0 {
 		return nil

@@ -45,8 +45,8 @@ type LoadResult struct {
 	Mismatches   int64       `json:"mismatches"`  // in phases and sweep
 }
 
-// LoadPhase is what one phase measured. A latency is that of the access alone: an
-// access that begins late, because the one before took long, is not the slower for it.
+// LoadPhase is what one phase measured. A latency is that of the access alone. If an access
+// begins late because the one before took long, its latency does not include that delay.
 type LoadPhase struct {
 	Name    string      `json:"name"`
 	Rate    float64     `json:"rate"` // wanted, accesses a second; 0 rested
@@ -55,7 +55,7 @@ type LoadPhase struct {
 	Writes  LoadLatency `json:"writes"`
 }
 
-// LoadLatency is one direction.
+// LoadLatency is the latency of one direction.
 type LoadLatency struct {
 	Accesses int64 `json:"accesses"`
 	P50NS    int64 `json:"p50_ns"`
@@ -83,13 +83,13 @@ func (c LoadConfig) Validate() error {
 	return nil
 }
 
-// RunLoad writes every page, says so on progress, and then reads and writes single
-// pages at random, past the page cache, at the rate of the phase that was last read
-// from phases. When that is closed it reads all pages once more. Each page that is
-// read is checked against the version last written.
+// RunLoad writes every page and says so on progress. Then it reads and writes single
+// pages at random, past the page cache, at the rate of the phase that it last received
+// from phases. When that channel is closed, it reads all pages once more. It compares
+// each page that it reads with the version last written.
 //
-// The result is filled as far as the run came, whatever the error: ErrConfig,
-// ErrMismatch, the context's, or the kernel's when the device fails an access.
+// With an error, the result has what was measured before it. The error is ErrConfig,
+// ErrMismatch, the context's, or the kernel's if the device fails an access.
 func RunLoad(ctx context.Context, cfg LoadConfig, phases <-chan LoadStart, progress io.Writer) (LoadResult, error) {
 	result := LoadResult{Path: cfg.Path, Size: cfg.Size, Threads: cfg.Threads, WriteShare: cfg.WriteShare, Phases: []LoadPhase{}}
 	if err := cfg.Validate(); err != nil {
@@ -120,8 +120,7 @@ func RunLoad(ctx context.Context, cfg LoadConfig, phases <-chan LoadStart, progr
 	return result, errors.Join(l.run(phases), ctx.Err())
 }
 
-// loadRun is how many pages are written or read at once where order is none of the
-// measurement.
+// loadRun is how many pages are written or read at once outside of the measurement.
 const loadRun = 64
 
 // load is one run.
@@ -224,10 +223,10 @@ func (l *load) all(f func(*loadWorker) error) error {
 func (l *load) say(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // a report that cannot be written stops nothing
+	_, _ = fmt.Fprintf(l.out, format+"\n", args...) // an error of the report does not stop the run
 }
 
-// mismatch counts a wrong page, and tells of the first few.
+// mismatch counts a wrong page, and reports the first few.
 func (l *load) mismatch(text string) {
 	l.wrong.Add(1)
 	l.mu.Lock()

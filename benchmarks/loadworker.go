@@ -9,7 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// loadWorker owns the pages from first on: what they hold needs no lock.
+// loadWorker owns the pages from first on, so their versions need no lock.
 type loadWorker struct {
 	load     *load
 	file     *os.File
@@ -56,8 +56,8 @@ func (w *loadWorker) runs(f func(at, n int) error) error {
 	return nil
 }
 
-// access does single pages until over is closed, rate of them a second by all
-// workers together. What it is late by is made up for, but for more than a second.
+// access reads and writes single pages until over is closed. All workers together do
+// rate accesses a second. A late worker catches up on a second at most.
 func (w *loadWorker) access(rate float64, over <-chan struct{}) error {
 	if rate <= 0 {
 		<-over
@@ -85,7 +85,7 @@ func (w *loadWorker) access(rate float64, over <-chan struct{}) error {
 	return nil
 }
 
-// one reads a page, or writes its next version.
+// one does one access: it reads a page, or writes its next version.
 func (w *loadWorker) one(at int, write bool) error {
 	h, access := w.reads, w.readUnchecked
 	if write {

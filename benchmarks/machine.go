@@ -17,15 +17,15 @@ type Process struct {
 	PID  int
 }
 
-// ProcessUsage is what a process used, all its threads together.
+// ProcessUsage is what all threads of a process used together.
 type ProcessUsage struct {
 	Name       string  `json:"name"`
 	CPUSeconds float64 `json:"cpu_seconds"` // user and system
 	Switches   int64   `json:"switches"`    // context switches, of threads that still live
 }
 
-// MachineUsage is what the whole machine used. In the kernel's figures, the
-// work of interrupts and of kernel threads is part of System and Interrupt.
+// MachineUsage is what the whole machine used. The work of interrupts and of kernel
+// threads is in System and Interrupt.
 type MachineUsage struct {
 	UserSeconds      float64 `json:"user_seconds"`
 	SystemSeconds    float64 `json:"system_seconds"`
@@ -43,7 +43,7 @@ func (m MachineUsage) Busy() float64 {
 // userHZ is the unit of CPU times in /proc, fixed in the kernel's ABI.
 const userHZ = 100
 
-// errProc means that a file of /proc is not what it should be.
+// errProc means that a file of /proc has another format than expected.
 var errProc = errors.New("unexpected content")
 
 // readProcess adds up what a process has used since its start.
@@ -123,8 +123,8 @@ func parseStat(text []byte) (MachineUsage, error) {
 	}, nil
 }
 
-// numberAfter is the number that follows a label, 0 if there is none: a kernel
-// without the figure.
+// numberAfter returns the number that follows a label, or 0 if the kernel does not
+// have the figure.
 func numberAfter(text []byte, label string) int64 {
 	_, rest, _ := bytes.Cut(text, []byte(label))
 	line, _, _ := bytes.Cut(rest, []byte("\n"))

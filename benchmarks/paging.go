@@ -15,17 +15,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxNotes bounds the lines about mismatches: the first few tell what is wrong.
+// maxNotes bounds the lines about mismatches, because the first few show what is wrong.
 const maxNotes = 20
 
-// RunPaging runs the workload and reports on progress, a line at a time; the
-// figures do not include the reporting. The caller has put the process into
-// the cgroup that limits its memory. It raises GOMAXPROCS while it runs, since
-// a worker in a page fault keeps its processor.
+// RunPaging runs the workload and reports on progress, a line at a time. The figures
+// do not include the reporting. RunPaging raises GOMAXPROCS of the process while it
+// runs, because a worker in a page fault keeps its P.
 //
-// The result is filled as far as the run came, whatever the error: ErrConfig,
-// ErrMismatch, ErrUnreadable, the context's, or the kernel's when memory
-// cannot be had.
+// With an error, the result has what was measured before it. The error is ErrConfig,
+// ErrMismatch, ErrUnreadable, the context's, or the kernel's if it gives no memory.
+//
+// Preconditions: the process is in the cgroup that limits its memory.
 func RunPaging(ctx context.Context, cfg PagingConfig, progress io.Writer) (PagingResult, error) {
 	result := PagingResult{
 		Name: cfg.Name, Size: cfg.Size, Threads: cfg.Threads, WriteShare: cfg.WriteShare, Seed: cfg.Seed,
@@ -39,7 +39,7 @@ func RunPaging(ctx context.Context, cfg PagingConfig, progress io.Writer) (Pagin
 		return result, err
 	}
 	defer func() { _ = offheap.Unmap(data) }()
-	// A kernel without huge pages refuses, and has none to avoid.
+	// A kernel without huge pages refuses this call, and needs none.
 	_ = unix.Madvise(data, unix.MADV_NOHUGEPAGE)
 	versions, err := offheap.Map(int(cfg.Size/PageSize)*versionSize, offheap.Options{Lock: true})
 	if err != nil {
@@ -110,8 +110,8 @@ func (p *paging) stages(ctx context.Context) error {
 	return errors.Join(err, placed)
 }
 
-// pageOut asks the kernel to throw everything out, twice: what is being written
-// at first is dropped only then.
+// pageOut asks the kernel twice to push everything out. The first call only starts the
+// writes of dirty pages; the second drops these pages.
 func (p *paging) pageOut() error {
 	for range 2 {
 		if err := unix.Madvise(p.data, unix.MADV_PAGEOUT); err != nil {
@@ -122,7 +122,7 @@ func (p *paging) pageOut() error {
 	return nil
 }
 
-// placement asks where the pages lie: before the sweep, while nothing changes.
+// placement asks where the pages are. It does so before the sweep, while nothing changes.
 func (p *paging) placement(ctx context.Context) error {
 	if p.cfg.Device == nil {
 		return nil
@@ -233,7 +233,7 @@ func (p *paging) say(format string, args ...any) {
 	p.print(format, args...)
 }
 
-// print writes a line. A report that cannot be written stops nothing.
+// print writes a line. An error of the report does not stop the run.
 //
 // Preconditions: p.mu is held.
 func (p *paging) print(format string, args ...any) {

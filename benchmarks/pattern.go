@@ -13,15 +13,14 @@ type Pattern string
 // The patterns.
 const (
 	Uniform Pattern = "uniform" // every page alike
-	Zipf    Pattern = "zipf"    // few pages often, most seldom
+	Zipf    Pattern = "zipf"    // a few pages often, most pages rarely
 )
 
-// zipfExponent is just above 1, where the standard library's generator begins:
-// near the 0.99 that key-value benchmarks use.
+// zipfExponent is just above 1, the lower bound of the standard library's generator.
+// It is near the 0.99 that key-value benchmarks use.
 const zipfExponent = 1.01
 
-// chooser returns a function that draws numbers below n, and does not
-// allocate.
+// chooser returns a function that draws numbers below n without allocating.
 func (p Pattern) chooser(rng *rand.Rand, n int64) (func() int64, error) {
 	switch p {
 	case Uniform:
@@ -29,7 +28,7 @@ func (p Pattern) chooser(rng *rand.Rand, n int64) (func() int64, error) {
 	case Zipf:
 		z := rand.NewZipf(rng, zipfExponent, 1, uint64(n-1))
 		step, shift := pseudo.Scatter(n), rng.Int64N(n)
-		// Ranks are scattered, or the hot pages would be neighbours.
+		// Without Scatter the hot pages would be neighbours.
 		return func() int64 { return (int64(z.Uint64())*step + shift) % n }, nil
 	}
 	return nil, fmt.Errorf("pattern %q: give %s or %s: %w", string(p), Uniform, Zipf, ErrConfig)

@@ -13,15 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sizes of a ping-pong: what asks for a page over TCP, and the page.
+// Sizes of a ping-pong: a request for a page over TCP, and the page.
 const (
 	pingBytes = 64
 	pongBytes = 4096
 )
 
-// PingPong is what a bare exchange over TCP takes: 64 bytes there and 4 KiB back, one at a
-// time, by blocking system calls of one thread at each end. It is the floor under a page
-// that comes over TCP.
+// PingPong is how long a bare exchange over TCP takes: 64 bytes there and 4 KiB back, one
+// exchange at a time, by blocking system calls of one thread at each end. A page that comes
+// over TCP cannot take less.
 type PingPong struct {
 	Count   int64   `json:"count"`
 	Seconds float64 `json:"seconds"`
@@ -60,7 +60,7 @@ func ServePingPong(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// RunPingPong exchanges with the server at address for d.
+// RunPingPong does exchanges with the server at address for d.
 func RunPingPong(ctx context.Context, address string, d time.Duration) (PingPong, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -94,8 +94,8 @@ func RunPingPong(ctx context.Context, address string, d time.Duration) (PingPong
 // errHungUp means that the other end has closed the connection.
 var errHungUp = errors.New("the connection was closed")
 
-// bare calls f, on a thread of its own, with a blocking descriptor of conn, which it
-// closes. The end of ctx shuts the connection down.
+// bare calls f on a thread of its own, with a blocking descriptor of conn, and closes it
+// afterwards. The end of ctx shuts the connection down.
 func bare(ctx context.Context, conn net.Conn, f func(fd int) error) error {
 	file, err := conn.(*net.TCPConn).File()
 	if err = errors.Join(err, conn.Close()); err != nil {

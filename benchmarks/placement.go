@@ -10,8 +10,8 @@ import (
 // ErrUnused means that a donor holds no page at the end of a run.
 var ErrUnused = errors.New("the donor holds no page")
 
-// Placement is where the pages of a swap device lie at the end of a run, before
-// the workload gives its memory back.
+// Placement is where the pages of a swap device are at the end of a run, before the
+// workload gives its memory back.
 type Placement struct {
 	Pages  status.Pages `json:"pages"`
 	Donors []DonorPages `json:"donors"`
@@ -24,7 +24,7 @@ type DonorPages struct {
 	Pages int64  `json:"pages"`
 }
 
-// place takes the placement from what a device's server says.
+// place makes a Placement from the status of a device's server.
 func place(d status.Device) *Placement {
 	p := &Placement{Pages: d.Pages, Donors: []DonorPages{}}
 	for _, donor := range d.Donors {
@@ -39,7 +39,7 @@ func place(d status.Device) *Placement {
 	return p
 }
 
-// unused is an error wrapping ErrUnused if a donor holds no page.
+// unused returns an error wrapping ErrUnused if a donor holds no page.
 func (p *Placement) unused() error {
 	for _, d := range p.Donors {
 		if d.Pages == 0 {

@@ -25,10 +25,9 @@ type PagingResult struct {
 	Placement    *Placement    `json:"placement,omitempty"`
 }
 
-// PagingPhase is what one pattern measured. A latency is the time of the first
-// touch of a page: from a few nanoseconds if it is in memory to as long as its
-// page fault takes. Verifying and writing the rest is outside of it, but
-// within Seconds.
+// PagingPhase is what one pattern measured. A latency is the time of the first touch of a
+// page: a few nanoseconds if the page is in memory, else the time of its page fault.
+// Seconds includes the verifying and writing that follows; the latency does not.
 type PagingPhase struct {
 	Pattern           Pattern `json:"pattern"`
 	Seconds           float64 `json:"seconds"`
@@ -50,11 +49,11 @@ type PagingPhase struct {
 	Processes []ProcessUsage `json:"processes"` // this one first, then those watched
 }
 
-// PageInsPerSecond counts pages, whichever way they were brought in.
+// PageInsPerSecond counts all pages that came in, by faults and by readahead.
 func (p PagingPhase) PageInsPerSecond() float64 { return quotient(float64(p.PswpIn), p.Seconds) }
 
-// Latencies up to ten minutes, to 1%: a histogram of 40 KB for each worker,
-// so that the measuring itself needs little memory.
+// A histogram has latencies up to ten minutes, to 1%. It takes 40 KB for each worker,
+// so the measuring itself needs little memory.
 const (
 	maxLatency     = 10 * time.Minute
 	latencyDigits  = 2

@@ -8,17 +8,17 @@ import (
 	"unicode/utf8"
 )
 
-// row is a line of the table: a figure of each backend and, except for the
-// baseline, how many times better it is. No ratios: the figure is neither good
-// nor bad. A row without figures is a heading.
+// row is a line of the table: a figure of each backend and, except for the baseline, how
+// many times better it is. A row without ratios has figures that are neither good nor
+// bad. A row without figures is a heading.
 type row struct {
 	label   string
 	figures []string
 	ratios  []string
 }
 
-// WriteTable writes the comparison as text: figures downwards, backends
-// sideways, a ratio beside each figure that has a better and a worse.
+// WriteTable writes the comparison as text: a row for each figure, a column for each
+// backend, and a ratio beside each figure that can be better or worse.
 func (c Comparison) WriteTable(w io.Writer) error {
 	base := c.Backends[0]
 	rows := []row{c.headings()}

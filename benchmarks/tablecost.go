@@ -2,10 +2,10 @@ package benchmarks
 
 import "fmt"
 
-// none is the figure of a backend that has no such thing.
+// none stands for a figure that a backend does not have.
 const none = "–"
 
-// costs are the rows about what a page-in costs, if processes were watched.
+// costs returns the rows about the cost of a page-in, if processes were watched.
 func (c Comparison) costs(phase int) []row {
 	names := c.watched(phase)
 	if len(names) <= 1 {
@@ -32,7 +32,7 @@ func (c Comparison) costs(phase int) []row {
 	return append(rows, figure("  CPU of all else", func(p PagingPhase) string { return p.perPageIn(p.rest()) }))
 }
 
-// perPageIn is a CPU time divided by the pages that came in.
+// perPageIn divides a CPU time by the pages that came in.
 func (p PagingPhase) perPageIn(seconds float64) string {
 	if p.PswpIn == 0 {
 		return none
@@ -47,7 +47,7 @@ func (p PagingPhase) switchesPerPageIn(n int64) string {
 	return fmt.Sprintf("%.2f", float64(n)/float64(p.PswpIn))
 }
 
-// watched are the names of processes of any backend, in order of appearance.
+// watched returns the names of the processes of all backends, in order of appearance.
 func (c Comparison) watched(phase int) []string {
 	var names []string
 	seen := map[string]bool{}
@@ -62,7 +62,7 @@ func (c Comparison) watched(phase int) []string {
 	return names
 }
 
-// places are the rows about where the pages lie, if a backend told.
+// places returns the rows about where the pages are, if a backend knows.
 func (c Comparison) places() []row {
 	var donors []string
 	known := false

@@ -5,12 +5,11 @@ import (
 	"slices"
 )
 
-// workloadName is what the process of the run itself is called among those
-// watched.
+// workloadName is the name of the run's own process among the watched processes.
 const workloadName = "workload"
 
-// usage is what the machine and the watched processes used, from the start on
-// or in between.
+// usage is what the machine and the watched processes used, since the start or between
+// two moments.
 type usage struct {
 	machine   MachineUsage
 	processes []ProcessUsage
@@ -32,7 +31,7 @@ func readUsage(watched []Process) (usage, error) {
 	return u, err
 }
 
-// since is what was used after before was read.
+// since returns what was used after before was read.
 func (u usage) since(before usage) usage {
 	processes := slices.Clone(u.processes)
 	for i := range processes {
@@ -50,7 +49,7 @@ func (u usage) since(before usage) usage {
 	}
 }
 
-// process is what one process used. It has no name if it was not watched.
+// process returns what one process used. The result has no name if it was not watched.
 func (p PagingPhase) process(name string) ProcessUsage {
 	for _, u := range p.Processes {
 		if u.Name == name {
@@ -60,7 +59,7 @@ func (p PagingPhase) process(name string) ProcessUsage {
 	return ProcessUsage{}
 }
 
-// rest is the CPU time of all that was not watched: kernel threads and other
+// rest returns the CPU time of all that was not watched: kernel threads and other
 // processes.
 func (p PagingPhase) rest() float64 {
 	m := p.Machine

@@ -64,12 +64,12 @@ func (c VerbsConfig) Validate() error {
 	return nil
 }
 
-// QP is how the connection to measure is made.
+// QP returns the configuration of the connection to measure.
 func (c VerbsConfig) QP() verbs.QPConfig {
 	return verbs.QPConfig{Depth: slices.Max(c.Depths), Spin: c.Spin}
 }
 
-// VerbsTarget is what is measured: a connection, made by Device with
+// VerbsTarget is what RunVerbs measures: a connection that Device made with
 // VerbsConfig.QP, and a region that it can reach. The region is overwritten.
 type VerbsTarget struct {
 	Device verbs.Device
@@ -77,9 +77,9 @@ type VerbsTarget struct {
 	Grant  verbs.Grant
 }
 
-// VerbsRow is what was measured of one opcode, size and depth. A latency is the
-// time from posting an operation to polling its completion, as ib_read_lat has
-// it. At a depth above 1 it includes the wait in line.
+// VerbsRow has the figures of one opcode, size and depth. A latency is the time from
+// posting an operation to polling its completion, as in ib_read_lat. At a depth above 1
+// it includes the wait in line.
 type VerbsRow struct {
 	Op             string  `json:"op"`
 	Transport      string  `json:"transport"`
@@ -95,11 +95,10 @@ type VerbsRow struct {
 	BytesPerSecond float64 `json:"bytes_per_s"`
 }
 
-// RunVerbs measures every combination in the order of the fields, and reports
-// each on progress as it begins. It works on one thread, which it locks. At the
-// end of a row it checks the data that was moved: ErrMismatch. The rows are
-// those that were done, whatever the error: ErrConfig, ErrMismatch, the
-// context's, or the connection's.
+// RunVerbs measures every combination in the order of the fields, and reports each on
+// progress when it begins. It works on one thread, which it locks. At the end of a row it
+// checks the moved data. With an error it returns the rows that were done. The error is
+// ErrConfig, ErrMismatch, the context's, or the connection's.
 func RunVerbs(ctx context.Context, cfg VerbsConfig, target VerbsTarget, progress io.Writer) (rows []VerbsRow, err error) {
 	join := func(f func() error) { err = errors.Join(err, f()) }
 	rows = []VerbsRow{}

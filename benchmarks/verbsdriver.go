@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// loopEntries is more than one connection prepares in a pass.
+	// loopEntries is more than the entries that one connection prepares in a pass.
 	loopEntries = 64
-	// waitStep bounds a pass, so that deadlines and a stop are seen.
+	// waitStep bounds a pass, so that the driver notices deadlines and a stop.
 	waitStep = 100 * time.Millisecond
 	// drainPasses times waitStep is how long a failed connection may take to
 	// give its operations back.
@@ -28,10 +28,9 @@ func newVerbsLatency() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, int64(maxVerbsLatency), verbsLatencyDigits)
 }
 
-// verbsDriver keeps a queue pair busy. Operations go through slots, one for each
-// that may be outstanding. Slots share places when all do not fit: place p is
-// the same bytes of the arena and of the region. It belongs to the loop's
-// thread, but for stop.
+// verbsDriver keeps a queue pair busy. Each outstanding operation has a slot. Place p is
+// the same bytes of the arena and of the region; slots share places if there is too
+// little room. The driver belongs to the loop's thread, except for stop.
 type verbsDriver struct {
 	loop    *uring.Loop
 	qp      verbs.QP
@@ -41,7 +40,7 @@ type verbsDriver struct {
 	latency *hdrhistogram.Histogram
 	stop    atomic.Bool // a row ends early
 
-	wr    verbs.WR // the one of all operations: Post keeps none
+	wr    verbs.WR // all operations use it, because Post does not keep it
 	done  [verbs.MaxDepth]verbs.Completion
 	begun [verbs.MaxDepth]int64 // by slot, ns
 	took  [verbs.MaxDepth]int64 // by completion, ns
@@ -49,7 +48,7 @@ type verbsDriver struct {
 	burst       burst // the one under way
 	begin, end  int64 // of it, ns; end is the last completion so far
 	posted, ops int64
-	err         error // ends it
+	err         error // ends the burst
 }
 
 // burst is a run of like operations.
@@ -62,11 +61,11 @@ type burst struct {
 	limit  time.Duration // 0 for none
 }
 
-// now is read once for each batch of completions: the end of one operation is
-// the beginning of the next, as in perftest.
+// now is read once for each batch of completions. The end of one operation is the
+// beginning of the next, as in perftest.
 func (d *verbsDriver) now() int64 { return int64(time.Since(d.began)) }
 
-// row measures one row; salt tells its data from other rows'.
+// row measures one row. salt makes its data differ from that of other rows.
 func (d *verbsDriver) row(op verbs.Opcode, size, depth int, cfg VerbsConfig, salt uint64) (VerbsRow, error) {
 	places := min(depth, len(d.arena)/size)
 	used := d.arena[:places*size]
@@ -103,7 +102,7 @@ func (d *verbsDriver) row(op verbs.Opcode, size, depth int, cfg VerbsConfig, sal
 	return row, nil
 }
 
-// once does every place one time.
+// once does one operation at every place.
 func (d *verbsDriver) once(op verbs.Opcode, size, places int) burst {
 	return burst{op: op, size: size, depth: places, places: places, count: int64(places)}
 }
@@ -111,7 +110,7 @@ func (d *verbsDriver) once(op verbs.Opcode, size, places int) burst {
 // run does a burst and returns the operations done and the nanoseconds from the
 // first post to the last completion.
 func (d *verbsDriver) run(b burst) (ops, ns int64, err error) {
-	// A queue pair takes its operations to be as old as the loop's clock.
+	// A queue pair counts the age of operations from the loop's clock.
 	if err := d.loop.Pass(0); err != nil {
 		return 0, 0, err
 	}
@@ -132,11 +131,11 @@ func (d *verbsDriver) run(b burst) (ops, ns int64, err error) {
 	return d.ops, d.end - begin, d.err
 }
 
-// more says whether the burst has operations left to post.
+// more returns whether the burst has operations left to post.
 func (d *verbsDriver) more() bool { return d.burst.count == 0 || d.posted < d.burst.count }
 
-// completed is the queue pair's call when there are completions: each is
-// replaced at once, from inside the pass, so that the pass need not end for it.
+// completed is called by the queue pair when there are completions. It replaces each
+// operation at once, inside the pass.
 func (d *verbsDriver) completed() {
 	if d.err != nil {
 		return
@@ -161,7 +160,7 @@ func (d *verbsDriver) completed() {
 		}
 	}
 	d.qp.Doorbell()
-	// Only now: the recording is not part of any latency.
+	// Recording comes last, so that no latency includes it.
 	for _, ns := range d.took[:n] {
 		// It fails above the largest value only.
 		_ = d.latency.RecordValue(min(max(ns, 1), int64(maxVerbsLatency)))
@@ -184,8 +183,8 @@ func (d *verbsDriver) post(slot int, now int64) error {
 	return d.qp.Post(&d.wr)
 }
 
-// failed says why an operation was not carried out: the connection's reason if
-// it has one.
+// failed returns why an operation was not carried out: the connection's reason, if it
+// has one.
 func (d *verbsDriver) failed(c *verbs.Completion) error {
 	if err := d.qp.Err(); err != nil {
 		return err

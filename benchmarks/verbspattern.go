@@ -6,8 +6,8 @@ import (
 	"github.com/farswap/farswap/internal/pseudo"
 )
 
-// fillBytes writes pseudo-random bytes that follow from the salt. A part from the
-// beginning on is the filling of a shorter slice.
+// fillBytes writes pseudo-random bytes that follow from the salt. A shorter slice gets
+// the beginning of the same bytes.
 func fillBytes(b []byte, salt uint64) {
 	x := stream(salt, 0, 0)
 	for ; len(b) >= 8; b = b[8:] {

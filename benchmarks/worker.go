@@ -15,15 +15,15 @@ import (
 type region struct {
 	seed     uint64
 	data     []uint64 // may be swapped out at any time
-	versions []uint32 // of each page; in locked memory, so that what is expected is never swapped
+	versions []uint32 // of each page; in locked memory, so that the expected versions are never swapped
 }
 
 func (r *region) pages() int64 { return int64(len(r.versions)) }
 
 func (r *region) page(n int64) []uint64 { return r.data[n*pageWords : (n+1)*pageWords] }
 
-// worker owns every step-th page, beginning with first: no two workers meet,
-// so the expected version of a page needs no lock.
+// worker owns every step-th page, beginning with first. No two workers share a page, so
+// the expected version of a page needs no lock.
 type worker struct {
 	region *region
 	first  int64
@@ -121,7 +121,7 @@ func (w *worker) access(p Pattern, d time.Duration, ops int64, writeShare float6
 	return nil
 }
 
-// touch takes the page fault, if there is one; the content stays as it is.
+// touch takes the page fault, if there is one. The content does not change.
 func (w *worker) touch(n int64, write bool) {
 	first := &w.region.page(n)[0]
 	if write {
