@@ -109,7 +109,7 @@ func (s *SimulatedQueue) offend(err error) {
 // Close takes all tags back, runs the loop until the target is idle, as a queue's
 // thread does when its device stops, and frees the queue. It returns what the target
 // has done wrong since SimulateQueue: an answer without a request, a result that the
-// driver would not accept, a buffer that was not released.
+// driver would not accept, a buffer that was not released when the server had closed.
 //
 // Preconditions: the target holds no request.
 func (s *SimulatedQueue) Close() error {
@@ -120,11 +120,11 @@ func (s *SimulatedQueue) Close() error {
 		}
 		q.Handle(uint64(tag), -int32(unix.ENODEV), 0)
 	}
-	err := errors.Join(q.drain(), s.err, q.err)
+	err := errors.Join(q.drain(), s.err, q.err, q.close())
 	if spare := len(q.free); spare != q.device.spec.Spare {
 		err = errors.Join(err, fmt.Errorf("queue %d: %d buffers are spare at the end, of %d", q.index, spare, q.device.spec.Spare))
 	}
-	return errors.Join(err, q.close())
+	return err
 }
 
 // mapDescriptors is the area that the driver would share.

@@ -32,9 +32,10 @@ func testEveryTag(t *testing.T, c Config) {
 // Bench is a simulated queue that the calling goroutine drives itself: for
 // benchmarks, and for counting what a request allocates.
 type Bench struct {
-	sim  *ublk.SimulatedQueue
-	left int   // requests under way
-	res  int32 // the worst result of the batch
+	sim    *ublk.SimulatedQueue
+	left   int   // requests under way
+	res    int32 // the worst result of the batch
+	closed bool
 }
 
 // OpenBench opens queue 0 of a device on the calling goroutine's thread, which stays
@@ -49,12 +50,22 @@ func OpenBench(t testing.TB, target ublk.Target, spec ublk.Spec) *Bench {
 	}
 	b.sim = sim
 	t.Cleanup(func() {
-		if err := sim.Close(); err != nil {
+		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
 		runtime.UnlockOSThread()
 	})
 	return b
+}
+
+// Close closes the queue, before the end of the test if need be, and returns what the
+// target has done wrong: see ublk.SimulatedQueue.Close. Closing twice is allowed.
+func (b *Bench) Close() error {
+	if b.closed {
+		return nil
+	}
+	b.closed = true
+	return b.sim.Close()
 }
 
 // Queue is what the target sees.

@@ -13,10 +13,15 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
+// kernelShare is how many times fewer requests are made through the kernel than on
+// simulated queues: each takes two system calls and is slow on an emulated machine.
+const kernelShare = 5
+
 // TestOnKernel is the part of the suite that a real device can be put to: the edges
 // and the history of TestTarget, through the kernel. It skips where the driver, or the
 // right to use it, is lacking. Afterwards nothing of the device is left.
 func TestOnKernel(t *testing.T, c Config) {
+	c.Requests = c.requests() / kernelShare
 	t.Run("edges", func(t *testing.T) { testEdges(t, c, serve(t, c)) })
 	t.Run("history", func(t *testing.T) { testHistory(t, c, serve(t, c)) })
 }
