@@ -2,7 +2,6 @@ package swapdev
 
 import (
 	"testing"
-	"time"
 
 	"github.com/farswap/farswap/internal/allocs"
 	"github.com/farswap/farswap/ublk"
@@ -11,34 +10,21 @@ import (
 // inline is a rig whose one queue the calling thread drives itself.
 type inline struct {
 	*rig
-	q    *fakeQueue
-	left int
+	depth int
 }
 
 func newInline(t testing.TB, o rigOptions) *inline {
 	t.Helper()
 	o.donors, o.inline = 1, true
-	r := &inline{rig: newRig(t, o)}
-	r.q = r.queues[0]
-	r.q.onDone = func(_ int, res int32) {
-		if res < 0 {
-			t.Fatalf("request failed: %d", res)
-		}
-		r.left--
-	}
-	return r
+	r := newRig(t, o)
+	return &inline{r, r.bench.Queue().Depth()}
 }
 
-// batch has one page read or written by each of n tags, and waits for all.
+// batch reads or writes one page by each of n tags, and waits for all.
 func (r *inline) batch(op ublk.Op, page int64, n int) {
-	r.left = n
-	for tag := range n {
-		r.q.server.Serve(tag, ublk.Desc{Op: op, Offset: (page + int64(tag)) * testPage, Length: testPage})
-	}
-	for r.left > 0 {
-		if err := r.q.loop.Pass(time.Second); err != nil {
-			r.t.Fatal(err)
-		}
+	res, err := r.bench.Batch(ublk.Desc{Op: op, Offset: page * testPage, Length: testPage}, n)
+	if err != nil || res < 0 {
+		r.t.Fatalf("request failed: %d, %v", res, err)
 	}
 }
 
@@ -46,11 +32,11 @@ func (r *inline) batch(op ublk.Op, page int64, n int) {
 func (r *inline) warm() {
 	r.t.Helper()
 	r.until("slab 0 is mapped", func() bool {
-		r.batch(ublk.OpWrite, 0, r.q.Depth())
+		r.batch(ublk.OpWrite, 0, r.depth)
 		return r.mapped() > 0
 	})
-	for page := int64(0); page < 512; page += int64(r.q.Depth()) {
-		r.batch(ublk.OpWrite, page, r.q.Depth())
+	for page := int64(0); page < 512; page += int64(r.depth) {
+		r.batch(ublk.OpWrite, page, r.depth)
 	}
 }
 
@@ -67,11 +53,11 @@ func TestDataPathAllocatesNothing(t *testing.T) {
 		// Pings and the mapper's tick allocate a little each second: many requests
 		// per run keep that below one.
 		n := allocs.PerRun(2000, func() {
-			r.batch(tt.op, page, r.q.Depth())
+			r.batch(tt.op, page, r.depth)
 			page = (page + 16) % 512
 		})
 		if n != 0 {
-			t.Errorf("%s: %v allocations per %d requests", tt.name, n, r.q.Depth())
+			t.Errorf("%s: %v allocations per %d requests", tt.name, n, r.depth)
 		}
 	}
 	if c := r.engine.queues[0].Counts(); c.RemoteReads == 0 || c.RemoteWrites == 0 {

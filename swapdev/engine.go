@@ -138,9 +138,7 @@ func (e *engine) qpDepth() int { return min(verbs.MaxDepth, 4*e.spec.Depth) }
 func (e *engine) donorCount() int { return len(e.donors.All()) }
 
 // OpenQueue implements ublk.Target.
-func (e *engine) OpenQueue(q *ublk.Queue) (ublk.Server, error) { return e.open(q) }
-
-func (e *engine) open(b path.BlockQueue) (*path.Queue, error) {
+func (e *engine) OpenQueue(b *ublk.Queue) (ublk.Server, error) {
 	q, err := path.Open(e.shared, b, e.spec.MaxIO, e.spec.Spare, e.donorCount())
 	if err != nil {
 		return nil, err

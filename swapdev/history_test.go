@@ -72,7 +72,7 @@ func (h *history) step(rng *rand.Rand) {
 		h.mu[i].Lock()
 		defer h.mu[i].Unlock()
 	}
-	q := h.queue(rng.IntN(len(h.queues)))
+	q := h.queue(rng.IntN(len(h.device.Queues())))
 	switch rng.IntN(10) {
 	case 0:
 		if h.accept(q.do(ublk.OpDiscard, page*testPage, nil, int(n)*testPage), 0, page, n) {
@@ -112,7 +112,7 @@ func (h *history) accept(res int32, want int, page, n int64) bool {
 	return false
 }
 
-func (h *history) check(q *fakeQueue, page, n int64) {
+func (h *history) check(q testQueue, page, n int64) {
 	got := make([]byte, n*testPage)
 	res := q.do(ublk.OpRead, page*testPage, got, len(got))
 	if int(res) != len(got) {

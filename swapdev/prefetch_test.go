@@ -13,7 +13,7 @@ import (
 
 // scan reads pages [from, to) in order, n at a time, and checks what comes; page p is
 // version p+1, or as versions says.
-func (r *rig) scan(q *fakeQueue, from, to, n int64, versions map[int64]uint64) {
+func (r *rig) scan(q testQueue, from, to, n int64, versions map[int64]uint64) {
 	r.t.Helper()
 	got := make([]byte, n*testPage)
 	for page := from; page < to; page += n {

@@ -9,8 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,12 +18,11 @@ import (
 
 	"github.com/farswap/farswap/cluster"
 	daemon "github.com/farswap/farswap/donor"
-	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/ublk"
-	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/ublk/ublktest"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/faulty"
 	"github.com/farswap/farswap/verbs/tcp"
@@ -38,130 +35,23 @@ const (
 	testPage = slabmap.PageSize
 )
 
-// fakeQueue stands in for the kernel's side of one ublk queue: tags, buffers
-// and a thread.
-type fakeQueue struct {
-	index  int
-	spec   ublk.Spec
-	loop   *uring.Loop
-	arena  []byte
-	bufs   []int
-	free   []int
-	server ublk.Server
-
-	tags    chan int
-	results []chan int32
-	onDone  func(tag int, res int32) // instead of results, for benchmarks
-}
-
-func (q *fakeQueue) Index() int            { return q.index }
-func (q *fakeQueue) Depth() int            { return q.spec.Depth }
-func (q *fakeQueue) Loop() *uring.Loop     { return q.loop }
-func (q *fakeQueue) Arena() []byte         { return q.arena }
-func (q *fakeQueue) Buffer(tag int) []byte { return q.BufferAt(q.bufs[tag]) }
-func (q *fakeQueue) BufferAt(buf int) []byte {
-	return q.arena[buf*q.spec.MaxIO : (buf+1)*q.spec.MaxIO]
-}
-
-func (q *fakeQueue) Detach(tag int) (int, bool) {
-	fresh, ok := q.TakeSpare()
-	if !ok {
-		return 0, false
-	}
-	buf := q.bufs[tag]
-	q.bufs[tag] = fresh
-	return buf, true
-}
-
-func (q *fakeQueue) TakeSpare() (int, bool) {
-	if len(q.free) == 0 {
-		return 0, false
-	}
-	last := len(q.free) - 1
-	buf := q.free[last]
-	q.free = q.free[:last]
-	return buf, true
-}
-
-func (q *fakeQueue) Release(buf int) { q.free = append(q.free, buf) }
-
-func (q *fakeQueue) Complete(tag int, res int32) {
-	if q.onDone != nil {
-		q.onDone(tag, res)
-		return
-	}
-	q.results[tag] <- res
-}
-
-func (q *fakeQueue) RegisterFile(slot int, fd int32) error {
-	return q.loop.Ring().UpdateFile(slot, fd)
-}
-
-// open makes the queue on the calling, locked thread.
-func (q *fakeQueue) open(e *engine) error {
-	var err error
-	if q.loop, err = uring.NewLoop(uring.Config{Entries: 256, CQEntries: 1024, KeepProc: true}); err != nil {
-		return err
-	}
-	n := q.spec.Depth + q.spec.Spare
-	if q.arena, err = offheap.Map(n*q.spec.MaxIO, offheap.Options{Populate: true}); err != nil {
-		return err
-	}
-	q.bufs, q.free = make([]int, q.spec.Depth), make([]int, 0, n)
-	q.tags, q.results = make(chan int, q.spec.Depth), make([]chan int32, q.spec.Depth)
-	for i := range n {
-		if i >= q.spec.Depth {
-			q.free = append(q.free, i)
-			continue
-		}
-		q.bufs[i], q.results[i] = i, make(chan int32, 1)
-		q.tags <- i
-	}
-	iov := []unix.Iovec{{Base: &q.arena[0], Len: uint64(len(q.arena))}}
-	err = errors.Join(q.loop.Ring().RegisterBuffers(iov), q.loop.Ring().RegisterFiles([]int32{-1, -1}))
-	if err != nil {
-		return err
-	}
-	q.server, err = e.open(q)
-	return err
-}
-
-func (q *fakeQueue) close() error {
-	return errors.Join(q.server.Close(), q.loop.Close(), offheap.Unmap(q.arena))
-}
+// testQueue is a simulated queue of the device.
+type testQueue struct{ *ublktest.Queue }
 
 // do carries out one request from any goroutine; data is read or filled.
-func (q *fakeQueue) do(op ublk.Op, offset int64, data []byte, length int) int32 {
-	tag := <-q.tags
-	q.loop.Post(func() {
-		if op == ublk.OpWrite {
-			copy(q.Buffer(tag), data)
-		} else if op == ublk.OpRead {
-			b := q.Buffer(tag)[:length]
-			for i := range b {
-				b[i] = 0xa5 // a read that fills nothing must not pass
-			}
-		}
-		q.server.Serve(tag, ublk.Desc{Op: op, Offset: offset, Length: length})
-	})
-	res := <-q.results[tag]
-	if op == ublk.OpRead && res > 0 {
-		copy(data, q.Buffer(tag)[:res])
-	}
-	q.tags <- tag
-	return res
+func (q testQueue) do(op ublk.Op, offset int64, data []byte, length int) int32 {
+	return q.Do(ublk.Desc{Op: op, Offset: offset, Length: length}, data)
 }
 
-// rig is a device on fake queues, with real donors over TCP on loopback.
+// rig is a device on simulated queues, with real donors over TCP on loopback.
 type rig struct {
-	t       testing.TB
-	cfg     Config
-	engine  *engine
-	queues  []*fakeQueue
-	donors  []*testDonor
-	local   *path.BackingFile
-	stop    chan struct{}
-	threads sync.WaitGroup
+	t      testing.TB
+	cfg    Config
+	engine *engine
+	device *ublktest.Device // nil if inline
+	bench  *ublktest.Bench  // nil unless inline
+	donors []*testDonor
+	local  *path.BackingFile
 }
 
 // testDonor can be killed and started again at the same addresses.
@@ -259,7 +149,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	if o.memory == 0 {
 		o.memory = 16 * testSlab
 	}
-	r := &rig{t: t, stop: make(chan struct{})}
+	r := &rig{t: t}
 	r.cfg = Config{
 		ID: -1, Size: 6*testSlab + 5*testPage, SlabSize: testSlab, Queues: max(o.queues, 1), Depth: 16, MaxIO: 64 << 10,
 		Backing: filepath.Join(t.TempDir(), "backing"), Insecure: true, HotThreshold: 0.001,
@@ -313,21 +203,10 @@ func (r *rig) openEngine(o rigOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range r.engine.spec.Queues {
-		q := &fakeQueue{index: i, spec: r.engine.spec}
-		r.queues = append(r.queues, q)
-		if o.inline {
-			runtime.LockOSThread()
-			if err := q.open(r.engine); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		opened := make(chan error)
-		r.threads.Go(func() { r.thread(q, opened) })
-		if err := <-opened; err != nil {
-			t.Fatal(err)
-		}
+	if o.inline {
+		r.bench = ublktest.OpenBench(t, r.engine, r.engine.spec)
+	} else {
+		r.device = ublktest.Open(t, r.engine, r.engine.spec)
 	}
 	r.engine.start(sessions)
 }
@@ -343,47 +222,14 @@ func overTCP(wrap func(verbs.Device) verbs.Device) *lenders.Transport {
 	})
 }
 
-// thread is what a ublk queue's thread does.
-func (r *rig) thread(q *fakeQueue, opened chan<- error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err := q.open(r.engine)
-	opened <- err
-	if err != nil {
-		return
-	}
-	stopped := false
-	go func() {
-		<-r.stop
-		q.loop.Post(func() { stopped = true })
-	}()
-	for !stopped || !q.server.Idle() {
-		if err := q.loop.Pass(-1); err != nil {
-			r.t.Error(err)
-			return
-		}
-	}
-	if err := q.close(); err != nil {
-		r.t.Error(err)
-	}
-	if len(q.free) != q.spec.Spare {
-		r.t.Errorf("queue %d: %d buffers are free at the end, of %d", q.index, len(q.free), q.spec.Spare)
-	}
-}
-
 func (r *rig) close() {
-	close(r.stop)
-	r.threads.Wait()
-	if r.queues[0].onDone != nil {
-		for !r.queues[0].server.Idle() {
-			_ = r.queues[0].loop.Pass(time.Millisecond)
-		}
-		if err := r.queues[0].close(); err != nil {
-			r.t.Error(err)
-		}
-		runtime.UnlockOSThread()
+	var err error
+	if r.bench != nil {
+		err = r.bench.Close()
+	} else {
+		err = r.device.Close()
 	}
-	if err := errors.Join(r.engine.close(), r.local.Close()); err != nil {
+	if err := errors.Join(err, r.engine.close(), r.local.Close()); err != nil {
 		r.t.Error(err)
 	}
 	for _, d := range r.donors {
@@ -392,7 +238,10 @@ func (r *rig) close() {
 }
 
 // queue picks one by turns.
-func (r *rig) queue(i int) *fakeQueue { return r.queues[i%len(r.queues)] }
+func (r *rig) queue(i int) testQueue {
+	queues := r.device.Queues()
+	return testQueue{queues[i%len(queues)]}
+}
 
 // pageFactor spreads page numbers over a word.
 const pageFactor = 0x9e3779b97f4a7c15

@@ -3,6 +3,7 @@ package path
 import (
 	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
 )
@@ -11,7 +12,7 @@ import (
 // it. It belongs to the queue's thread.
 type link struct {
 	*Shared
-	kernel BlockQueue
+	kernel *ublk.Queue
 	loop   *uring.Loop
 	parts  *parts
 	done   *[64]verbs.Completion            // where completions are taken up; links share it

@@ -21,7 +21,7 @@ var _ ublk.Server = (*Queue)(nil)
 
 // Open makes the queue for b, on its thread, with links to a number of donors. maxIO is
 // the largest request in bytes, spare the number of spare buffers of b.
-func Open(s *Shared, b BlockQueue, maxIO, spare, donors int) (*Queue, error) {
+func Open(s *Shared, b *ublk.Queue, maxIO, spare, donors int) (*Queue, error) {
 	q := &Queue{queue: queue{Shared: s, kernel: b, loop: b.Loop(), perTag: maxIO / slabmap.PageSize}}
 	if s.Backing != nil {
 		if err := b.RegisterFile(backingSlot, s.Backing.FD()); err != nil {

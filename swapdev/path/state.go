@@ -16,7 +16,7 @@ const backingSlot = ublk.FirstFileSlot
 // thread.
 type queue struct {
 	*Shared
-	kernel BlockQueue
+	kernel *ublk.Queue
 	loop   *uring.Loop
 	class  uring.Class
 
