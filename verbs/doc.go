@@ -1,12 +1,13 @@
-// Package verbs is one-sided memory access between machines, in the terms of
-// RDMA: registered regions with keys, reliable connections (queue pairs), READ
-// and WRITE posted in batches, completions polled. A device reads and writes a
-// donor's memory; the donor takes no part in a single operation beyond having
-// given out the key.
+// Package verbs is one-sided memory access between machines, in the terms of RDMA:
+// registered regions with keys, reliable connections (queue pairs), READ and WRITE
+// posted in batches, completions polled. It is for anybody whose program uses the
+// memory of another machine. The active side, a Device, reads and writes memory that
+// the passive side, a Server, has lent. The owner of the memory gives out the key and
+// takes no part in an operation.
 //
-// The package holds the contract only. Package verbs/tcp implements it over
-// TCP, driven by the caller's own ring; verbs/faulty wraps an implementation and
-// injects faults.
+// This package holds the contract. Package verbs/rdma implements it on RDMA adapters,
+// and verbs/tcp over TCP, driven by the caller's own ring. Package verbs/faulty wraps
+// an implementation and injects faults; verbs/verbstest tests one.
 //
 // # Dangers
 //
@@ -27,10 +28,10 @@
 // region. Send them over the authenticated control connection alone, and never
 // log them: [Credential] and [Key] print themselves without their value for this
 // reason. Whether the data path is protected against a listener on the network
-// depends on the implementation; verbs/tcp and RDMA are not encrypted.
+// depends on the implementation; neither verbs/tcp nor verbs/rdma encrypts it.
 //
-// Nothing here detects altered bytes. A page that comes back from another
-// machine has to be checked by its own checksum.
+// Nothing here detects altered bytes. Check what comes back from another machine by
+// a checksum of your own.
 //
 // # Threads
 //

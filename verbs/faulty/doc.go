@@ -1,6 +1,6 @@
-// Package faulty is a twin of any verbs implementation that goes wrong on
-// purpose: it drops, delays, fails and corrupts operations by a seed, and cuts
-// off whole servers on command. It is for tests, and allocates as it likes.
+// Package faulty wraps an implementation of package verbs and goes wrong on purpose: it
+// drops, delays, fails and corrupts operations by a seed, and cuts whole servers off on
+// command. It is for tests, and allocates as it likes.
 //
 // Every fault keeps to the contract of package verbs, so that a caller which
 // keeps to it too must survive them all: completions come in posting order,

@@ -149,9 +149,8 @@ func (s *Server) endPeer(id *C.struct_rdma_cm_id, why error) {
 	}
 }
 
-// lost is called when a device is gone, or has to be reset. The connection
-// manager may say so, too; that a server listens on all addresses is nothing that
-// it could tell.
+// lost is called when a device is gone, or has to be reset. The connection manager
+// may say so too, but not to a server that listens on all addresses.
 func (s *Server) lost() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -160,19 +159,19 @@ func (s *Server) lost() {
 	}
 }
 
-// giveUp lets go of a device that is gone, and looks for it to come back. mu is
+// giveUp lets go of a device that is gone, and waits for it to come back. mu is
 // held.
 func (s *Server) giveUp() {
 	if s.adapter == nil {
 		return
 	}
-	// Memory that cannot be deregistered is out of reach when the adapter is closed.
+	// Closing the adapter ends all access, even to memory that was not deregistered.
 	_ = s.away(fmt.Errorf("the RDMA device is gone: %w", verbs.ErrTransport))
 	s.serving.Go(s.comeBack)
 }
 
-// away lets go of all that is open of the device, without which a kernel may not
-// be able to remove it: what was prepared is not any more, and the keys that are
+// away closes all that is open of the device, because some kernels do not remove a
+// device that is open. Prepared memory is no longer prepared, and keys that were given
 // out reach nothing. mu is held.
 func (s *Server) away(why error) error {
 	if s.adapter == nil {

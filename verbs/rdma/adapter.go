@@ -17,8 +17,8 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// adapter is an open RDMA device. Its events are read until it is closed: a
-// device that is removed stays open, and useless, until then.
+// adapter is an open RDMA device. Its events are read until it is closed. A device
+// that was removed stays open, and useless, until then.
 type adapter struct {
 	c      C.struct_fs_adapter
 	events *watcher

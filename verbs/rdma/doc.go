@@ -1,6 +1,6 @@
-// Package rdma implements verbs over RDMA, on rdma-core (libibverbs and
-// librdmacm): one-sided operations that the adapters carry out, while the donor's
-// CPU does nothing.
+// Package rdma implements package verbs over RDMA, on rdma-core (libibverbs and
+// librdmacm). The adapters carry the operations out, and the CPU of the memory's owner
+// does nothing.
 //
 // # Dangers
 //
@@ -14,11 +14,11 @@
 // kept out of forks.
 //
 // An adapter that is removed takes its queue pairs and keys along. Connections
-// fail, as with a peer that is gone; the server listens again when there is a
-// device with its address, under new keys. Some drivers (rxe before Linux 7) cannot
-// be removed while a process has the device open: both ends close it as soon as
-// they are told. A server that listens on all addresses and has no connections is
-// not told; there, removing waits for its end.
+// fail, as with a peer that is gone. The server listens again, under new keys, when
+// there is a device with its address. Some drivers (rxe before Linux 7) do not remove a
+// device that a process has open: both ends close it as soon as the kernel tells them.
+// The kernel does not tell a server that listens on all addresses and has no
+// connections; a removal then waits until that server ends.
 //
 // # One binary
 //
@@ -28,31 +28,31 @@
 //
 // # Isolation
 //
-// The regions of all sessions of a server share a protection domain, because
-// memory is registered before it is known for whom. What keeps sessions apart is
-// the key: the adapter's own remote key, which others can guess, and the address
-// of the region, of which 32 bits are random. A wrong guess is a remote access
-// error, which ends the connection; a session may connect 1,024 times. That bounds
-// luck, not patience: a device with a certificate can open one session after the
-// other. The donor logs each of those, but not the guesses, which its adapter refuses.
-// Who has been told a key is not asked who he is.
+// The regions of all sessions of a server share a protection domain, because memory is
+// registered before it is known for whom. The key keeps sessions apart. It is the
+// adapter's own remote key, which others can guess, and the address of the region, of
+// which 32 bits are random. A wrong guess is a remote access error and ends the
+// connection, and a session may connect 1,024 times. This bounds the luck of an
+// attacker who has one session; who can open many sessions can guess as often. The
+// adapter refuses wrong guesses without telling the server. It does not ask who uses a
+// right key.
 //
 // A key is never used twice. [Server.Deregister] invalidates it at the adapter
 // before it returns, and memory that is lent again gets another one.
 //
 // # Waiting
 //
-// A pass of the loop looks at the completion queues before it sleeps, for as long
-// as verbs.QPConfig.Spin says, without a system call. If that has brought nothing
-// a few times in a row, it is given up for a while: the peer is slower than the
-// bound. Then the adapter is asked for an event, and the ring watches the file
-// that brings it.
+// A pass of the loop polls the completion queues before it sleeps, for as long as
+// verbs.QPConfig.Spin says, without a system call. When that has brought nothing a few
+// times in a row, the peer is slower than the bound, and the loop stops polling for a
+// while. It then asks the adapter for an event, and the ring watches the file that
+// brings it.
 //
 // # Threads
 //
-// Everything of a queue pair happens on its loop's thread, but for its end:
-// destroying it is a system call that may take long, which a goroutine makes. Its
-// operations complete when that has returned.
+// Everything of a queue pair happens on its loop's thread, except its end. To destroy
+// it is a system call that may take long, so a goroutine makes it. The queue pair's
+// operations complete when the call has returned.
 //
 // # iWARP
 //

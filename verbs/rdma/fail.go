@@ -15,9 +15,9 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// fail ends a ready queue pair. Its operations complete when the adapter has
-// let go of their buffers, which destroying the queue pair makes sure of: that
-// takes a system call that may be long, and so a goroutine.
+// fail ends a ready queue pair. Its operations complete when the adapter has let go of
+// their buffers. Destroying the queue pair guarantees that. It is a system call that
+// may take long, so a goroutine makes it.
 func (q *queuePair) fail(cause verbs.Status, err error) {
 	if q.state != verbs.StateReady {
 		return

@@ -12,13 +12,13 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// TestSessionsAreIsolated has one session try to reach another's memory over its own
-// connections. All regions of a server are in one protection domain, so what keeps
-// sessions apart is that the key is not known: the test has the intruder know all
-// that can be learnt or inferred without it (the victim's remote key, which
-// adapters give out in order, its own key, how large the region is) and guess the
-// rest. The guarantee is: a guess is right with a probability of 2^-32, a wrong one is
-// refused and ends its connection, and a session may make 1,024 of those.
+// TestSessionsAreIsolated makes one session try to reach another's memory over its own
+// connections. All regions of a server are in one protection domain, so sessions are kept
+// apart by keys that others do not know. The intruder of this test knows all that can be
+// learnt or inferred without the key: the victim's remote key, which adapters give out in
+// order, its own key, and how large the region is. It guesses the rest. The guarantee is: a
+// guess is right with a probability of 2^-32, a wrong one is refused and ends its
+// connection, and a session may make 1,024 of those.
 func TestSessionsAreIsolated(t *testing.T) {
 	const intruder = testSession + 1
 	tries := 1000

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// pollerMisses in a row that found nothing make a poller sleep at once for
-	// pollerRest passes, before it tries again: the peer is slower than what may
-	// be spent on waiting for it.
+	// After pollerMisses polls in a row that found nothing, a poller does not poll
+	// for pollerRest passes: the peer is slower than the time that may be spent on
+	// waiting for it.
 	pollerMisses = 8
 	pollerRest   = 64
 )
@@ -99,7 +99,7 @@ func (p *poller) beforeEnter() {
 	}
 }
 
-// again has the hooks run once more, for what was found.
+// again makes the hooks run once more, for the completions that were found.
 func (p *poller) again() {
 	p.found = true
 	p.loop.Again()
@@ -131,8 +131,8 @@ func (p *poller) reapAll(spin time.Duration) bool {
 	return found
 }
 
-// sleep has the next completion of each make an event. What came before the
-// adapter was told makes none.
+// sleep asks each adapter for an event at its next completion. A completion that
+// came before the adapter was asked makes none.
 func (p *poller) sleep() {
 	for _, q := range p.active {
 		q.arm()

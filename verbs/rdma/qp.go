@@ -86,7 +86,7 @@ func newQueuePair(c *conn, loop *uring.Loop, notify func()) *queuePair {
 	return q
 }
 
-// poll has the loop watch one of the two files.
+// poll makes the loop watch one of the two files.
 func (q *queuePair) poll(id uint64) {
 	fd := q.channel.fd()
 	if id == idCompletions {
@@ -164,8 +164,8 @@ func (q *queuePair) Poll(c []verbs.Completion) int {
 // busy says whether the adapter has operations.
 func (q *queuePair) busy() bool { return q.state == verbs.StateReady && q.done < q.rung }
 
-// reap takes completions off the adapter, polling for up to spin if there are
-// none, and says whether there was one. Without calling notify.
+// reap takes completions off the adapter and says whether there was one. It polls for
+// up to spin while there is none. It does not call notify.
 func (q *queuePair) reap(spin time.Duration) bool {
 	found := false
 	for q.state == verbs.StateReady {
@@ -189,7 +189,7 @@ func (q *queuePair) reap(spin time.Duration) bool {
 	return found
 }
 
-// arm has the next completion make an event.
+// arm asks the adapter for an event at the next completion.
 func (q *queuePair) arm() {
 	if q.armed || q.state != verbs.StateReady {
 		return

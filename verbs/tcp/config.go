@@ -28,7 +28,7 @@ type Config struct {
 	// the connection. 0 stands for 10 s.
 	UserTimeout time.Duration
 	// SendBuffer and ReceiveBuffer are SO_SNDBUF and SO_RCVBUF in bytes; 0
-	// leaves them to the kernel's autotuning, which is best but for tests.
+	// leaves them to the kernel's autotuning, which is best except in tests.
 	SendBuffer, ReceiveBuffer int
 	// Events tells what happens to a server's connections.
 	Events Events

@@ -1,5 +1,4 @@
-// Package verbstest tests implementations of verbs against a model. It is for
-// their tests alone.
+// Package verbstest tests implementations of package verbs against a model.
 package verbstest
 
 import (
@@ -12,10 +11,10 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// History is a random history of operations to be run over several queue pairs
-// and compared with a byte array. Operations whose order the contract leaves open
-// are not posted together: anything overlapping a write of another queue pair,
-// and a write overlapping a read.
+// History runs random operations over several queue pairs and compares their effect
+// with a byte array. It does not post operations together whose order the contract
+// leaves open: one that overlaps a write of another queue pair, and a write that
+// overlaps a read.
 type History struct {
 	Loop   *uring.Loop // of the calling thread
 	QPs    []verbs.QP  // attached to it
