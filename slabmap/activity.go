@@ -6,12 +6,11 @@ import (
 	"slices"
 )
 
-// HotSlab is the paper's threshold for mapping a slab, in page I/Os per
-// second.
+// HotSlab is the paper's threshold for mapping a slab, in page I/Os per second.
 const HotSlab = 20.0
 
-// Weights of the paper's smoothing, and the activity below which a slab is
-// idle: without it, one that was used once would count for an hour.
+// Weights of the paper's smoothing, and the activity below which a slab counts as idle. Without idle a slab
+// would count for an hour after one use.
 const (
 	newWeight = 0.2
 	oldWeight = 1 - newWeight
@@ -21,9 +20,8 @@ const (
 // Touch counts page I/Os of slab towards its activity.
 func (m *Map) Touch(slab, pages int) { m.slabs[slab].touched.Add(uint64(pages)) }
 
-// Tick works out the activity of every slab, A = 0.2·measured + 0.8·old, from
-// what was touched in the seconds since the last Tick. The smoothing assumes
-// one call a second. It does nothing if seconds is not above 0.
+// Tick computes the activity of every slab, A = 0.2·measured + 0.8·old, from the pages touched in the seconds
+// since the last Tick. The smoothing assumes one call a second. It does nothing if seconds is not above 0.
 func (m *Map) Tick(seconds float64) {
 	if !(seconds > 0) {
 		return
@@ -44,15 +42,14 @@ func (m *Map) Activity(slab int) float64 {
 	return math.Float64frombits(m.slabs[slab].activity.Load())
 }
 
-// expected is the least that the next Tick will make of a slab's activity, if it
-// comes when its second is over.
+// expected returns a lower bound of a slab's activity after the next Tick, if that comes on time.
 func (m *Map) expected(slab int) float64 {
 	touched := float64(m.slabs[slab].touched.Load())
 	return max(m.Activity(slab), newWeight*touched+oldWeight*m.Activity(slab))
 }
 
-// Hot reports whether slab is unmapped and its activity above threshold, or
-// certain to be at the next Tick: a burst need not wait for it.
+// Hot reports whether slab is unmapped and its activity above threshold, or certain to be above it after the
+// next Tick, so that a burst need not wait for the Tick.
 func (m *Map) Hot(slab int, threshold float64) bool {
 	return m.expected(slab) > threshold && m.Slab(slab).State == Unmapped
 }

@@ -1,15 +1,14 @@
 package slabmap
 
-// Census counts the pages of a map by their places again and again. It looks only at
-// slabs where something may have changed since the last time, so that asking often
-// costs little on a large device. A map has one census, and one goroutine at a time
-// uses it.
+// Census counts the pages of a map by their places, repeatedly. It looks only at slabs that may have changed
+// since the last count, so that frequent counts of a large device are cheap. A map has one census, and one
+// goroutine at a time may use it.
 type Census struct {
 	m     *Map
 	slabs []counted
 }
 
-// counted is a slab as it was when it was counted.
+// counted is the last count of a slab.
 type counted struct {
 	known  bool
 	word   slabWord
@@ -22,8 +21,7 @@ func (m *Map) NewCensus() *Census { return &Census{m: m, slabs: make([]counted, 
 // Slab is CountSlab.
 func (c *Census) Slab(slab int) Places {
 	e, was := &c.m.slabs[slab], &c.slabs[slab]
-	// Taken back before the pages are looked at: what changes meanwhile is counted
-	// next time.
+	// The flag goes down before the count, so that the next count sees changes during this one.
 	changed := e.changed.Load() != 0 && e.changed.Swap(0) != 0
 	if changed || !was.known || slabWord(e.word.Load()) != was.word {
 		was.places, was.word = c.m.countSlab(slab)

@@ -1,24 +1,20 @@
-// Package slabmap knows where every page of a swap device is. It does no I/O,
-// reads no clock and starts no goroutine: time and figures are passed in, and
-// what it decides is carried out by its caller.
+// Package slabmap knows where every page of a swap device is. It does no I/O, reads no clock and starts no
+// goroutine: its caller passes time and figures in and carries out its decisions.
 //
 // # Dangers
 //
-// A page that was written and whose every copy is gone is Lost, which is not
-// the same as never written. A caller that serves zeros for View.Place == None
-// without looking at View.Lost hands wrong bytes to the kernel.
+// A written page without any copy is Lost, which differs from a page that was never written. A caller that
+// serves zeros for View.Place == None and ignores View.Lost gives wrong bytes to the kernel.
 //
-// A write that reached a donor must be recorded (EndWrite) before it is
-// counted out (Done). In the other order its slab can be unmapped and mapped
-// elsewhere in between; the record is then void, as it should be, but the
-// guarantee about wrapping tags below no longer holds.
+// For a write that has reached a donor, call EndWrite before Done. In the other order the slab can be
+// unmapped and mapped elsewhere in between. The record is then void, as it should be, but the guarantee
+// about wrapping tags below no longer holds.
 //
-// EndWrite, AbortWrite, EndPending and Done panic when they are called
-// without their beginning: the map would be wrong from there on, and a server
-// that stops is recovered, while a wrong map is not.
+// EndWrite, AbortWrite, EndPending and Done panic without the call that begins their operation. The map
+// would be wrong from then on. A new server recovers from a panic, and not from a wrong map.
 //
-// The map never waits. BeginWrite, Discard, Acquire and EndDrain say no when
-// something is in the way; parking the request is the caller's.
+// The map never waits. BeginWrite, Discard, Acquire and EndDrain return false or ErrBusy when another
+// operation is in the way; the caller parks the request.
 //
 // # The address space
 //
@@ -36,46 +32,40 @@
 //	    ├────────────────Release──────────────────── failed                     │
 //	    └────────────────EndDrain───────────────────────────────────────────────┘
 //
-// Beside it there is a way from mapped to mapped at another donor, by migrating:
-// BeginMove, EndMove. Meanwhile pages are at two donors: see move.go.
+// BeginMove and EndMove take a mapped slab to another donor, by the state migrating. Meanwhile pages are at
+// two donors: see move.go.
 //
-// BeginMap, BeginMove, Fail, EndDrain and Release move the epoch. Each method names the
-// epoch it means, so that a decision taken about an earlier life of the slab
-// changes nothing in a later one. Operations on a slab's remote memory are
-// counted in with Acquire, AcquireRead or AcquireOld and out with Done; EndDrain and
-// Release succeed only when none is in flight, so donor and keys stay what
-// they were for as long as an operation is counted in.
+// BeginMap, BeginMove, Fail, EndDrain and Release increase the epoch. A caller passes the epoch that it
+// means to each method, so that a decision about an earlier life of the slab changes nothing in a later
+// one. Acquire, AcquireRead and AcquireOld count an operation on the slab's remote memory in, and Done
+// counts it out. EndDrain and Release succeed only when no operation is in flight, so donor and keys do
+// not change while an operation is counted in.
 //
 // # Pages
 //
-// A page is one atomic word: CRC32C of its content, the low 24 bits (the tag)
-// of its slab's epoch at the time of the remote write, a count of writes
-// modulo 16, and the flags Remote, Backing, Writing and Pending. The remote
-// copy is valid only while the tag is that of the slab's present epoch and the
-// slab is mapped, migrating or draining; while it is migrating the epoch before
-// counts as well, at the old donor. Moving the epoch therefore voids all remote
-// copies of a slab at once, and a write that completes late cannot bring one
-// back. Tag 0 is never an epoch's; before tags begin again at 1, BeginMap
-// marks the slab's old tags void.
+// A page is one atomic word: the CRC32C of its content, the low 24 bits (the tag) of its slab's epoch at the
+// time of the remote write, a count of writes modulo 16, and the flags Remote, Backing, Writing and Pending.
+// The remote copy is valid only while the slab is mapped, migrating or draining and its epoch has the same
+// tag. While the slab is migrating, the tag of the epoch before is valid, too, at the old donor. So a new
+// epoch voids all remote copies of a slab at once, and a late write cannot bring one back. No epoch has the
+// tag 0. Before tags begin again at 1, BeginMap voids the old tags of the slab.
 //
 // # Placement
 //
-// [PowerOfTwo] is the paper's: of two donors at random the emptier one. [ByLatency]
-// weighs memory and latency. What it knows of latency is a [Judge]'s, which is told of
-// the reads of every period, says which donors are slow, and names the slabs that are
-// to leave them. Moving them is the caller's, who tells the judge what came of it
-// (Moved, Refused), so that no slab moves to and fro. The judge asks for test reads of
-// slow donors (Tests): one that lost its slabs has no reads to show that it is well.
+// [PowerOfTwo] is the placement of the paper: it takes the emptier of two random donors. [ByLatency] weighs
+// memory and latency. It knows latencies from a [Judge]. The caller tells the judge the reads of every
+// period; the judge says which donors are slow and which slabs should leave them. The caller moves the slabs
+// and reports the outcome (Moved, Refused), so that no slab moves back and forth. The judge asks for test
+// reads of slow donors (Tests), because a donor without slabs has no other reads to show that it has
+// recovered.
 //
 // # Memory
 //
-// The state lives in memory given to New, off the Go heap: 8 bytes for each
-// page, 64 for each slab and 64 for the header, at most 0.2% of the device. It
-// may be a file mapped shared, which a later server takes over.
+// The caller of New provides the memory, off the Go heap: 8 bytes for each page, 64 for each slab and 64 for
+// the header, at most 0.2% of the device. A shared mapping of a file allows a later server to take over.
 //
 // # Concurrency
 //
-// All methods of Map may be called from any goroutine, except Tick and
-// HotSlabs, which belong to one goroutine. Per-request methods neither
-// allocate nor block. A Judge belongs to one goroutine, or to who has its lock.
+// All methods of Map may be called from any goroutine, except Tick and HotSlabs, which belong to one
+// goroutine. Methods for requests neither allocate nor block. One goroutine at a time may use a Judge.
 package slabmap

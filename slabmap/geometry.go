@@ -6,29 +6,28 @@ import (
 	"math/bits"
 )
 
-// PageSize is the size of a page in bytes: the kernel's on x86-64, and the
-// device's logical block.
+// PageSize is the size of a page in bytes: that of the kernel on x86-64, and the logical block of the device.
 const PageSize = 4096
 
-// Sizes of a slab in bytes. The paper uses 1 GiB; a slab of 64 MiB is mapped
-// and moved sooner, and its entry is still lost in the noise of its pages'.
+// Sizes of a slab in bytes. The paper uses 1 GiB. A slab of 64 MiB takes less time to map and to move, and
+// its entry is still negligible beside the words of its pages.
 const (
 	DefaultSlabSize = 64 << 20
 	MinSlabSize     = 4 << 20
 	MaxSlabSize     = 1 << 30
 )
 
-// ErrGeometry means that a device or slab size cannot be used.
+// ErrGeometry means that a device size or a slab size is out of range.
 var ErrGeometry = errors.New("unusable geometry")
 
-// Geometry is how a device is cut. Both sizes are in bytes.
+// Geometry is the size of a device and of its slabs, in bytes.
 type Geometry struct {
 	Size     int64 // of the device: a multiple of PageSize, at least one page
 	SlabSize int64 // a power of two, MinSlabSize to MaxSlabSize; the last slab may be short
 }
 
-// Validate returns an error wrapping ErrGeometry if g breaks a rule of its
-// fields. The other methods require a valid geometry.
+// Validate returns an error wrapping ErrGeometry if a field is out of range. The other methods require a
+// valid geometry.
 func (g Geometry) Validate() error {
 	switch {
 	case g.Size < PageSize:
@@ -51,7 +50,7 @@ func (g Geometry) Slabs() int { return int((g.Size-1)/g.SlabSize + 1) }
 // PagesPerSlab is the number of pages of a full slab.
 func (g Geometry) PagesPerSlab() int64 { return g.SlabSize / PageSize }
 
-// SlabOf is the slab in which page is.
+// SlabOf is the slab of a page.
 func (g Geometry) SlabOf(page int64) int { return int(page / g.PagesPerSlab()) }
 
 // PageRange is the half-open range of pages [first, end) of slab.

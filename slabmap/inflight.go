@@ -6,27 +6,25 @@ import (
 	"sync/atomic"
 )
 
-// closed is added to a slab's counts of operations while the slab is being
-// given up. It is far from any count, so that operations that come and see it
-// can count themselves out again in any order.
+// giveUp adds closed to the counts of a slab during the transition. closed is far from any count, so that
+// operations that see it can count themselves out again in any order.
 const closed = -1 << 62
 
-// count is of the operations that were counted in under epoch. There are two, since
-// a move has operations at two donors: those of the old one go on under the epoch
-// before, and are over before the next move begins.
+// count returns the counter of operations under epoch. There are two, because a move has operations at two
+// donors: those at the old donor run under the epoch before, and end before the next move begins.
 func (e *entry) count(epoch uint64) *atomic.Int64 { return &e.inflight[epoch&1] }
 
-// Acquire counts an operation in and returns the slab, if its donor takes writes:
-// donor and keys stay what they are until Done. False means that it takes none, or
-// is about to be unmapped, and nothing was counted.
+// Acquire counts an operation in and returns the slab if its donor takes writes. Donor and keys do not change
+// until Done. False means that the donor takes no writes, or that the slab is about to be unmapped; then
+// Acquire has counted nothing.
 func (m *Map) Acquire(slab int) (Slab, bool) { return m.slabs[slab].acquire(slabWord.writes) }
 
-// AcquireRead is Acquire for reads, which a draining slab serves too.
+// AcquireRead is Acquire for reads, which a draining slab serves, too.
 func (m *Map) AcquireRead(slab int) (Slab, bool) { return m.slabs[slab].acquire(slabWord.holds) }
 
 func (e *entry) acquire(can func(slabWord) bool) (Slab, bool) {
 	for w := slabWord(e.word.Load()); can(w); {
-		// Counted in first: who changes the word looks at the count afterwards.
+		// The count comes first, since a transition looks at the count after it changes the word.
 		if e.count(w.epoch()).Add(1) > 0 {
 			if now := slabWord(e.word.Load()); now.epoch() == w.epoch() && can(now) {
 				return now.slab(), true
@@ -42,8 +40,8 @@ func (e *entry) acquire(can func(slabWord) bool) (Slab, bool) {
 	return Slab{}, false
 }
 
-// AcquireOld counts a read in at the donor that the slab is moving away from. The
-// slab returned has that donor, and the epoch before the move.
+// AcquireOld counts a read in at the donor that the slab is leaving. It returns the slab with that donor and
+// with the epoch before the move.
 func (m *Map) AcquireOld(slab int) (Slab, bool) {
 	e := &m.slabs[slab]
 	w := slabWord(e.word.Load())
@@ -58,21 +56,19 @@ func (m *Map) AcquireOld(slab int) (Slab, bool) {
 	return Slab{}, false
 }
 
-// Done counts out an operation that was counted in under epoch, once the donor's
-// memory and keys are used no more on its behalf. It panics if there is none.
+// Done counts an operation under epoch out. Call it once the operation no longer uses the donor's memory and
+// keys. It panics if no operation is counted in.
 func (m *Map) Done(slab int, epoch uint64) {
-	// A slab with an operation counted in is not closed.
+	// No slab is closed while an operation is counted in.
 	if m.slabs[slab].count(epoch).Add(-1) < 0 {
 		panic("slabmap: Done of slab " + strconv.Itoa(slab) + " without an operation in flight")
 	}
 }
 
-// InFlight is the number of operations counted in. It may count one too many
-// for the moment in which Acquire finds that it cannot.
+// InFlight is the number of operations counted in. It can be one too high while an Acquire fails.
 func (m *Map) InFlight(slab int) int { return m.InFlightUnder(slab, 0) + m.InFlightUnder(slab, 1) }
 
-// InFlightUnder is the number of those that were counted in under epoch, which is
-// the slab's or the one before.
+// InFlightUnder is the number of operations under epoch, which is the slab's epoch or the one before.
 func (m *Map) InFlightUnder(slab int, epoch uint64) int {
 	n := m.slabs[slab].count(epoch).Load()
 	if n < closed/2 {
@@ -81,8 +77,8 @@ func (m *Map) InFlightUnder(slab int, epoch uint64) int {
 	return int(n)
 }
 
-// giveUp does a transition to unmapped. The slab is closed meanwhile: else a
-// read could be counted in between the look at the counts and the transition.
+// giveUp does a transition to unmapped. It closes the slab meanwhile, so that no read can be counted in
+// between the look at the counts and the transition.
 func (m *Map) giveUp(slab int, epoch uint64, t *transition) error {
 	e := &m.slabs[slab]
 	if w := slabWord(e.word.Load()); !t.starts(w, epoch) {
@@ -99,7 +95,7 @@ func (m *Map) giveUp(slab int, epoch uint64, t *transition) error {
 	return err
 }
 
-// close keeps operations from being counted in, if there are none.
+// close closes the slab against new operations. It returns false if operations are counted in.
 func (e *entry) close() bool {
 	if !e.inflight[0].CompareAndSwap(0, closed) {
 		return false

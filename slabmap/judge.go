@@ -7,73 +7,68 @@ import (
 	"github.com/farswap/farswap/internal/loghist"
 )
 
-// Judge says which donors are slow, and which slabs are to leave them. Make one with
-// NewJudge. It is not safe for concurrent use.
+// Judge decides which donors are slow and which slabs should leave them. Make one with NewJudge. It is not
+// safe for concurrent use.
 //
-// Time goes in periods of some seconds. At the end of each, Period takes the latencies
-// of the reads that donors served in it. What counts is their p99, of at least MinReads
-// reads: fewer are added to those of the next periods, for as long as carryMost periods.
-// A fifth is enough if half of them took longer than a p99 may: who waits for a slow donor
-// reads little.
+// Time goes in periods of some seconds. At the end of each, Period takes the latencies of the reads that
+// donors have served in it. The judge uses their p99 if there are at least MinReads reads. Otherwise it adds
+// the reads to those of the next periods, for carryMost periods at most. A fifth of MinReads is enough if
+// half of the reads took longer than a p99 may, because a device that waits for a slow donor reads little.
 //
-// A donor's baseline is the lower quartile of its last 60 p99s, those in which it stood
-// out left out. It goes down at once. Up it goes by a tenth a period when the other
-// donors got slower, too, and so slowly when they did not (to twice in an hour) that a
-// donor that gets slower by and by is found out. It stands still while a donor is slow.
-// And no donor is held to a baseline below the median of the others', so that one
-// which was measured while it had nothing to do is not taken for slow when it has; nor
-// above Factor times that median, so that one which was slow from the start is not
-// taken for well.
+// A donor's baseline is the lower quartile of its last 60 p99s, without those of bad periods. It falls at
+// once. It rises by a tenth a period when the other donors became slower, too. Otherwise it rises so slowly
+// (to twice in an hour) that the judge also finds a donor that becomes slower gradually. It does not change
+// while a donor is slow. The baseline that the judge applies is at least the median of the others', so that
+// it does not take a donor for slow that was idle during its first measurements. It is at most Factor times
+// that median, so that it finds a donor that was slow from the start.
 //
-// A period is bad if the p99 is above Factor × baseline, and above Margin × the p99 of
-// the best of the others, and above Floor. After Periods bad ones in a row the donor is
-// slow. It is well again after as many in a row in which its p99 was at most half as far
-// above the baseline or the best of the others. A donor that becomes slow again within
-// ten minutes has to be well for twice as long as the last time.
+// A period is bad if the p99 is above Factor × baseline, above Margin × the p99 of the best other donor, and
+// above Floor. After Periods bad periods in a row the donor is slow. It is well again after as many periods
+// in a row in which its p99 was at most half as far above the baseline or the best other donor. A donor that
+// becomes slow again within ten minutes must be well for twice as long as the last time.
 //
-// Donors that were measured are compared with others that were, within Periods periods.
-// If there are none, the others are taken for what their baselines are, with caution:
-// slabs move one in a period, until there is something to compare with.
+// The judge compares a donor with others that it has measured within the last Periods periods. If there are
+// none, it compares with their baselines, and is cautious: one slab moves in a period, until there is a
+// measurement to compare with.
 type Judge struct {
 	config  JudgeConfig
 	now     float64 // seconds
 	periods int
 	donors  map[uint16]*judged
 	here    []uint16          // donors in the last period, ascending
-	moves   map[int][]float64 // when slabs were moved, by slab
-	refused map[int]int       // the period in which no donor took a slab
-	ordered map[int]struct{}  // moves that were planned in this period
+	moves   map[int][]float64 // times of moves, by slab
+	refused map[int]int       // by slab: the period in which no donor took it
+	ordered map[int]struct{}  // slabs that Relocate named in this period
 }
 
-// judged is what is known of a donor.
+// judged is what a judge knows about a donor.
 type judged struct {
-	reads   loghist.Histogram // not enough yet
-	carried int               // periods that they are from
-	tested  bool              // there are test reads among them
+	reads   loghist.Histogram // too few for a p99 so far
+	carried int               // number of periods of reads
+	tested  bool              // reads contains test reads
 
-	p99      int64   // last measured, 0 if not since it was connected
-	recent   []int64 // the last Periods of them
-	age      int     // periods since
+	p99      int64   // last measurement; 0: none since it was connected
+	recent   []int64 // the last Periods measurements
+	age      int     // periods since the last measurement
 	seen     []int64
-	baseline float64 // own; 0 if not known yet
-	held     float64 // what it is held to, as of the last period
+	baseline float64 // its own; 0: not known yet
+	held     float64 // the baseline that the judge applies, as of the last period
 
 	bad, good int // periods in a row
 	slow      bool
-	need      int     // good periods that it takes to be well
-	wasSlow   bool    // it has been slow, and well again
+	need      int     // good periods in a row after which it is well
+	wasSlow   bool    // it was slow before and is well again
 	recovered float64 // when it last became well again
 }
 
-// Reads is what a donor's memory showed in a period. A donor that is connected has
-// one also without reads.
+// Reads are the reads of a donor's memory in a period. A connected donor has one even without reads.
 type Reads struct {
 	Donor   uint16
 	Latency *loghist.Histogram // nil: none
-	Test    bool               // reads made to see how a donor does: no baseline follows from them
+	Test    bool               // the reads are test reads: they do not change the baseline
 }
 
-// NewJudge returns the judge of donors that nothing is known of.
+// NewJudge returns a judge that knows no donor.
 // Precondition: config.Validate() is nil.
 func NewJudge(config JudgeConfig) *Judge {
 	return &Judge{
@@ -82,9 +77,8 @@ func NewJudge(config JudgeConfig) *Judge {
 	}
 }
 
-// Period ends a period of so many seconds. reads may name a donor more than once. Those
-// that it does not name are not connected, and are not compared with. It does nothing
-// if seconds is not above 0.
+// Period ends a period. reads may name a donor more than once. A donor that it does not name is not connected,
+// and the judge does not compare with it. It does nothing if seconds is not above 0.
 func (j *Judge) Period(seconds float64, reads []Reads) {
 	if !(seconds > 0) {
 		return
@@ -129,7 +123,7 @@ func (j *Judge) donor(id uint16) *judged {
 	return d
 }
 
-// measure takes the p99 if there are enough reads for one.
+// measure computes the p99 if there are enough reads, and reports whether it did.
 func (d *judged) measure(config JudgeConfig) bool {
 	d.age++
 	d.carried++
@@ -147,10 +141,10 @@ func (d *judged) measure(config JudgeConfig) bool {
 	return false
 }
 
-// fresh reports whether what was measured last still says something.
+// fresh reports whether the last measurement is recent enough to use.
 func (j *Judge) fresh(d *judged) bool { return d.p99 > 0 && d.age <= j.config.Periods }
 
-// estimate is what is to be expected of a donor, 0 if nothing is known.
+// estimate is the p99 to expect from a donor, 0 if it is unknown.
 func (j *Judge) estimate(d *judged) float64 {
 	if j.fresh(d) {
 		return float64(d.p99)
@@ -158,10 +152,9 @@ func (j *Judge) estimate(d *judged) float64 {
 	return d.baseline
 }
 
-// best is the p99 of the best of the connected donors other than id, each taken at its
-// worst of the last periods, so that it need not have been lucky. Only if none of them
-// was measured lately, it is the least of their baselines: a donor that has had nothing
-// to do may be as slow by now as the others. 0 if nothing is known of any.
+// best is the p99 of the best connected donor other than id. It uses the worst of each donor's last
+// measurements, so that luck does not count. If none of them has a recent measurement, best is the least of
+// their baselines; such a donor may by now be as slow as the others. 0 means that nothing is known.
 func (j *Judge) best(id uint16) float64 {
 	measured, expected := 0.0, 0.0
 	for _, other := range j.here {
@@ -180,7 +173,7 @@ func (j *Judge) best(id uint16) float64 {
 	return expected
 }
 
-// least is the smaller of two figures, of which 0 is none.
+// least is the smaller of two figures. 0 stands for no figure.
 func least(a, b float64) float64 {
 	if a == 0 || b > 0 && b < a {
 		return b
@@ -188,7 +181,7 @@ func least(a, b float64) float64 {
 	return a
 }
 
-// heldTo is the baseline that a donor is held to, 0 if it has none yet.
+// heldTo is the baseline that the judge applies to a donor, 0 if it has none yet.
 func (j *Judge) heldTo(id uint16) float64 {
 	own := j.donors[id].baseline
 	if own == 0 {
@@ -208,12 +201,12 @@ func (j *Judge) heldTo(id uint16) float64 {
 	return min(max(own, median), j.config.Factor*median)
 }
 
-// judge weighs the p99 of a donor that was measured in this period.
+// judge judges a donor by its measurement of this period.
 func (j *Judge) judge(id uint16) {
 	d, best := j.donors[id], j.best(id)
 	p99, limit := float64(d.p99), j.config.Factor*d.held
 	floor := float64(j.config.Floor)
-	apart := p99 > j.config.Margin*best // also if nothing is known of the others: somebody has to try them
+	apart := p99 > j.config.Margin*best // true if nothing is known of the others: a slab has to try them
 	bad := d.held > 0 && p99 > limit && apart && p99 > floor && len(j.here) > 1
 	if !d.slow {
 		if !bad && !d.tested {
@@ -231,7 +224,7 @@ func (j *Judge) judge(id uint16) {
 	}
 }
 
-// watch counts bad periods of a donor that is not slow.
+// watch counts the bad periods of a donor that is not slow.
 func (j *Judge) watch(d *judged, bad bool) {
 	if !bad {
 		d.bad = 0
@@ -248,7 +241,7 @@ func (j *Judge) watch(d *judged, bad bool) {
 	}
 }
 
-// learn has the baseline follow the p99. alone: no other donor is as slow.
+// learn adapts the baseline to the p99. alone says that no other donor is as slow.
 func (d *judged) learn(alone bool) {
 	if len(d.seen) == remembered {
 		d.seen = slices.Delete(d.seen, 0, 1)
@@ -270,14 +263,14 @@ func (d *judged) learn(alone bool) {
 	}
 }
 
-// Verdict is what a Judge knows of a donor.
+// Verdict is what a Judge knows about a donor.
 type Verdict struct {
-	P99      int64 // last measured, in nanoseconds; 0: not lately
-	Baseline int64 // what it is held to, in nanoseconds; 0: not known yet
+	P99      int64 // last measurement, in nanoseconds; 0: no recent one
+	Baseline int64 // that the judge applies, in nanoseconds; 0: not known yet
 	Slow     bool
 }
 
-// Verdict is what is known of a donor as of the last period.
+// Verdict returns what the judge knows about a donor as of the last period.
 func (j *Judge) Verdict(donor uint16) Verdict {
 	d := j.donors[donor]
 	if d == nil {
@@ -290,8 +283,8 @@ func (j *Judge) Verdict(donor uint16) Verdict {
 	return v
 }
 
-// Weigh completes a candidate with what is known of its latency. A slow donor that was
-// not measured for long counts as well, until it got a slab: see Placed.
+// Weigh completes a candidate with its latency. A slow donor without a measurement for long counts as well
+// until it gets a slab: see Placed.
 func (j *Judge) Weigh(c Candidate) Candidate {
 	if d := j.donors[c.Donor]; d != nil {
 		c.P99 = int64(j.estimate(d))
@@ -300,16 +293,16 @@ func (j *Judge) Weigh(c Candidate) Candidate {
 	return c
 }
 
-// Placed tells that a donor has got a slab.
+// Placed tells the judge that a donor has got a slab.
 func (j *Judge) Placed(donor uint16) {
 	if d := j.donors[donor]; d != nil && d.slow {
 		d.age, d.p99, d.recent = 0, 0, nil
 	}
 }
 
-// Returned tells that a donor was connected again: what it was measured at before says
-// little, and a slow one gets a slab to show itself. If otherwise, by which its pages
-// travel, has changed its baseline says nothing, either.
+// Returned tells the judge that a donor is connected again. Earlier measurements say little then, and a slow
+// donor gets a slab to show how it is. otherwise says that its transport has changed; then its baseline says
+// nothing, either.
 func (j *Judge) Returned(donor uint16, otherwise bool) {
 	d := j.donors[donor]
 	if d == nil {
@@ -322,8 +315,7 @@ func (j *Judge) Returned(donor uint16, otherwise bool) {
 	}
 }
 
-// Tests names the donors whose reads do not show how they do, and who are to be read
-// from to see it: slow ones.
+// Tests names the donors that need test reads: the slow ones, since ordinary reads do not show how they are.
 func (j *Judge) Tests() []uint16 {
 	var slow []uint16
 	for _, id := range j.here {

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-// ErrJudge means that a JudgeConfig breaks a rule of its fields.
+// ErrJudge means that a field of a JudgeConfig is out of range.
 var ErrJudge = errors.New("unusable judgement of latency")
 
 // Defaults of a JudgeConfig.
@@ -16,40 +16,39 @@ const (
 	DefaultPeriods  = 3
 	DefaultRate     = 8
 	DefaultMinReads = 100
-	DefaultFloor    = 250e3 // a quarter of a millisecond: what a fast disk takes, and a busy scheduler adds
+	DefaultFloor    = 250e3 // nanoseconds: a fast disk takes as long, and a busy scheduler adds as much
 )
 
-// What nobody needs to change. Periods are meant to be of about five seconds.
+// Constants of a judge. They assume periods of about five seconds.
 const (
-	maxMoves    = 2     // of a slab, by the judge, within moveWindow
+	maxMoves    = 2     // moves of a slab within moveWindow
 	moveWindow  = 600.0 // seconds
-	carryMost   = 6     // periods over which reads are added up until they are enough
-	few         = 5     // MinReads / few reads are enough to find a donor slow whose median is too long
-	parole      = 6     // periods without a measurement after which a slow donor gets one slab to show itself
+	carryMost   = 6     // periods over which the judge adds up reads until they are enough
+	few         = 5     // MinReads / few reads are enough to find a donor slow if their median is too long
+	parole      = 6     // periods without a measurement after which a slow donor gets one slab to show how it is
 	warmUp      = 6     // measurements until there is a baseline
-	remembered  = 60    // measurements that a baseline follows from
-	needMost    = 8     // times Periods: the longest that a donor has to be well before it is used again
-	refusalRest = 12    // periods before a slab that no donor took is tried again
+	remembered  = 60    // measurements from which the judge computes a baseline
+	needMost    = 8     // times Periods: longest time that a donor must be well before it gets slabs again
+	refusalRest = 12    // periods before the judge tries a slab again that no donor took
 
-	// How much a baseline rises in one period at most: by a tenth when the other donors
-	// have become as slow, to twice in an hour of five-second periods when they have not.
+	// Largest rise of a baseline in one period: a tenth when the other donors became as slow, and
+	// otherwise a rise to twice in an hour of five-second periods.
 	riseTogether = 1.1
 	riseAlone    = 1.00096
 )
 
-// JudgeConfig says when a donor is slow, and what is done then. Zero fields take the
-// defaults.
+// JudgeConfig says when a donor is slow and how fast slabs leave it. A zero field takes its default.
 type JudgeConfig struct {
-	Factor   float64 // K: a donor is slow whose p99 is above K × its baseline; above 1; default 4
-	Margin   float64 // and above Margin × that of the best other donor; at least 1; default 2
+	Factor   float64 // K: a donor is slow if its p99 is above K × its baseline; above 1; default 4
+	Margin   float64 // and above Margin × the p99 of the best other donor; at least 1; default 2
 	Periods  int     // in so many periods in a row; default 3
-	Rate     int     // slabs of slow donors moved per period at most; default 8
-	MinReads int     // a p99 of fewer reads means nothing; default 100
-	Floor    int64   // a p99 of so many nanoseconds is never slow; default 0.25 ms
+	Rate     int     // slabs that leave slow donors per period at most; default 8
+	MinReads int     // reads for a p99 at least; default 100
+	Floor    int64   // nanoseconds up to which a p99 is never slow; default 0.25 ms
 	Hot      float64 // page I/Os per second from which a slab is worth moving; default HotSlab
 }
 
-// Validate returns an error wrapping ErrJudge if c breaks a rule of its fields.
+// Validate returns an error wrapping ErrJudge if a field is out of range.
 func (c JudgeConfig) Validate() error {
 	switch {
 	case c.Factor != 0 && !(c.Factor > 1 && c.Factor <= 1000):
@@ -70,7 +69,7 @@ func (c JudgeConfig) Validate() error {
 	return nil
 }
 
-// withDefaults fills what is zero.
+// withDefaults fills in zero fields.
 func (c JudgeConfig) withDefaults() JudgeConfig {
 	fill(&c.Factor, DefaultFactor)
 	fill(&c.Margin, DefaultMargin)

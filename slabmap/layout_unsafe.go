@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// header begins the memory of a map, so that a later server can tell whose it
-// is. Written once, before the map is used.
+// header is the begin of a map's memory. It shows a later server which device the map is for. New writes it
+// once, before any use of the map.
 type header struct {
 	magic    uint64
 	size     int64
@@ -14,15 +14,14 @@ type header struct {
 	_        [5]uint64
 }
 
-// entry is one slab, alone on its cache line: queues that work on different
-// slabs do not disturb each other.
+// entry is one slab, alone on its cache line, so that queues with different slabs do not disturb each other.
 type entry struct {
 	word     atomic.Uint64   // state, donor, epoch: see slabWord
 	inflight [2]atomic.Int64 // operations counted in under an even and an odd epoch: see count
 	touched  atomic.Uint64   // pages touched since the last Tick
 	activity atomic.Uint64   // float64 bits, page I/Os per second
 	old      atomic.Uint64   // donor before the last BeginMove
-	changed  atomic.Uint64   // 1: the place of a page may have changed since the Census was there
+	changed  atomic.Uint64   // 1: the place of a page may have changed since the last count of the Census
 	_        uint64
 }
 
@@ -32,8 +31,7 @@ const (
 	wordSize   = int(unsafe.Sizeof(atomic.Uint64{}))
 )
 
-// aligned reports whether mem begins on an 8-byte boundary, as atomic
-// operations on it need.
+// aligned reports whether mem begins on an 8-byte boundary, which atomic operations require.
 func aligned(mem []byte) bool {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(mem)))%8 == 0
 }

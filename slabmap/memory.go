@@ -9,8 +9,7 @@ import (
 	"sync/atomic"
 )
 
-// ErrMemory means that the memory given to New cannot hold the map, or holds
-// something that is not one.
+// ErrMemory means that the memory for New is too small for the map, or contains something else.
 var ErrMemory = errors.New("unusable map memory")
 
 // magic begins every map and names the version of its layout: "slabmap" 2.
@@ -31,17 +30,15 @@ type Map struct {
 	pages     []atomic.Uint64
 }
 
-// New lays a map over mem, which must stay in place, off the Go heap, for as
-// long as the map is used, and have nobody else at work on it. It must begin
-// on an 8-byte boundary and have at least MemoryNeeded(g) bytes.
+// New lays a map over mem. mem must begin on an 8-byte boundary and have at least MemoryNeeded(g) bytes. It
+// must be off the Go heap and stay in place while the map is in use, and nobody else may change it.
 //
-// Memory of zeros is a new device. Anything else must be what an earlier server left for a device of the same geometry: New
-// checks every word, and refuses with an error wrapping ErrMemory, before it
-// has changed anything, if one is not legal. Of what the earlier server had
-// under way nothing is left: no page is Writing or Pending (the kernel issues
-// those requests again), slabs that were being mapped are unmapped, and no
-// operation is in flight. Slabs that were mapped, migrating, draining or failed stay so:
-// the caller asks their donors, and fails what it cannot reach.
+// Zeros in mem mean a new device. Anything else must be the map of an earlier server for a device of the same
+// geometry. New checks every word. If one is not legal, it returns an error wrapping ErrMemory and changes
+// nothing. New ends the operations of the earlier server: no page is Writing or Pending (the kernel issues
+// those requests again), slabs in mapping become unmapped, and no operation is in flight. Slabs that are
+// mapped, migrating, draining or failed stay so: the caller asks their donors, and fails the slabs of donors
+// that it cannot reach.
 func New(g Geometry, mem []byte) (*Map, error) {
 	if err := g.Validate(); err != nil {
 		return nil, err
@@ -76,13 +73,13 @@ func New(g Geometry, mem []byte) (*Map, error) {
 	return m, nil
 }
 
-// Geometry is what New was given.
+// Geometry returns the geometry from New.
 func (m *Map) Geometry() Geometry { return m.geometry }
 
 // Recovered reports whether New found the state of an earlier server.
 func (m *Map) Recovered() bool { return m.recovered }
 
-// zeros is what a new map is compared with, piece by piece.
+// zeros is the piece with which zero compares memory.
 var zeros [PageSize]byte
 
 func zero(mem []byte) bool {
@@ -114,9 +111,8 @@ func (m *Map) check() error {
 	return nil
 }
 
-// recover ends what the earlier server had under way. Pages come first: if
-// this server dies too, a slab whose tags were not yet all swept is still
-// mapping, and the next one sweeps again.
+// recover ends the operations of the earlier server. Pages come first: if this server dies, too, a slab with
+// tags left to sweep is still mapping, and the next server sweeps again.
 func (m *Map) recover() {
 	for i := range m.slabs {
 		s := slabWord(m.slabs[i].word.Load())

@@ -6,21 +6,18 @@ import "fmt"
 //
 //	mapped at the old donor ──BeginMove──► migrating ──EndMove──► mapped at the new one
 //
-// From BeginMove on writes go to the new donor under a new epoch, and pages that
-// were not written since are read from the old one, under the epoch before. The
-// mover copies those, each under a claim (BeginWrite, EndWrite with the new epoch),
-// so that no write comes in between. Writes that were on their way to the old donor
-// still record a copy there. When no page is left there (Old) and no operation
-// under the old epoch is in flight, EndMove voids what may be left, and the memory
-// at the old donor is free.
+// From BeginMove on writes go to the new donor under a new epoch. Reads of pages without a new write go to
+// the old donor, under the epoch before. The mover copies those pages, each under a claim (BeginWrite,
+// EndWrite with the new epoch), so that no write comes in between. Writes that were on their way to the old
+// donor still record a copy there. When no page is left at the old donor (Old) and no operation under the old
+// epoch is in flight, EndMove voids the rest, and the memory at the old donor is free.
 //
-// If the old donor is lost, EndMove is right at once: what was moved counts. If the
-// new one is lost, Fail: what was moved is with it.
+// If the old donor is lost, call EndMove at once: the moved pages are valid. If the new donor is lost, call
+// Fail: the moved pages are lost with it.
 
-// BeginMove takes slab from mapped to migrating to donor and returns the new epoch.
-// ErrBusy means that operations of the move before are in flight. ErrTransition
-// also means that the slab has moved so often, millions of times, that it has to be
-// mapped anew. One goroutine moves a slab.
+// BeginMove takes slab from mapped to migrating to donor and returns the new epoch. ErrBusy means that
+// operations of the move before are in flight. ErrTransition also means that the slab has moved so often,
+// millions of times, that the caller must map it anew. One goroutine at a time moves a slab.
 func (m *Map) BeginMove(slab int, epoch uint64, donor uint16) (moved uint64, err error) {
 	e := &m.slabs[slab]
 	w := slabWord(e.word.Load())
@@ -40,15 +37,14 @@ func (m *Map) BeginMove(slab int, epoch uint64, donor uint16) (moved uint64, err
 	return next, nil
 }
 
-// EndMove takes slab from migrating to mapped at its new donor; epoch is what
-// BeginMove returned. Copies at the old donor are void.
+// EndMove takes slab from migrating to mapped at its new donor and voids copies at the old donor. epoch is
+// that from BeginMove.
 func (m *Map) EndMove(slab int, epoch uint64) error {
 	_, err := m.transit(slab, epoch, &endMove, 0)
 	return err
 }
 
-// OldDonor is the donor that a migrating slab is moving away from; false if it is
-// not migrating.
+// OldDonor returns the donor that a migrating slab is leaving, and false if the slab is not migrating.
 func (m *Map) OldDonor(slab int) (uint16, bool) {
 	e := &m.slabs[slab]
 	w := slabWord(e.word.Load())

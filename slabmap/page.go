@@ -3,16 +3,15 @@ package slabmap
 // pageWord is the state of one page. From the low bits up: flags (4), count
 // of writes modulo 16 (4), epoch tag of the remote copy (24), CRC32C (32).
 //
-// A page that was written has flagRemote or flagBacking for as long as it is
-// not discarded; flagRemote with a tag that is not its slab's says "written,
-// but the remote copy is void".
+// A written page has flagRemote or flagBacking until a discard. flagRemote with a tag other than its slab's
+// means that the page was written and the remote copy is void.
 type pageWord uint64
 
 const (
-	flagRemote  pageWord = 1 << iota // written remotely, under the tag
+	flagRemote  pageWord = 1 << iota // a donor has got the page, under the tag
 	flagBacking                      // the backing file has the page
 	flagWriting                      // a write is under way
-	flagPending                      // acknowledged, the backing write under way
+	flagPending                      // the write is acknowledged and its backing write is under way
 
 	countShift = 4
 	countMask  = pageWord(0xf) << countShift
@@ -25,25 +24,23 @@ const (
 func (w pageWord) tag() uint32 { return uint32(w&tagMask) >> tagShift }
 func (w pageWord) crc() uint32 { return uint32(w >> crcShift) }
 
-// counted returns w with its count of writes moved on. With it, a page
-// written back and forth while it is read does not look untouched.
+// counted returns w with the next count of writes. The count shows a reader that somebody wrote the page and
+// then its old content again.
 func (w pageWord) counted() pageWord {
 	return w&^countMask | (w+1<<countShift)&countMask
 }
 
-// remoteIn reports whether the remote copy is valid while s is the slab's
-// word.
+// remoteIn reports whether the remote copy is valid while s is the word of the slab.
 func (w pageWord) remoteIn(s slabWord) bool {
 	return w&flagRemote != 0 && s.holds() && w.tag() == s.tag() || w.oldIn(s)
 }
 
-// oldIn reports whether the remote copy is valid and at the donor that the slab is
-// moving away from.
+// oldIn reports whether the remote copy is valid and at the donor that the slab is leaving.
 func (w pageWord) oldIn(s slabWord) bool {
 	return w&flagRemote != 0 && s.migrates() && w.tag() == s.tag()-1
 }
 
-// legal reports whether a server can have left w.
+// legal reports whether a server can have written w.
 func (w pageWord) legal() bool {
 	written := w&(flagRemote|flagBacking) != 0
 	return (written || w&(flagPending|crcMask) == 0) && (w&flagRemote != 0 || w&tagMask == 0) &&
@@ -78,21 +75,21 @@ func (p Place) String() string {
 // View is the state of a page at one moment.
 type View struct {
 	Place   Place  // where valid copies are
-	CRC     uint32 // CRC32C that every valid copy has; 0 for a page never written
+	CRC     uint32 // CRC32C of every valid copy; 0 if the page was never written
 	Writing bool   // a write is under way: the copies hold the old content, the new, or a mix
 	Pending bool   // acknowledged remotely, the backing write under way
-	// Lost: the page was written and no copy is left, nor on its way to the
-	// backing file. A read of it is an error, not zeros.
+	// Lost: the page was written, and no copy exists or is on its way to the backing file. A read
+	// is an error and not zeros.
 	Lost  bool
 	Epoch uint64 // of the page's slab
-	// Old: the remote copy is at the donor that the slab is moving away from. Count
-	// a read of it in with AcquireOld.
+	// Old: the remote copy is at the donor that the slab is leaving. Count a read of it in with
+	// AcquireOld.
 	Old  bool
 	word pageWord
 }
 
-// RemoteEpoch is what AcquireRead, or AcquireOld if v.Old, returns for as long as
-// the remote copy is where it was.
+// RemoteEpoch is the epoch that AcquireRead, or AcquireOld if v.Old, returns while the remote copy stays in
+// its place.
 func (v View) RemoteEpoch() uint64 {
 	if v.Old {
 		return v.Epoch - 1
@@ -100,23 +97,22 @@ func (v View) RemoteEpoch() uint64 {
 	return v.Epoch
 }
 
-// Zeros reports whether the page was never written, or discarded since: it
-// reads as zeros without I/O. A first write under way does not change that.
+// Zeros reports whether the page was never written or was discarded since. A read returns zeros without I/O,
+// also while a first write is under way.
 func (v View) Zeros() bool { return v.word&(flagRemote|flagBacking) == 0 }
 
-// SlabOf is the slab in which page is.
+// SlabOf is the slab of a page.
 func (m *Map) SlabOf(page int64) int { return int(page >> m.slabShift) }
 
-// Look returns the state of page. To read its remote copy, count the read in
-// (AcquireRead, AcquireOld) before looking, or compare View.RemoteEpoch with what that
-// returned: the slab then stays where it is until Done.
+// Look returns the state of page. To read the remote copy, count the read in (AcquireRead, AcquireOld) before
+// Look, or compare View.RemoteEpoch with the returned epoch. The slab then stays in its place until Done.
 func (m *Map) Look(page int64) View {
 	p, slab := &m.pages[page], &m.slabs[page>>m.slabShift].word
 	w := pageWord(p.Load())
 	for {
 		s := slabWord(slab.Load())
-		// The word must not have changed around the load of the slab's:
-		// else an old word could be judged by a new epoch.
+		// If the page's word changes around the load of the slab's word, an old word could be
+		// compared with a new epoch.
 		again := pageWord(p.Load())
 		if again == w {
 			return view(w, s)
@@ -144,10 +140,10 @@ func view(w pageWord, s slabWord) View {
 	return v
 }
 
-// Same reports whether nothing can have happened to page since v was taken: no
-// write was under way or begun, no discard, no change of the slab's epoch, no end of
-// the move that left the page at the old donor. A copy read in between whose checksum is not v.CRC is then corrupt. Otherwise
-// look again; if v.Writing, when that write has ended.
+// Same reports whether nothing has happened to page since v: no write was under way or began, no discard, no
+// change of the slab's epoch, and no end of the move that has left the page at the old donor. If so, a copy
+// read since v with another checksum than v.CRC is corrupt. Otherwise look again; if v.Writing, after the end
+// of that write.
 func (m *Map) Same(page int64, v View) bool {
 	same := !v.Writing && pageWord(m.pages[page].Load()) == v.word
 	s := slabWord(m.slabs[page>>m.slabShift].word.Load())

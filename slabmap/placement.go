@@ -2,18 +2,18 @@ package slabmap
 
 import "math/rand/v2"
 
-// Candidate is a donor that may be given a slab.
+// Candidate is a donor that could get a slab.
 type Candidate struct {
 	Donor       uint16
 	Holds       int   // slabs of this device that it holds
-	Free, Total int64 // bytes that its machine can spare, of how many, as it answered; less than a slab if it lends none
+	Free, Total int64 // bytes that its machine can spare, and all its bytes, by its answer; Free is less than a slab if it lends none
 
-	// What Judge.Weigh fills in; zero means that nothing is known against it.
+	// Judge.Weigh sets these. Zero means that the judge has no objection.
 	P99  int64 // of reads of its memory, in nanoseconds
-	Slow bool  // it is to get no slab while another donor has room
+	Slow bool  // it gets no slab while another donor has room
 }
 
-// Rule is what a choice went by. The words stay: status, logs and tools have them.
+// Rule is the reason of a choice. Do not change the words: status, logs and tools use them.
 type Rule string
 
 // Rules.
@@ -26,8 +26,8 @@ const (
 	OnlyOne    Rule = "only-one"    // there was no other
 )
 
-// Placement chooses the donor of a slab. Asking donors for their memory is
-// I/O, so the choice has two halves with the asking in between:
+// Placement chooses the donor of a slab. A question to a donor is I/O, so the choice has two halves with the
+// questions in between:
 //
 //	for ask, _ := p.Pair(rng, cands); len(ask) > 0; ask, _ = p.Pair(rng, cands) {
 //		// ask them; keep their answers, take them out of cands
@@ -36,20 +36,19 @@ const (
 //		}
 //	}
 type Placement interface {
-	// Pair names the donors to ask next, in order of preference; none if
-	// cands is empty. Free and Total of cands need not be known yet. alone is the
-	// rule of the choice if it names one donor only.
+	// Pair names the donors to ask next, in order of preference, and none if cands is empty. Free
+	// and Total of cands may be unknown yet. alone is the rule of the choice if Pair names one
+	// donor only.
 	Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone Rule)
-	// Best chooses among those that answered, in order of preference. Not ok
-	// means that none of them can take the slab.
+	// Best chooses among the donors that have answered, in order of preference. Not ok means that
+	// none of them can take the slab.
 	Best(answers []Candidate) (donor uint16, rule Rule, ok bool)
 }
 
-// PowerOfTwo is the paper's placement: two donors at random, the emptier one
-// wins. Donors without a slab of this device come before those with one, so
-// that the loss of a donor costs the device little.
+// PowerOfTwo is the placement of the paper: of two random donors the emptier one wins. Donors without a slab
+// of this device come before donors with one, so that the device loses little with one donor.
 //
-// The other fields vary it, to compare it with: Choices 1 is random placement.
+// The other fields make variants for comparison. With Choices 1 the placement is random.
 type PowerOfTwo struct {
 	SlabSize int64 // bytes; a donor with less free never wins
 	Choices  int   // donors asked at a time; default 2
@@ -59,9 +58,8 @@ type PowerOfTwo struct {
 
 var _ Placement = PowerOfTwo{}
 
-// Pair returns Choices donors at random from the group that holds no slab of
-// this device, or from the other group if the first is empty; fewer if the group
-// has fewer.
+// Pair returns Choices random donors of the group without a slab of this device, or of the other group if the
+// first is empty. If the group has fewer, it returns all of the group.
 func (p PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone Rule) {
 	group := make([]uint16, 0, len(cands))
 	for _, c := range cands {
@@ -90,8 +88,8 @@ func (p PowerOfTwo) Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone
 	return group[:n], alone
 }
 
-// Best returns the answer with the smallest share of its memory in use among
-// those with room for a slab; the earlier of two alike.
+// Best returns the answer with the largest free share of memory among those with room for a slab. Of equal
+// answers the earlier one wins.
 func (p PowerOfTwo) Best(answers []Candidate) (donor uint16, rule Rule, ok bool) {
 	donor, ok = p.best(answers, Candidate.free)
 	return donor, Emptier, ok
@@ -115,13 +113,12 @@ func (p PowerOfTwo) room(c Candidate) bool {
 	return c.Free >= p.SlabSize && c.Free > 0 && c.Total >= c.Free
 }
 
-// free is the share of its memory that is free.
+// free is the free share of the candidate's memory.
 func (c Candidate) free() float64 { return float64(c.Free) / float64(c.Total) }
 
-// ByLatency is PowerOfTwo that looks at latency, too. Slow donors are asked when no
-// other has room. Between two, a share of memory counts as much less as the donor's
-// p99 is above Margin times the other's: what differs by less is noise, and memory
-// alone decides.
+// ByLatency is PowerOfTwo with latency. It names slow donors only when no other has room. Of two donors it
+// divides the free share of the slower one by the factor by which its p99 exceeds Margin times the p99 of the
+// other. A smaller difference is noise, and then memory alone decides.
 type ByLatency struct {
 	PowerOfTwo
 	Margin float64 // at least 1; default DefaultMargin
@@ -129,8 +126,7 @@ type ByLatency struct {
 
 var _ Placement = ByLatency{}
 
-// Pair is PowerOfTwo's among the donors that are not slow, or among the slow ones if
-// there are no others.
+// Pair is that of PowerOfTwo among the donors that are not slow, or among the slow ones if there are no others.
 func (p ByLatency) Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone Rule) {
 	well := make([]Candidate, 0, len(cands))
 	for _, c := range cands {
@@ -148,9 +144,8 @@ func (p ByLatency) Pair(rng *rand.Rand, cands []Candidate) (ask []uint16, alone 
 	return ask, alone
 }
 
-// Best returns the answer with the largest share of its memory free, weighed by
-// latency, among those with room for a slab; the earlier of two alike. Latencies that
-// are not known weigh nothing.
+// Best returns the answer with the largest free share of memory, weighed by latency, among those with room for
+// a slab. Of equal answers the earlier one wins. An unknown latency has no weight.
 func (p ByLatency) Best(answers []Candidate) (donor uint16, rule Rule, ok bool) {
 	margin := p.Margin
 	if !(margin >= 1) {

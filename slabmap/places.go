@@ -1,16 +1,15 @@
 package slabmap
 
-// Places counts pages by where they are. Each page is in one field.
+// Places counts pages by the places of their copies. Each page is in one field.
 type Places struct {
 	Remote  int64 // on a donor only
 	Backing int64 // in the backing file only, or on the way to it with no other copy
 	Both    int64
 	None    int64 // never written, or discarded
-	Lost    int64 // written, and no copy left
+	Lost    int64 // written, and without a copy
 }
 
-// Count counts the pages of the device. It looks at every page: for status,
-// not for the data path.
+// Count counts the pages of the device. It looks at every page, so it is for status and not for the data path.
 func (m *Map) Count() Places {
 	var sum Places
 	for i := range m.slabs {
@@ -25,7 +24,7 @@ func (m *Map) CountSlab(slab int) Places {
 	return n
 }
 
-// countSlab also returns the slab's word from before.
+// countSlab also returns the slab's word from before the count.
 func (m *Map) countSlab(slab int) (Places, slabWord) {
 	word := &m.slabs[slab].word
 	s := slabWord(word.Load())
@@ -42,7 +41,7 @@ func (m *Map) countSlab(slab int) (Places, slabWord) {
 	if slabWord(word.Load()) == s {
 		return n, s
 	}
-	n = Places{} // new pages may have been judged by an old epoch
+	n = Places{} // the count may have compared new pages with an old epoch
 	for p := first; p < end; p++ {
 		v := m.Look(p)
 		n.count(v.word, v.Place&Remote != 0)
@@ -50,7 +49,7 @@ func (m *Map) countSlab(slab int) (Places, slabWord) {
 	return n, s
 }
 
-// count takes a page down by its word, and whether its remote copy is valid.
+// count counts a page by its word. remote says whether its remote copy is valid.
 func (p *Places) count(w pageWord, remote bool) {
 	switch {
 	case remote && w&flagBacking != 0:

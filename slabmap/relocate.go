@@ -12,17 +12,17 @@ type Held struct {
 	Activity float64 // page I/Os per second
 }
 
-// Relocate names the slabs that are to leave slow donors now, the hottest first: at
-// most Rate in a period, less pending, the moves that were ordered before and are not
-// done. Slabs below Hot stay, and so does one that was moved twice in ten minutes, or
-// that no donor took a minute ago. There is none while every donor is slow.
+// Relocate names the slabs that should leave slow donors now, the hottest first. It names at most Rate in a
+// period, minus pending, the number of ordered moves under way. It does not name slabs below Hot, slabs that
+// moved twice in ten minutes, and slabs that no donor took within the last minute. While every donor is slow
+// it names none.
 func (j *Judge) Relocate(slabs []Held, pending int) []Held {
 	left := j.config.Rate
 	switch {
 	case !j.anyWell(func(*judged) bool { return true }):
 		return nil
 	case !j.anyWell(j.fresh):
-		left = 1 // and see how it does there
+		left = 1 // one slab tries how the other donors do
 	}
 	left -= max(pending, len(j.ordered))
 	var leave []Held
@@ -42,7 +42,7 @@ func (j *Judge) Relocate(slabs []Held, pending int) []Held {
 	return leave
 }
 
-// anyWell reports whether a connected donor that is not slow is as asked for.
+// anyWell reports whether as holds for a connected donor that is not slow.
 func (j *Judge) anyWell(as func(*judged) bool) bool {
 	return slices.ContainsFunc(j.here, func(id uint16) bool { return !j.donors[id].slow && as(j.donors[id]) })
 }
@@ -53,16 +53,16 @@ func (j *Judge) movable(slab int) bool {
 	return !ordered && len(j.moves[slab]) < maxMoves && (!refused || j.periods-since >= refusalRest)
 }
 
-// Moved tells that a slab has moved, for whatever reason.
+// Moved tells the judge that a slab has moved, for whatever reason.
 func (j *Judge) Moved(slab int) {
 	j.moves[slab] = append(j.moves[slab], j.now)
 	delete(j.refused, slab)
 }
 
-// Refused tells that no donor took a slab that was to leave.
+// Refused tells the judge that no donor took a slab that Relocate had named.
 func (j *Judge) Refused(slab int) { j.refused[slab] = j.periods }
 
-// forgetMoves forgets what is too long ago to matter.
+// forgetMoves forgets moves and refusals that no longer matter.
 func (j *Judge) forgetMoves() {
 	for slab, at := range j.moves {
 		at = slices.DeleteFunc(at, func(t float64) bool { return j.now-t >= moveWindow })

@@ -7,12 +7,11 @@ import (
 
 // Errors of the transitions.
 var (
-	// ErrTransition means that the slab was not in the state, or no longer in
-	// the epoch, that the transition starts from. Nothing was changed: look
-	// at the slab again.
+	// ErrTransition means that the slab is in another state or epoch than the transition starts
+	// from. The call has changed nothing: look at the slab again.
 	ErrTransition = errors.New("slab is not in the state for this transition")
-	// ErrBusy means that operations are in flight. Nothing was changed: try
-	// again when they are done.
+	// ErrBusy means that operations are in flight. The call has changed nothing: try again when
+	// they are done.
 	ErrBusy = errors.New("slab is busy")
 )
 
@@ -22,11 +21,11 @@ type State uint8
 // The states of a slab. Zeroed memory is Unmapped.
 const (
 	Unmapped  State = iota // no donor: pages are in the backing file
-	Mapping                // a donor is being asked
+	Mapping                // the device asks a donor
 	Mapped                 // reads and writes go to the donor
-	Draining               // reads go to the donor, writes no longer
-	Failed                 // the donor is lost; operations are ending
-	Migrating              // reads and writes go to a new donor, reads of pages not moved yet to the old
+	Draining               // only reads go to the donor
+	Failed                 // the donor is lost, and its operations end
+	Migrating              // reads and writes go to a new donor; reads of pages that have not moved go to the old one
 	numStates
 )
 
@@ -55,9 +54,8 @@ const (
 	donorBits = 16
 	tagBits   = 24
 	maxTag    = 1<<tagBits - 1
-	// lifeTags is how often the epoch moves from BeginMap to unmapped again,
-	// that included: Fail, then Release. No life of a slab spans the point
-	// where tags begin again.
+	// lifeTags is how often the epoch grows at most from mapped to unmapped: at Fail and at
+	// Release. No life of a slab spans the point at which tags begin again.
 	lifeTags = 2
 )
 
@@ -74,19 +72,19 @@ func (w slabWord) slab() Slab    { return Slab{w.state(), w.donor(), w.epoch()} 
 // writes reports whether the donor takes writes.
 func (w slabWord) writes() bool { return w.state() == Mapped || w.state() == Migrating }
 
-// holds reports whether the donor's copies count.
+// holds reports whether copies at the donor are valid.
 func (w slabWord) holds() bool { return w.writes() || w.state() == Draining }
 
-// migrates reports whether a donor before this one has copies that count.
+// migrates reports whether the donor before this one has valid copies.
 func (w slabWord) migrates() bool { return w.state() == Migrating }
 
-// counts reports whether a copy written under epoch is valid.
+// counts reports whether a copy from a write under epoch is valid.
 func (w slabWord) counts(epoch uint64) bool {
 	return w.holds() && w.epoch() == epoch || w.migrates() && w.epoch() == epoch+1
 }
 
-// legal reports whether a server can have left w: a life under way has room
-// for the epochs still to come, and only a slab never mapped has tag 0.
+// legal reports whether a server can have written w. A life under way has room for its remaining epochs, and
+// only a slab that was never mapped has tag 0.
 func (w slabWord) legal() bool {
 	switch w.state() {
 	case Unmapped:
@@ -108,11 +106,11 @@ type transition struct {
 	name  string
 	from  [numStates]bool
 	to    State
-	step  uint64 // how far the epoch moves
-	keeps bool   // the donor
+	step  uint64 // growth of the epoch
+	keeps bool   // the slab keeps its donor
 }
 
-// BeginMap and BeginMove have no row: where they go depends on the tag.
+// BeginMap and BeginMove have no row, because their new epoch depends on the tag.
 var (
 	completeMap = transition{"complete the mapping of", [numStates]bool{Mapping: true}, Mapped, 0, false}
 	abortMap    = transition{"give up the mapping of", [numStates]bool{Mapping: true}, Unmapped, 0, false}
@@ -123,7 +121,7 @@ var (
 	release     = transition{"release", [numStates]bool{Failed: true}, Unmapped, 1, false}
 )
 
-// starts reports whether t leads from w, if the caller means epoch.
+// starts reports whether t can start from w, for a caller that means epoch.
 func (t *transition) starts(w slabWord, epoch uint64) bool {
 	return w.epoch() == epoch && t.from[w.state()]
 }
@@ -136,9 +134,8 @@ func (t *transition) refuse(slab int, epoch uint64, w slabWord) error {
 // Slab returns the state of slab.
 func (m *Map) Slab(slab int) Slab { return slabWord(m.slabs[slab].word.Load()).slab() }
 
-// BeginMap takes slab from unmapped to mapping and returns its new epoch,
-// which the other transitions ask for. Once in some five million lives of the
-// slab it goes through all of its pages: see sweep.
+// BeginMap takes slab from unmapped to mapping and returns its new epoch, which the other transitions need.
+// Once in about five million lives of the slab it goes through all of its pages: see sweep.
 func (m *Map) BeginMap(slab int) (epoch uint64, err error) {
 	word := &m.slabs[slab].word
 	w := slabWord(word.Load())
@@ -156,9 +153,8 @@ func (m *Map) BeginMap(slab int) (epoch uint64, err error) {
 	return epoch, nil
 }
 
-// sweep voids the tags of all pages of slab, which is mapping: no remote copy
-// is valid and no operation is in flight that could record one. Tags may then
-// begin again.
+// sweep voids the tags of all pages of slab, so that tags can begin again. The slab is mapping: it has no valid
+// remote copy, and no operation in flight that could record one.
 func (m *Map) sweep(slab int) {
 	first, end := m.geometry.PageRange(slab)
 	for i := first; i < end; i++ {
@@ -183,17 +179,16 @@ func (m *Map) AbortMap(slab int, epoch uint64) error {
 	return err
 }
 
-// BeginDrain takes slab from mapped to draining: writes go elsewhere from
-// here on, reads of what the donor has still work.
+// BeginDrain takes slab from mapped to draining. From then on writes go elsewhere, and reads of the donor's
+// copies still work.
 func (m *Map) BeginDrain(slab int, epoch uint64) error {
 	_, err := m.transit(slab, epoch, &beginDrain, 0)
 	return err
 }
 
-// Fail takes slab from mapped, migrating or draining to failed and returns its new
-// epoch, which Release asks for: all its remote copies are void at once. Of
-// several threads that notice the same loss one succeeds, the others get
-// ErrTransition.
+// Fail takes slab from mapped, migrating or draining to failed and returns its new epoch, which Release needs.
+// It voids all remote copies at once. Of several threads that notice the same loss one succeeds, and the
+// others get ErrTransition.
 func (m *Map) Fail(slab int, epoch uint64) (failed uint64, err error) {
 	return m.transit(slab, epoch, &fail, 0)
 }
@@ -202,12 +197,12 @@ func (m *Map) Fail(slab int, epoch uint64) (failed uint64, err error) {
 // ErrBusy means that operations are in flight.
 func (m *Map) EndDrain(slab int, epoch uint64) error { return m.giveUp(slab, epoch, &endDrain) }
 
-// Release takes slab from failed to unmapped; epoch is what Fail returned.
+// Release takes slab from failed to unmapped. epoch is that from Fail.
 // ErrBusy means that operations are in flight.
 func (m *Map) Release(slab int, epoch uint64) error { return m.giveUp(slab, epoch, &release) }
 
-// transit does one transition with one compare-and-swap and returns the epoch
-// after it. The slab is donor's from then on, unless t keeps the old one.
+// transit does one transition with one compare-and-swap and returns the epoch after it. The slab is at donor
+// from then on, unless t keeps the old donor.
 func (m *Map) transit(slab int, epoch uint64, t *transition, donor uint16) (uint64, error) {
 	word := &m.slabs[slab].word
 	w := slabWord(word.Load())

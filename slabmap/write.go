@@ -2,22 +2,20 @@ package slabmap
 
 import "strconv"
 
-// Written is how a write ended.
+// Written is the outcome of a write.
 type Written struct {
-	CRC     uint32 // Checksum of the content written
-	Remote  bool   // the donor has it, written while the slab had Epoch
-	Epoch   uint64 // what Acquire returned for the write; used only if Remote
+	CRC     uint32 // Checksum of the new content
+	Remote  bool   // the donor has it, from a write under Epoch
+	Epoch   uint64 // from Acquire for the write; only if Remote
 	Backing bool   // the backing file has it
-	// Pending: the write is acknowledged and its backing write still under
-	// way, to be ended by EndPending. Until then further writes and discards
-	// are refused; reads go remote, or wait for EndPending if the remote copy
-	// is lost meanwhile.
+	// Pending: the write is acknowledged and its backing write still under way; EndPending ends it.
+	// Until then the map refuses further writes and discards. Reads go to the donor, or wait for
+	// EndPending if the remote copy gets lost meanwhile.
 	Pending bool
 }
 
-// BeginWrite claims page for a write. False means that another write of it is
-// under way or pending: park, and try again when that one has ended. The old
-// copies stay known until EndWrite.
+// BeginWrite claims page for a write. False means that another write of the page is under way or pending: park
+// the request and try again when that write has ended. The map keeps the old copies until EndWrite.
 func (m *Map) BeginWrite(page int64) bool {
 	p := &m.pages[page]
 	for {
@@ -31,16 +29,15 @@ func (m *Map) BeginWrite(page int64) bool {
 	}
 }
 
-// EndWrite records what BeginWrite began, and replaces what was known of the
-// page. A remote copy whose slab has left done.Epoch is recorded as void: if
-// nothing else has the page, it is Lost. Call it before the operation's Done.
-// It panics if no write of the page is under way.
+// EndWrite records the outcome of a write and replaces the old state of the page. If the slab has left
+// done.Epoch, the remote copy is void; without another copy the page is Lost. Call it before the Done of the
+// operation. It panics if no write of the page is under way.
 func (m *Map) EndWrite(page int64, done Written) {
 	next := pageWord(done.CRC) << crcShift
 	if done.Backing {
 		next |= flagBacking
 	} else {
-		// Void unless a tag is added below: written, but nowhere.
+		// Without a tag, which may follow below, this means: written, and no copy.
 		next |= flagRemote
 	}
 	if done.Pending {
@@ -62,8 +59,8 @@ func (m *Map) EndWrite(page int64, done Written) {
 	}
 }
 
-// EndPending ends the backing write of a page that EndWrite left pending; ok
-// says whether the backing file now has it. It panics if none is pending.
+// EndPending ends a pending backing write. ok says whether the backing file now has the page. It panics if no
+// backing write of the page is pending.
 func (m *Map) EndPending(page int64, ok bool) {
 	p := &m.pages[page]
 	for {
@@ -82,10 +79,9 @@ func (m *Map) EndPending(page int64, ok bool) {
 	}
 }
 
-// AbortWrite ends a write that failed, after or before the kernel is told so.
-// The old copies stay known under their old checksum, which finds out those
-// that the failed write has touched. It panics if no write of the page is
-// under way.
+// AbortWrite ends a failed write, before or after the kernel gets the error. The map keeps the old copies with
+// their old checksum, which detects copies that the failed write has touched. It panics if no write of the page
+// is under way.
 func (m *Map) AbortWrite(page int64) {
 	p := &m.pages[page]
 	for {
@@ -99,8 +95,8 @@ func (m *Map) AbortWrite(page int64) {
 	}
 }
 
-// Discard forgets page: it reads as zeros from here on. False means that a
-// write of it is under way or pending, and nothing was done.
+// Discard forgets page, which reads as zeros from then on. False means that a write of the page is under way or
+// pending; then Discard has changed nothing.
 func (m *Map) Discard(page int64) bool {
 	p := &m.pages[page]
 	for {
@@ -115,7 +111,7 @@ func (m *Map) Discard(page int64) bool {
 	}
 }
 
-// misused stops the server: from here on the map would be wrong.
+// misused panics, because the map would be wrong from here on.
 func misused(method string, page int64) {
 	panic("slabmap: " + method + " of page " + strconv.FormatInt(page, 10) + " without its beginning")
 }
