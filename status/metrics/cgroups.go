@@ -11,22 +11,21 @@ import (
 )
 
 const (
-	// reviewEvery is how often a series may change its control group.
+	// reviewEvery is the time between two reviews of the groups with series of their own.
 	reviewEvery = time.Minute
-	// mostGone is how many groups that status no longer has are remembered, so that
-	// one that comes back is not counted twice.
+	// mostGone bounds the groups that the exporter remembers after they have left the status, so that
+	// it does not count a group twice that comes back.
 	mostGone = 1024
 )
 
-// cgroupSeries is one control group, or the rest.
+// cgroupSeries is the series of one control group, or of the rest.
 type cgroupSeries struct {
 	name    string
 	latency status.Distribution
 }
 
-// cgroups divides the faults of a device among a bounded number of series, each of which
-// only grows. It belongs to one life of the device's server, and is not safe for
-// concurrent use.
+// cgroups divides the faults of a device among a bounded number of series, each of which only grows. It is for
+// one life of the device's server. It is not safe for concurrent use.
 type cgroups struct {
 	most     int
 	groups   map[uint64]*cgroup // by id
@@ -35,20 +34,19 @@ type cgroups struct {
 	reviewed time.Time
 }
 
-// cgroup is what is known of one.
+// cgroup is one control group.
 type cgroup struct {
-	name    string              // path that it had when it was first seen
-	last    status.Distribution // as last told
+	name    string              // path in the first status with this group
+	last    status.Distribution // in the last status
 	recent  uint64              // faults since the last review
-	present bool                // told in the last status
+	present bool                // the last status has this group
 }
 
 func newCgroups(most int) *cgroups {
 	return &cgroups{most: most, groups: map[uint64]*cgroup{}, series: map[string]*cgroupSeries{}}
 }
 
-// add takes what a status says, and returns the series, those with names in the order of
-// their names.
+// add counts the groups of a status and returns the series in the order of their names, Other last.
 func (c *cgroups) add(told []status.CgroupLatency, now time.Time) []cgroupSeries {
 	deltas := map[uint64]status.Distribution{}
 	for _, g := range c.groups {
@@ -81,8 +79,8 @@ func (c *cgroups) add(told []status.CgroupLatency, now time.Time) []cgroupSeries
 	return c.all()
 }
 
-// review gives free series to the groups with the most faults since the last review. Is
-// there none, the one with the least loses it to a group with more than twice as many.
+// review gives free series to the groups with the most faults since the last review. If no series is free, the
+// group with the fewest faults loses its series to a group with more than twice as many.
 func (c *cgroups) review() {
 	recent := map[string]uint64{}
 	for name := range c.series {
@@ -117,7 +115,7 @@ func (c *cgroups) review() {
 	}
 }
 
-// forget drops groups that are gone, when they are too many.
+// forget drops groups that have left the status, beyond mostGone.
 func (c *cgroups) forget() {
 	gone := len(c.groups) - mostGone
 	for id, g := range c.groups {

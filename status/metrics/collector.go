@@ -14,10 +14,9 @@ import (
 )
 
 const (
-	// askTimeout bounds the question to one server. Prometheus itself waits for 10 s if
-	// it is not told otherwise.
+	// askTimeout bounds the question to one server. Prometheus waits for 10 s by default.
 	askTimeout = 4 * time.Second
-	// askAtOnce is how many servers are asked at the same time.
+	// askAtOnce is how many servers a scrape asks at the same time.
 	askAtOnce = 8
 )
 
@@ -32,33 +31,33 @@ type collector struct {
 	root    string
 	options Options
 
-	mu      sync.Mutex // guards what follows; not held while servers are asked
+	mu      sync.Mutex // guards the fields below; not held during questions to servers
 	cgroups map[int]*life
 	err     error // of the last scrape
 }
 
-// life is what is kept of a device from scrape to scrape, while its server lives.
+// life is what the collector keeps about a device between scrapes, while its server lives.
 type life struct {
 	pid     int
 	started time.Time
 	cgroups *cgroups
 }
 
-// failure is why the last scrape had nothing.
+// failure returns why the last scrape failed.
 func (c *collector) failure() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// Describe names every family there is.
+// Describe names all families.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, f := range families {
 		out <- f.desc
 	}
 }
 
-// Collect asks all servers and returns when each has answered or had its time.
+// Collect asks all servers. It returns when each has answered or askTimeout is over.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	began := time.Now()
 	folders, err := status.Folders(c.root)
@@ -110,7 +109,7 @@ func (c *collector) collectDevice(ctx context.Context, out chan<- prometheus.Met
 	}
 }
 
-// divide gives the faults of the device's control groups their series.
+// divide adds the faults of the device's control groups to their series.
 func (c *collector) divide(id int, d *status.Device) []cgroupSeries {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -122,7 +121,7 @@ func (c *collector) divide(id int, d *status.Device) []cgroupSeries {
 	return l.cgroups.add(d.Cgroups, time.Now())
 }
 
-// forget drops what is kept of devices that are gone.
+// forget drops the lives of devices that are gone.
 func (c *collector) forget(folders []status.Folder) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

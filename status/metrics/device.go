@@ -7,7 +7,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// stateUnknown is that of a device whose server lives and does not answer.
+// stateUnknown is the state of a device if its server lives and does not answer.
 const stateUnknown = "unknown"
 
 var (
@@ -63,7 +63,7 @@ var (
 	deviceUnused      = deviceCounter("readahead_unused_pages_total", "Pages of readahead that went away unused, by the probes; 0 if it cannot be told.")
 )
 
-// device adds all that one status says.
+// device adds the metrics of one status.
 func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 	s.put(deviceInfo, 1, d.Path, d.Target, d.Ack, d.Transport, d.TransportSetting, d.Placement, d.Backing)
 	s.put(deviceStart, unixTime(d.Started))
@@ -91,7 +91,7 @@ func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 	}
 }
 
-// noBacking is a device's Backing when it has none.
+// noBacking is the Backing of a device without a backing file.
 const noBacking = "none"
 
 func (s *sink) pages(p *status.Pages) {
@@ -127,7 +127,7 @@ func (s *sink) moves(d *status.Device) {
 	s.put(deviceDropped, float64(d.Moves.Dropped))
 	s.put(deviceMovePages, float64(d.Moves.Pages))
 	s.put(deviceLastMove, seconds(d.Moves.Last))
-	// Status has the last ones only, but they are numbered without gaps.
+	// The status has the last ones only. Their numbers have no gaps, so the highest is the count.
 	var events, decisions uint64
 	for _, e := range d.Events {
 		events = max(events, e.Seq)

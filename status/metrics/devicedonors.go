@@ -10,7 +10,7 @@ import (
 // donorUpState is a donor's state while a device can use it.
 const donorUpState = "up"
 
-// A donor as one device sees it.
+// Families of a donor in the status of one device.
 var (
 	deviceDonors       = deviceGauge("donors", "Donors that the device knows, by state: up, connecting, down.", "state")
 	deviceDonorUp      = deviceGauge("donor_up", "Whether the device can use the donor (1) or not (0).", "donor")
@@ -25,14 +25,14 @@ var (
 	deviceSlabPages    = deviceGauge("remote_pages", "Pages with a valid copy on a donor.", "donor")
 )
 
-// Each slab, when that is asked for.
+// Families of each slab, with Options.Slabs.
 var (
 	slabActivity = deviceGauge("slab_page_activity", "Page I/Os per second, smoothed, of one slab.", "slab", "donor", "state")
 	slabPages    = deviceGauge("slab_remote_pages", "Pages of one slab with a valid copy on its donor.", "slab", "donor", "state")
 	slabP99      = deviceGauge("slab_read_p99_seconds", "99th percentile of the block reads of one slab since the start, by the probes; 0 without.", "slab", "donor", "state")
 )
 
-// donors adds the donors, and the slabs summed by donor.
+// donors adds the donors, and the sums of their slabs.
 func (s *sink) donors(d *status.Device) {
 	names, counts := donorNames(d.Donors), map[string]int{donorUpState: 0, "connecting": 0, "down": 0}
 	for i := range d.Donors {
@@ -55,9 +55,9 @@ func (s *sink) donors(d *status.Device) {
 	s.slabs(d.Slabs, names)
 }
 
-// donorNames are the labels of a device's donors. A donor that others have the name of
-// goes by its address: the first that is up, else the first, keeps the name. Those after
-// MaxNamed, the order being that in which the device came to know them, are Other.
+// donorNames returns the labels of a device's donors. Of donors with one name, the first that is up keeps the
+// name, or else the first; the label of the others is their address. Donors beyond MaxNamed are Other, in the
+// order in which the device found them.
 func donorNames(donors []status.Donor) []string {
 	names, owner := make([]string, len(donors)), map[string]int{}
 	for i, d := range donors {
@@ -111,8 +111,8 @@ func (s *sink) slabs(slabs []status.Slab, names []string) {
 	}
 }
 
-// eachSlab adds the series of every slab. A number that is there twice would spoil the
-// scrape; the first counts.
+// eachSlab adds the series of every slab. It skips a slab that occurs a second time, because Prometheus refuses a
+// scrape with a series twice.
 func (s *sink) eachSlab(d *status.Device) {
 	seen := map[int]bool{}
 	for i := range d.Slabs {

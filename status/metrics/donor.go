@@ -49,7 +49,7 @@ var (
 	donorPathBytes       = donorCounter("transport_operation_bytes_total", "Bytes in one-sided operations over one transport since it was first served.", "transport", "op")
 )
 
-// donor adds all that one status says.
+// donor adds the metrics of one status.
 func (s *sink) donor(d *status.DonorDaemon) {
 	s.oneOf(donorState, donorStates, cmp.Or(d.State, status.DonorServing))
 	s.put(donorInfo, 1, d.Address, d.DataAddress, d.Transport)
@@ -86,7 +86,7 @@ func (s *sink) lent(m *status.DonorMemory) {
 	s.put(donorStall, m.Stall)
 }
 
-// identities sums identities by label: those after MaxNamed are Other.
+// identities sums identities by label. Those beyond MaxNamed are Other.
 func (s *sink) identities(identities []status.DonorIdentity) {
 	mapped := map[string]int64{}
 	for i, id := range identities {
@@ -119,7 +119,7 @@ func (s *sink) transports(transports []status.DonorTransport) {
 	seen := map[string]bool{}
 	for i := range transports {
 		t := &transports[i]
-		if seen[t.Name] { // a name twice would spoil the scrape
+		if seen[t.Name] { // Prometheus refuses a scrape that names one twice
 			continue
 		}
 		seen[t.Name] = true

@@ -12,34 +12,31 @@ import (
 )
 
 const (
-	// Other is the label of what has no series of its own.
+	// Other is the label of the sum of everything without a series of its own.
 	Other = "(other)"
-	// MaxNamed is how many donors of a device, and identities at a donor, have series of
-	// their own.
+	// MaxNamed is how many donors of a device, and identities at a donor, have series of their own.
 	MaxNamed = 256
 	// DefaultCgroups is how many control groups of a device have series of their own.
 	DefaultCgroups = 10
 )
 
-// ErrState means that the state folders cannot be read, so that nothing is known.
+// ErrState means that the exporter cannot read the state folders, so that it knows nothing.
 var ErrState = errors.New("cannot read the state folders")
 
-// Options are what can be chosen. The zero value is right for most.
+// Options configure an exporter. The zero value is right for most machines.
 type Options struct {
 	Cgroups int    // control groups with series of their own; 0: DefaultCgroups, negative: none
 	Slabs   bool   // series for every slab
-	Version string // of the program; empty: not told
+	Version string // of the program; empty: no version
 }
 
-// Exporter has the metrics of all devices and donors of a machine. It is safe for
-// concurrent use.
+// Exporter makes the metrics of all devices and donors of a machine. It is safe for concurrent use.
 type Exporter struct {
 	registry  *prometheus.Registry
 	collector *collector
 }
 
-// New makes an exporter for the state folders below root. It opens nothing: servers are
-// asked anew at every scrape.
+// New makes an exporter for the state folders below root. It opens nothing: each scrape asks the servers.
 func New(root string, o Options) *Exporter {
 	if o.Cgroups == 0 {
 		o.Cgroups = DefaultCgroups
@@ -50,11 +47,11 @@ func New(root string, o Options) *Exporter {
 	return &Exporter{registry, c}
 }
 
-// Handler answers with the metrics of all devices and donors below root, in the format
-// that was asked for. It is New(root, Options{}).Handler().
+// Handler answers with the metrics of all devices and donors below root, in the requested format. It is
+// New(root, Options{}).Handler().
 func Handler(root string) http.Handler { return New(root, Options{}).Handler() }
 
-// Handler answers scrapes. Those that come at the same time share one.
+// Handler answers scrapes. Scrapes at the same time share one question to the servers.
 func (e *Exporter) Handler() http.Handler {
 	return promhttp.HandlerFor(e.registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, CoalesceGather: true, EnableOpenMetrics: true,

@@ -20,7 +20,7 @@ type family struct {
 	desc *prometheus.Desc
 }
 
-// families are all there are. The list is complete once the package is initialised.
+// families lists all families. It is complete once the package is initialised.
 var families []*family
 
 func newFamily(kind prometheus.ValueType, name, help string, labels []string) *family {
@@ -29,7 +29,7 @@ func newFamily(kind prometheus.ValueType, name, help string, labels []string) *f
 	return f
 }
 
-// deviceGauge and the like make a family whose first label says whose it is.
+// deviceGauge and the functions below make a family. Its first label names the device or the donor.
 func deviceGauge(name, help string, labels ...string) *family {
 	return newFamily(prometheus.GaugeValue, devicePrefix+name, help, append([]string{"device"}, labels...))
 }
@@ -38,7 +38,7 @@ func deviceCounter(name, help string, labels ...string) *family {
 	return newFamily(prometheus.CounterValue, devicePrefix+name, help, append([]string{"device"}, labels...))
 }
 
-// deviceHistogram makes one whose samples are histograms; see [sink.latency].
+// deviceHistogram makes a family with histograms as samples; see [sink.latency].
 func deviceHistogram(name, help string, labels ...string) *family {
 	return newFamily(prometheus.UntypedValue, devicePrefix+name, help, append([]string{"device"}, labels...))
 }
@@ -59,12 +59,11 @@ func exporterGauge(name, help string, labels ...string) *family {
 type sink struct {
 	out   chan<- prometheus.Metric
 	owner []string  // value of the first label; empty for the exporter
-	since time.Time // when the server's counters began; zero if that is not known
+	since time.Time // begin of the server's counters; zero: unknown
 }
 
-// put adds a sample. The labels' values follow the family's labels, without the first
-// where there is an owner. A value that is no label's (not UTF-8) becomes an error of the
-// scrape, which has all other samples nevertheless.
+// put adds a sample. The values are for the family's labels, without the first if there is an owner. A value that
+// is not UTF-8 becomes an error of the scrape, which contains all other samples nevertheless.
 func (s *sink) put(f *family, value float64, labels ...string) {
 	var m prometheus.Metric
 	var err error
@@ -84,7 +83,7 @@ func (s *sink) labels(more []string) []string {
 	return append(s.owner[:len(s.owner):len(s.owner)], more...)
 }
 
-// truth is a condition as a sample.
+// truth adds a condition as a sample: 1 for true, 0 for false.
 func (s *sink) truth(f *family, is bool, labels ...string) {
 	value := 0.0
 	if is {
@@ -93,14 +92,14 @@ func (s *sink) truth(f *family, is bool, labels ...string) {
 	s.put(f, value, labels...)
 }
 
-// oneOf is a state as samples: 1 for the one that is, 0 for the others.
+// oneOf adds a state as samples: 1 for the present state, 0 for the others.
 func (s *sink) oneOf(f *family, states []string, is string) {
 	for _, state := range states {
 		s.truth(f, state == is, state)
 	}
 }
 
-// seconds and unixTime convert to Prometheus' units. A time that is not known gives 0.
+// seconds and unixTime convert to the units of Prometheus. An unknown time becomes 0.
 func seconds(ns int64) float64 { return float64(ns) / float64(time.Second) }
 
 func unixTime(t time.Time) float64 {

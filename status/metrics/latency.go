@@ -11,16 +11,15 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// The native histograms' scale. Schema 3 has 8 buckets a power of two, each 9% wide. It
-// is the finest with buckets wider than those of loghist (6%): a finer one would leave
-// some empty for good.
+// Scale of the native histograms. Schema 3 has 8 buckets for a power of two, each 9% wide. It is the finest schema
+// with wider buckets than those of loghist (6%). A finer one would have buckets that always stay empty.
 const (
 	nativeSchema  = 3
 	zeroThreshold = loghist.Least / 1e9 // seconds: shorter ones are the zero bucket
 )
 
-// classicPowers are the bounds of the classic buckets as powers of two of nanoseconds:
-// from 8 µs to 67 ms each, where quantiles are looked at, and up to 4.3 s every other.
+// classicPowers are the bounds of the classic buckets, as powers of two of nanoseconds: every power from 8 µs to
+// 67 ms, where people look at quantiles, and every other up to 4.3 s.
 var classicPowers = []int{13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 30, 32}
 
 // nativeIndex is the native bucket of each bucket of loghist but the first.
@@ -39,7 +38,7 @@ var nativeIndex = func() (index [loghist.Buckets]int) {
 // bucketOf is the native bucket of v seconds: bucket i ends with 2^(i/8).
 func bucketOf(v float64) int { return int(math.Ceil(math.Log2(v) * (1 << nativeSchema))) }
 
-// histogram is one of both kinds at once.
+// histogram has native and classic buckets.
 type histogram struct {
 	prometheus.Metric // the native one
 	classic           []*dto.Bucket
@@ -54,8 +53,7 @@ func (h histogram) Write(m *dto.Metric) error {
 	return nil
 }
 
-// latency adds a histogram. One that is empty is there, too, so that its first durations
-// are an increase.
+// latency adds a histogram. It also adds an empty one, so that its first durations are an increase.
 func (s *sink) latency(f *family, h *status.Distribution, labels ...string) {
 	since := s.since
 	if since.IsZero() {
@@ -76,7 +74,7 @@ func (s *sink) latency(f *family, h *status.Distribution, labels ...string) {
 	s.out <- histogram{native, classicBuckets(h)}
 }
 
-// classicBuckets are cumulative, without the last one, which is the count.
+// classicBuckets returns the cumulative buckets without the last one, which is the count.
 func classicBuckets(h *status.Distribution) []*dto.Bucket {
 	var buckets []*dto.Bucket
 	sum, next := uint64(0), 0
