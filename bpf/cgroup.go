@@ -15,29 +15,28 @@ import (
 )
 
 const (
-	// otherGroups counts the faults of control groups that found no place, and of
-	// those that are gone and whose place was needed.
+	// otherGroups counts the faults of control groups without a place: those that found none, and
+	// those that are gone and had to give theirs up.
 	otherGroups = uint64(0)
 
-	// OtherCgroups is its name.
+	// OtherCgroups is the name of otherGroups.
 	OtherCgroups = "other"
 
-	// makeRoomAt is how full the map is, in percent, when groups that are gone lose
-	// their places.
+	// makeRoomAt is how full the map is, in percent, when groups that are gone lose their places.
 	makeRoomAt = 75
 
 	cgroupRoot = "/sys/fs/cgroup"
 )
 
-// Cgroup is the faults of one control group (version 2).
+// Cgroup has the faults of one control group (version 2).
 type Cgroup struct {
 	ID      uint64 // 0: see OtherCgroups
 	Name    string // path below the root of control groups, "/" for the root; the id once it is gone
 	Latency loghist.Histogram
 }
 
-// readCgroups reads all groups. What a group that is gone had goes to OtherCgroups
-// once the map has little room.
+// readCgroups reads all groups. Once the map has little room, it adds the faults of groups that are gone to
+// OtherCgroups.
 //
 // Preconditions: p.mu is held.
 func (p *Probes) readCgroups() ([]Cgroup, error) {
@@ -68,8 +67,8 @@ func (p *Probes) readCgroups() ([]Cgroup, error) {
 	return kept, nil
 }
 
-// allCgroups is the map's content. Programs add entries meanwhile: what an aborted
-// iteration has not seen, the next one will.
+// allCgroups returns the content of the map. Programs add entries meanwhile. If an iteration aborts, the next one
+// sees the rest.
 func (p *Probes) allCgroups() ([]Cgroup, error) {
 	var groups []Cgroup
 	var id uint64
@@ -86,8 +85,7 @@ func (p *Probes) allCgroups() ([]Cgroup, error) {
 	return groups, nil
 }
 
-// fold takes a group that is gone out of the map. No task is in it any more, so no
-// count is missed.
+// fold takes a group that is gone out of the map. No task is in the group any more, so no count gets lost.
 //
 // Preconditions: p.mu is held.
 func (p *Probes) fold(id uint64) error {
@@ -107,7 +105,7 @@ func newGroupNames() *groupNames { return &groupNames{known: map[uint64]string{}
 
 func (n *groupNames) forget(id uint64) { delete(n.known, id) }
 
-// name is the path of a group. One whose folder is gone has its id for a name.
+// name is the path of a group, or its id if its folder is gone.
 func (n *groupNames) name(id uint64) (name string, gone bool) {
 	if id == otherGroups {
 		return OtherCgroups, false
@@ -124,11 +122,11 @@ func (n *groupNames) name(id uint64) (name string, gone bool) {
 	return n.known[id], false
 }
 
-// fileIDKernfs is the type of the file handles of control groups, whose content is
-// their id: enum fid_type, include/linux/exportfs.h.
+// fileIDKernfs is the type of the file handles of control groups, which contain the id of the group: enum fid_type,
+// include/linux/exportfs.h.
 const fileIDKernfs = 0xfe
 
-// groupPath is the path of a group, by a handle made of its id.
+// groupPath finds the path of a group by a file handle with its id.
 func groupPath(id uint64) (string, error) {
 	root, err := unix.Open(cgroupRoot, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// Source is what a histogram measures, in the words of `ublk status --json`.
+// Source names what a histogram measures, in the words of package status.
 type Source string
 
 // Sources, in the order of the programs' array.
@@ -26,7 +26,7 @@ var Sources = []Source{Fault, SwapIn, BlockRead, BlockWrite}
 type hook struct {
 	name    string // of the function or tracepoint
 	sources []Source
-	// programs finds those for a kernel, or says why there are none.
+	// programs returns the programs for a kernel, or the reason why there are none.
 	programs func(*btf.Spec) ([]string, error)
 }
 
@@ -38,7 +38,7 @@ var hooks = []hook{
 	{"block_rq_complete", []Source{SwapIn, BlockRead, BlockWrite}, tracepoint("block_rq_complete", objectsProgFarswapDone)},
 }
 
-// errNoHook means that this kernel has nothing to attach a program to.
+// errNoHook means that this kernel lacks a function or tracepoint.
 var errNoHook = errors.New("this kernel has no such hook")
 
 func function(name string, programs ...string) func(*btf.Spec) ([]string, error) {
@@ -61,8 +61,8 @@ func tracepoint(name, program string) func(*btf.Spec) ([]string, error) {
 	}
 }
 
-// swapReadFolio chooses by where the folio is among the function's arguments: the
-// first one until 7.x, which put a context before it.
+// swapReadFolio chooses the program by the position of the folio among the arguments: the first one before 7.x,
+// which puts a context before it.
 func swapReadFolio(kernel *btf.Spec) ([]string, error) {
 	var f *btf.Func
 	if err := kernel.TypeByName("swap_read_folio", &f); err != nil {
@@ -83,13 +83,13 @@ func swapReadFolio(kernel *btf.Spec) ([]string, error) {
 	return variants[at : at+1], nil
 }
 
-// Missing is a histogram that cannot be had.
+// Missing is a histogram that this kernel does not allow.
 type Missing struct {
 	Source Source
 	Why    error
 }
 
-// coverage sorts hooks into those that work and what the others cost.
+// coverage lists the hooks that work, and the histograms that are missing without the others.
 type coverage struct {
 	hooks   []string
 	missing []Missing
@@ -97,7 +97,7 @@ type coverage struct {
 
 func (c *coverage) have(h hook) { c.hooks = append(c.hooks, h.name) }
 
-// lack notes the first reason for each source.
+// lack stores the first reason for each source.
 func (c *coverage) lack(h hook, why error) {
 	for _, s := range h.sources {
 		if !slices.ContainsFunc(c.missing, func(m Missing) bool { return m.Source == s }) {
@@ -106,12 +106,11 @@ func (c *coverage) lack(h hook, why error) {
 	}
 }
 
-// none says whether no histogram is left.
+// none reports whether no histogram is left.
 func (c *coverage) none() bool { return len(c.missing) == len(Sources) }
 
-// Survey says, without loading anything, which hooks the running kernel has by its
-// type information, and what is missing. It needs no rights. ErrUnsupported: there is no
-// type information.
+// Survey finds, from the type information of the running kernel, which hooks exist and which histograms are missing.
+// It loads nothing and needs no rights. Without type information the error is ErrUnsupported.
 func Survey() (hooksFound []string, missing []Missing, err error) {
 	kernel, err := kernelTypes(btf.NewCache())
 	if err != nil {

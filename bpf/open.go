@@ -30,7 +30,7 @@ type Config struct {
 	Queues       int    // hardware queues
 	Depth        int    // requests in flight of each
 
-	groups int // control groups that have a place; 0: 128
+	groups int // control groups with a place; 0: 128
 }
 
 const sector = 512
@@ -49,9 +49,8 @@ func (c Config) validate() error {
 	return nil
 }
 
-// Probes measure one device until Close, or the end of the process. Its methods may
-// be called from any goroutine, but not from a queue's thread: they make system calls
-// and allocate.
+// Probes measure one device until Close or the end of the process. The methods may be called from any goroutine
+// and not from a queue's thread, because they make system calls and allocate.
 type Probes struct {
 	config   Config
 	cover    coverage
@@ -62,21 +61,20 @@ type Probes struct {
 	slabs    *ebpf.Memory
 	names    *groupNames
 
-	mu     sync.Mutex // guards what follows, slabs, names, and the order of Read and Close
+	mu     sync.Mutex // guards the fields below, slabs, names, and the order of Read and Close
 	closed bool
 	folded loghist.Histogram // faults of control groups that are gone
 }
 
-// Info is what does not change while probes are open.
+// Info describes open probes. It does not change.
 type Info struct {
-	Hooks   []string // that programs are attached to
+	Hooks   []string // with programs attached
 	Missing []Missing
 	Memory  int64 // bytes of the maps, as the kernel counts them
 }
 
-// Open loads the programs and attaches them. A hook that the kernel has not got, or
-// refuses, is no error as long as one histogram is left. Errors wrap ErrPermission,
-// ErrUnsupported or ErrConfig; nothing is left then.
+// Open loads the programs and attaches them. A hook that the kernel lacks or refuses is not an error as long as one
+// histogram is left. Errors wrap ErrPermission, ErrUnsupported or ErrConfig; after an error nothing stays loaded.
 func Open(config Config) (*Probes, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
@@ -121,7 +119,7 @@ func (p *Probes) open(spec *ebpf.CollectionSpec, kernel *btf.Spec, cache *btf.Ca
 	return nil
 }
 
-// apply gives the programs their constants and the maps their sizes.
+// apply sets the constants of the programs and the sizes of the maps.
 func (c Config) apply(spec *ebpf.CollectionSpec) error {
 	for name, value := range map[string]uint32{
 		objectsVarDeviceMajor: c.Major,
@@ -168,7 +166,7 @@ func (p *Probes) makeMaps(spec *ebpf.CollectionSpec, cache *btf.Cache) error {
 	return p.maps[objectsMapCgroups].Put(otherGroups, histogram{})
 }
 
-// attach loads the programs of one hook and attaches all of them, or none.
+// attach loads the programs of one hook and attaches all or none of them.
 func (p *Probes) attach(h hook, spec *ebpf.CollectionSpec, kernel *btf.Spec, cache *btf.Cache) error {
 	names, err := h.programs(kernel)
 	if err != nil {
@@ -207,11 +205,10 @@ func closeLinks(links []link.Link) error {
 	return err
 }
 
-// Info says what is measured.
+// Info describes the probes.
 func (p *Probes) Info() Info { return Info{p.cover.hooks, p.cover.missing, p.memory} }
 
-// Close detaches the programs and gives the maps back. Afterwards Read fails with
-// os.ErrClosed. It may be called twice.
+// Close detaches the programs and frees the maps. Then Read fails with os.ErrClosed. It may be called twice.
 func (p *Probes) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
