@@ -10,7 +10,7 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// cluster is a simulation under way. One goroutine runs it.
+// cluster is a running simulation. One goroutine runs it.
 type cluster struct {
 	config     Config
 	placement  slabmap.Placement
@@ -18,13 +18,13 @@ type cluster struct {
 	machines   []machine
 	containers []container
 	moves      moves
-	ordered    int64     // moves so far
+	ordered    int64     // number of moves
 	steering   *steering // nil without a model of latency
 	headRoom   int64
 	ahead      int64
 	seconds    int
 	warmup     int
-	now        int // the second under way, from 1
+	now        int // the present second, from 1
 
 	result          Result
 	mapMillis       float64 // sum over mappings
@@ -36,9 +36,8 @@ type cluster struct {
 	answers []slabmap.Candidate
 }
 
-// Run simulates config. progress, which may be nil, is called after every virtual
-// second with how many of how many have passed. The error wraps ErrConfig, or is
-// the context's.
+// Run simulates config. After every virtual second it calls progress with the number of seconds that have passed
+// and of all; progress may be nil. The error wraps ErrConfig, or is the context's.
 func Run(ctx context.Context, config Config, progress func(second, of int)) (Result, error) {
 	c, err := build(config)
 	if err != nil {
@@ -69,8 +68,7 @@ func Run(ctx context.Context, config Config, progress func(second, of int)) (Res
 	return c.finished(), nil
 }
 
-// must keeps the first error of a transition, which would be a mistake of this
-// package.
+// must keeps the first error of a transition. Such an error is a mistake in this package.
 func (c *cluster) must(err error) {
 	if err != nil && c.err == nil {
 		c.err = err
@@ -115,7 +113,7 @@ func build(config Config) (*cluster, error) {
 	return c, nil
 }
 
-// place draws the containers and puts each on a machine where its limit fits.
+// place draws the containers and puts each on a machine with room for its limit.
 func (c *cluster) place() error {
 	w := &c.config.Workload
 	for i, share := range c.shares() {
@@ -145,8 +143,7 @@ func (c *cluster) place() error {
 	return nil
 }
 
-// shares is what each container has of its peak: exactly as many as the file says,
-// in random order.
+// shares returns the share of its peak that each container has, with the numbers from the file, in random order.
 func (c *cluster) shares() []float64 {
 	limits := c.config.Workload.Limits
 	var all float64
@@ -169,7 +166,7 @@ func (c *cluster) shares() []float64 {
 	return shares
 }
 
-// draw picks one of all at random, by weight.
+// draw picks one element at random, by weight.
 func draw[T any](rng *rand.Rand, all []T, weight func(T) float64) *T {
 	var sum float64
 	for _, one := range all {
@@ -188,7 +185,7 @@ func draw[T any](rng *rand.Rand, all []T, weight func(T) float64) *T {
 	return &all[chosen]
 }
 
-// machineFor is a random machine with room for a limit.
+// machineFor returns a random machine with room for a limit.
 func (c *cluster) machineFor(limit int64) (int, error) {
 	for _, tries := range []int{64, len(c.machines)} {
 		from := c.rng.IntN(len(c.machines))
@@ -205,7 +202,7 @@ func (c *cluster) machineFor(limit int64) (int, error) {
 	return 0, fmt.Errorf("%d MiB of local memory fit on no machine: %w: give more machines, or fewer containers", limit>>20, ErrConfig)
 }
 
-// donorsFor are the other machines that a device on machine knows.
+// donorsFor returns the other machines that a device on machine knows.
 func (c *cluster) donorsFor(machine int) []slabmap.Candidate {
 	others := len(c.machines) - 1
 	n := others

@@ -17,24 +17,23 @@ type Config struct {
 	AnyDonor bool // without the new-machine rule
 
 	Extra int  // E′; 0 evicts at random
-	Drop  bool // evicted slabs are dropped, as in the paper, and not moved
+	Drop  bool // devices drop evicted slabs, as in the paper, and do not move them
 
 	// Known is how many other machines, chosen at random, a device knows as
 	// donors; 0 for all of them.
 	Known int
 
-	// Latency is the model of page-ins; nil for none. ByLatency has the placement go by
-	// it.
+	// Latency is the model of page-ins; nil for none. With ByLatency the placement uses it.
 	Latency   *Latency
 	ByLatency bool
 }
 
-// DefaultConfig is the product's policies on w.
+// DefaultConfig simulates w with the default policies of farswap.
 func DefaultConfig(w Workload) Config {
 	return Config{Workload: w, Seed: 1, SlabSize: slabmap.DefaultSlabSize, Choices: 2, Extra: evict.DefaultExtra}
 }
 
-// Validate returns an error wrapping ErrConfig if c breaks a rule of its fields.
+// Validate returns an error wrapping ErrConfig if a field is out of range.
 func (c Config) Validate() error {
 	if err := c.Workload.Validate(); err != nil {
 		return err
@@ -52,7 +51,7 @@ func (c Config) Validate() error {
 	return c.latencyError()
 }
 
-// placement is the policy that c asks for.
+// placement returns the policy of c.
 func (c Config) placement() slabmap.Placement {
 	paper := slabmap.PowerOfTwo{SlabSize: c.SlabSize, Choices: c.Choices, AnyDonor: c.AnyDonor}
 	if c.ByLatency {

@@ -6,7 +6,7 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// container runs a program with less memory than it wants, or as much.
+// container runs a program with at most as much memory as the program wants.
 type container struct {
 	program *Program
 	machine int
@@ -29,7 +29,7 @@ func (b *container) wants(age float64) float64 {
 	return b.peak * (1 - p.Swing*(0.5-0.5*math.Cos(2*math.Pi*turn)))
 }
 
-// stepContainer is a container's second.
+// stepContainer simulates one second of a container.
 func (c *cluster) stepContainer(index int) {
 	b := &c.containers[index]
 	if c.now <= b.start {
@@ -47,8 +47,8 @@ func (c *cluster) stepContainer(index int) {
 	}
 }
 
-// page is what a container swaps in a second in which it wants so many bytes, and
-// has put out grown bytes that it never had to before.
+// page simulates the swapping of a container in one second, in which it wants so many bytes and swaps out grown
+// bytes for the first time.
 func (c *cluster) page(index int, want, grown float64) {
 	b := &c.containers[index]
 	p, d := b.program, b.device

@@ -7,31 +7,31 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// history is how many ends of seconds a device remembers, and reach with how many
-// seconds a slab's activity can be caught up: 0.8³⁰ is about 0.1%.
+// history is how many ends of seconds a device remembers. reach is over how many seconds it can compute a slab's
+// activity afterwards: 0.8³⁰ is about 0.1%.
 const (
 	history = 32
-	reach   = history - 2 // from the second before the one under way, too
+	reach   = history - 2 // the second before the present one counts, too
 )
 
 // slab is one slab of a virtual device: a map with a single, short slab.
 type slab struct {
 	pages  *slabmap.Map
-	weight float64 // of its pages among all that are read in; 0 if never written
-	ticked int     // the last second that its activity counts
+	weight float64 // of its pages among all page-ins; 0 if never written
+	ticked int     // the last second in its activity
 	epoch  uint64  // of its mapping
-	place  int     // where its donor's list has it, if mapped
+	place  int     // its place in the donor's list, if mapped
 	lent   bool    // it is mapped or draining
 	cold   bool    // in device.cold
 	noted  uint8   // of wrote
 	wrote  [notes]note
 }
 
-// notes is for how many seconds writes are kept that pages has not been told of:
-// writing is through with most slabs in as many.
+// notes is for how many seconds a slab keeps writes that its map does not have yet. Writing leaves most slabs within
+// that time.
 const notes = 4
 
-// note is what was written in a second.
+// note is the number of pages written in a second.
 type note struct {
 	second, pages int32
 }
@@ -40,15 +40,15 @@ type note struct {
 type device struct {
 	geometry slabmap.Geometry
 	slabs    []slab
-	donors   []slabmap.Candidate // that it knows, ascending; Holds is kept right
+	donors   []slabmap.Candidate // that it knows, ascending; Holds is up to date
 	weight   float64             // sum over slabs
 	spread   float64             // σ of weights
-	pass     int                 // how often writing has gone through the device
-	at       float64             // where it writes, in pages
+	pass     int                 // passes of writing through the device
+	at       float64             // the place of the next write, in pages
 	live     float64             // pages with content
-	read     [history]float64    // page-ins up to each second's end, per unit of weight
-	now      int                 // the second that is under way or was last
-	cold     []int32             // slabs that were written and are not mapped, some maybe mapped since
+	read     [history]float64    // page-ins up to the end of each second, per unit of weight
+	now      int                 // the present or last second
+	cold     []int32             // written slabs that are not mapped; some may be mapped since
 }
 
 // reset makes d a new device of pages, with maps that fit in 136 bytes.
@@ -67,7 +67,7 @@ func (d *device) reset(g slabmap.Geometry, now int) error {
 	return nil
 }
 
-// begin starts second now, in which pages are read in from the whole device.
+// begin starts second now with its page-ins from the whole device.
 func (d *device) begin(now int, pageIns float64) {
 	total := d.read[d.now%history]
 	for s := d.now + 1; s < now; s++ {
@@ -79,12 +79,11 @@ func (d *device) begin(now int, pageIns float64) {
 	d.read[now%history], d.now = total, now
 }
 
-// catchUp counts the activity of slab i up to the end of second until, which is not
-// after the one under way.
+// catchUp computes the activity of slab i up to the end of second until, which is not after the present one.
 func (d *device) catchUp(i, until int) {
 	s := &d.slabs[i]
 	if until-s.ticked > reach {
-		s.pages.Tick(1) // what was written in the second after ticked
+		s.pages.Tick(1) // the writes of the second after ticked
 		s.ticked = until - reach
 	}
 	for ; s.ticked < until; s.ticked++ {
@@ -109,14 +108,13 @@ func (d *device) catchUp(i, until int) {
 	s.noted = uint8(len(kept))
 }
 
-// activity is what the device answers of slab i at the end of the second.
+// activity is the device's answer about slab i at the end of the second.
 func (d *device) activity(i int) float64 {
 	d.catchUp(i, d.now)
 	return d.slabs[i].pages.Activity(0)
 }
 
-// write puts pages into free slots, from where it stopped last: after the first
-// pass there are fewer to a slab.
+// write puts pages into free slots, from the place where it stopped. After the first pass a slab has fewer of them.
 func (d *device) write(rng *rand.Rand, pages float64) {
 	all := float64(d.geometry.Pages())
 	free := 1.0
@@ -138,8 +136,7 @@ func (d *device) write(rng *rand.Rand, pages float64) {
 	}
 }
 
-// touch counts pages written to slab i. What is new on it is read as often as
-// chance has it.
+// touch counts pages written to slab i. It draws at random how often the container reads a new slab.
 func (d *device) touch(rng *rand.Rand, i int, entered bool, pages int) {
 	s := &d.slabs[i]
 	if s.weight == 0 {
@@ -161,8 +158,7 @@ func (d *device) touch(rng *rand.Rand, i int, entered bool, pages int) {
 	d.chill(i)
 }
 
-// note keeps what was written to slab i until somebody asks for its activity, or
-// until it no longer matters.
+// note keeps the writes to slab i until a call asks for its activity, or until they no longer matter.
 func (d *device) note(i int, pages int32) {
 	s, now := &d.slabs[i], int32(d.now)
 	if s.noted > 0 && s.wrote[s.noted-1].second == now {
@@ -187,8 +183,7 @@ func (d *device) chill(i int) {
 	}
 }
 
-// hot returns the slabs to map, in the order of cold. Those that were neither
-// written nor much read need no look.
+// hot returns the slabs to map, in the order of cold. It skips slabs without writes and with few reads.
 func (d *device) hot(dst []int32) []int32 {
 	dst = dst[:0]
 	kept := d.cold[:0]

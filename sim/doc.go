@@ -1,53 +1,47 @@
-// Package sim runs the policies of farswap on thousands of virtual machines in
-// virtual time: the slab states, activity, hot slabs and placement of package
-// slabmap, and the governor and the choice of victims of package evict, called as
-// swapdev and donor call them. None of them is copied here.
+// Package sim runs the policies of farswap on thousands of virtual machines in virtual time: the slab states,
+// activity, hot slabs and placement of package slabmap, and the governor and the choice of victims of package
+// evict. It calls the real code as swapdev and donor do, and has no copy of it.
 //
 // # Dangers
 //
-// What comes out is as good as what is put in: the workloads are figures in a file
-// (see [ParseWorkload]), not programs. The simulator compares policies on the same
-// input. It predicts no latency and no throughput: those of [Latency] are put in.
+// A result is as good as its input: the workloads are figures in a file (see [ParseWorkload]) and not programs.
+// The simulator compares policies on the same input. It does not predict latency or throughput; the latencies of
+// [Latency] are input, too.
 //
-// # What is modelled
+// # The model
 //
-// Time goes in seconds, in which every container, then every donor takes a step;
-// what ends later (a slab that is moved) waits in a heap.
+// Time goes in seconds. In each, first every container and then every donor takes a step. Work that ends later,
+// such as the move of a slab, waits in a heap.
 //
-//   - A machine has memory, a base use, and containers placed at random where their
-//     limits fit. Its donor is an [evict.Governor] that is shown what is available
-//     once a second. Pressure stall is a stand-in: it grows from 0 to 1 as available
-//     memory falls from an eighth of HeadRoom to none.
-//   - A container's memory ramps up to its peak and then swings as its workload
-//     says. What exceeds its limit is swapped. Page-ins follow from the workload's
-//     accesses and the share that misses, as with Zipf popularity θ and LRU:
-//     1 − f^(1−θ) when a fraction f is resident. A share of the pages that make room
-//     is written, and so is all growth.
-//   - The kernel keeps the swap slots of pages that it has read in, up to half of
-//     the device, and hands out free slots from one end of the device to the other,
-//     so that writing walks through all of it. Slabs that were written differ in how
-//     often they are read.
-//   - Each slab of a device is a [slabmap.Map] of one page, since all that matters
-//     is decided per slab: it needs 136 bytes, a full one of 64 MiB 128 KiB. Its
-//     seconds are counted only when somebody looks, from what was touched in each,
-//     and only the last 30: what was before weighs 0.1%.
-//   - With [Latency] page-ins take a time drawn from a log-normal of their donor's, and
-//     a machine is slow for a while. Each device judges its donors as swapdev does
-//     ([slabmap.Judge]), and moves slabs away from slow ones. Test reads of slow donors
-//     need no memory there.
-//   - A hot slab is mapped at once. An evicted slab is moved to another donor, at
-//     the file's speed, and dropped if none has room.
+//   - A machine has memory, a base use, and containers, which the simulator places at random where their limits
+//     fit. Its donor is an [evict.Governor], which gets the available memory once a second. The model replaces
+//     pressure stall by a share that grows from 0 to 1 as available memory falls from an eighth of HeadRoom to
+//     none.
+//   - The memory of a container rises to its peak and then swings as in its workload. The container swaps the
+//     memory above its limit. Page-ins follow from the accesses of the workload and the share of misses under
+//     Zipf popularity θ and LRU: 1 − f^(1−θ) if a fraction f is resident. The kernel writes all growth and a share
+//     of the pages that make room.
+//   - The kernel keeps the swap slots of pages that it has read in, up to half of the device. It hands out free
+//     slots from one end of the device to the other, so that writes go through the whole device. Written slabs
+//     differ in how often the container reads them.
+//   - Each slab of a device is a [slabmap.Map] of one page, because all decisions are per slab. It needs 136 bytes;
+//     a full slab of 64 MiB needs 128 KiB. The simulator computes its activity only on demand, from the last 30
+//     seconds; earlier seconds weigh 0.1%.
+//   - With [Latency] the time of a page-in is a random value from the donor's log-normal distribution, and a machine
+//     is slow for a while. Each device judges its donors as swapdev does ([slabmap.Judge]) and moves slabs away
+//     from slow ones. Test reads of slow donors need no memory there.
+//   - A device maps a hot slab at once. It moves an evicted slab to another donor, at the speed from the file, and
+//     drops the slab if no donor has room.
 //
-// # What is not modelled
+// # Not in the model
 //
-// Pages and their contents, queues, latencies that follow from load, the network's limits, loss of
-// machines, devices that do not answer, stale announcements: a device asks a donor
-// and has the answer at once. How long a map takes is a constant and a part by the
-// byte, from the file. Applications do not slow down when a donor has too little
-// left for them: it is counted ([Result] HurtSeconds).
+// The model lacks pages and their contents, queues, latencies that depend on load, limits of the network, loss of
+// machines, devices that do not answer, and stale announcements: a device gets the answer of a donor at once. The
+// duration of a map is a constant and a part by the byte, from the file. Applications do not slow down when a
+// donor leaves them too little memory; [Result] HurtSeconds counts that.
 //
 // # Determinism
 //
-// One goroutine, one seeded generator: the same configuration gives the same
-// result, wall time and peak memory aside.
+// There is one goroutine and one seeded generator. The same configuration gives the same result, apart from wall
+// time and peak memory.
 package sim

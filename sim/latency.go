@@ -11,8 +11,8 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// Latency is a model of how long a page-in from a donor takes, and a machine that is
-// slow for a while. All is in virtual seconds and milliseconds.
+// Latency models how long a page-in from a donor takes, and a machine that is slow for a while. All times are virtual
+// seconds and milliseconds.
 type Latency struct {
 	Base   float64 `json:"base_ms"` // median of a read
 	Spread float64 `json:"spread"`  // σ of a log-normal: how much machines differ
@@ -25,12 +25,12 @@ type Latency struct {
 	Period int     `json:"period_s"` // of the judge
 }
 
-// DefaultLatency has a machine 20 ms farther away for five minutes.
+// DefaultLatency adds 20 ms to one machine for five minutes.
 func DefaultLatency() Latency {
 	return Latency{Base: 0.25, Spread: 0.2, Noise: 0.4, From: 1200, For: 300, Add: 20, Period: 5}
 }
 
-// validate returns an error wrapping ErrConfig if l breaks a rule.
+// validate returns an error wrapping ErrConfig if a field is out of range.
 func (l Latency) validate(seconds int) error {
 	return check("latency: ", []bound{
 		{"base_ms", l.Base, 1e-3, 1e6},
@@ -43,8 +43,8 @@ func (l Latency) validate(seconds int) error {
 	})
 }
 
-// LatencyResult is what became of the slow machine. Seconds are counted from its
-// becoming slow or well; -1 is never.
+// LatencyResult describes the fate of the slow machine. Seconds count from the moment at which it becomes slow or well;
+// -1 is never.
 type LatencyResult struct {
 	Machine     int             `json:"machine"`
 	SlabsBefore int             `json:"slabs_before"`  // that it held
@@ -80,7 +80,7 @@ type steering struct {
 	result LatencyResult
 }
 
-// steer prepares the model. byLatency is whether the placement goes by it.
+// steer prepares the model. byLatency says whether the placement uses it.
 func (c *cluster) steer(l Latency, byLatency bool) {
 	s := &steering{Latency: l, acts: byLatency, rng: rand.New(rand.NewPCG(c.config.Seed, 1)), away: make(map[ref][]int)}
 	s.result = LatencyResult{Machine: nobody, FoundAfter: -1, GoneAfter: -1, WellAfter: -1, UsedAfter: -1}
@@ -96,7 +96,7 @@ func (c *cluster) steer(l Latency, byLatency bool) {
 	c.steering = s
 }
 
-// judge is the judge of a container's device; nil if placement does not go by latency.
+// judge returns the judge of a container's device, or nil if the placement does not use latency.
 func (c *cluster) judge(container int) *slabmap.Judge {
 	if c.steering == nil || !c.steering.acts {
 		return nil
@@ -110,7 +110,7 @@ func (c *cluster) isSlow(machine int) bool {
 	return c.now > s.From && c.now <= s.From+s.For && (s.All || machine == s.result.Machine)
 }
 
-// stepLatency is the end of a second.
+// stepLatency simulates the end of a second.
 func (c *cluster) stepLatency() {
 	s := c.steering
 	if c.now == s.From {
@@ -129,7 +129,7 @@ func (c *cluster) stepLatency() {
 	c.note(&all)
 }
 
-// busiest is the machine that holds the most hot slabs.
+// busiest returns the machine with the most hot slabs.
 func (c *cluster) busiest() int {
 	best, most := 0, -1
 	for i := range c.machines {
@@ -140,7 +140,7 @@ func (c *cluster) busiest() int {
 	return best
 }
 
-// holdings counts a machine's slabs, and the hot ones.
+// holdings counts the slabs of a machine, and the hot ones among them.
 func (c *cluster) holdings(machine int) (slabs, hot int) {
 	for _, r := range c.machines[machine].slabs {
 		if c.containers[r.container].device.activity(int(r.slab)) >= slabmap.HotSlab {
@@ -150,11 +150,11 @@ func (c *cluster) holdings(machine int) (slabs, hot int) {
 	return len(c.machines[machine].slabs), hot
 }
 
-// drawn is how many reads of a donor are drawn in a period at most: what a p99 takes.
+// drawn bounds the simulated reads of a donor in a period: enough for a p99.
 const drawn = slabmap.DefaultMinReads
 
-// judgeDonors ends a period of a device: its donors are judged by their reads, and slabs
-// leave slow ones. All reads are added to all.
+// judgeDonors ends a period of a device: it judges the donors by their reads and moves slabs away from slow ones. It
+// adds all reads to all.
 func (c *cluster) judgeDonors(container int, all *loghist.Histogram) {
 	s, d := c.steering, c.containers[container].device
 	judge := s.judges[container]
@@ -191,7 +191,7 @@ func (c *cluster) judgeDonors(container int, all *loghist.Histogram) {
 	}
 }
 
-// draw is so many reads of a machine.
+// draw simulates n reads of a machine.
 func (c *cluster) draw(machine, n int) *loghist.Histogram {
 	s, h := c.steering, &loghist.Histogram{}
 	add := 0.0
@@ -231,7 +231,7 @@ func (c *cluster) leaveSlow(r ref) {
 	res.MostMoves = max(res.MostMoves, len(away))
 }
 
-// placed tells of a slab that a machine has got.
+// placed tells the judge that a machine has got a slab.
 func (c *cluster) placed(container, machine int) {
 	if c.steering == nil {
 		return
@@ -242,7 +242,7 @@ func (c *cluster) placed(container, machine int) {
 	}
 }
 
-// note takes the end of a period down.
+// note records the end of a period.
 func (c *cluster) note(all *loghist.Histogram) {
 	s := c.steering
 	m := LatencyMoment{Second: c.now, Moves: s.result.Moves, P99: float64(all.Quantile(0.99)) / 1e6}
@@ -251,7 +251,7 @@ func (c *cluster) note(all *loghist.Histogram) {
 		return
 	}
 	m.Slabs, m.Hot = c.holdings(s.result.Machine)
-	left := 0 // hot slabs of devices that take it for slow
+	left := 0 // hot slabs of devices that hold it to be slow
 	for i, judge := range s.judges {
 		if judge == nil || !judge.Verdict(uint16(s.result.Machine)).Slow {
 			continue
@@ -279,7 +279,7 @@ func (c *cluster) note(all *loghist.Histogram) {
 	}
 }
 
-// send has a slab that drains on its way to another donor.
+// send starts the move of a draining slab to another donor.
 func (c *cluster) send(r ref, from, target int, slow bool) {
 	d := c.containers[r.container].device
 	d.holds(from, -1)
@@ -294,7 +294,7 @@ func (c *cluster) send(r ref, from, target int, slow bool) {
 	heap.Push(&c.moves, one)
 }
 
-// latencyError is what Config says about its Latency.
+// latencyError checks the Latency of a Config.
 func (c Config) latencyError() error {
 	if c.Latency == nil {
 		return nil

@@ -12,21 +12,21 @@ type ref struct {
 // machine is a virtual machine with its donor. All amounts are bytes.
 type machine struct {
 	total     int64
-	local     int64 // base and containers, as much as they want
+	local     int64 // base use and all that the containers want
 	prepared  int64
-	mapped    int64 // held by devices, what is on its way home included
+	mapped    int64 // held by devices, slabs on their way back included
 	returning int64
 	governor  *evict.Governor
-	slabs     []ref // mapped, and not on their way home
+	slabs     []ref // mapped, and not on their way back
 
-	limits        int64   // of its containers, to place them
-	without, with float64 // sums over measured seconds of what is used
+	limits        int64   // sum over its containers, for their placement
+	without, with float64 // sums of used memory over the measured seconds
 }
 
-// free is what is left; below 0 if applications want more than there is.
+// free is the unused memory. It is negative if applications want more than there is.
 func (m *machine) free() int64 { return m.total - m.local - m.prepared - m.mapped }
 
-// used is what is used with lending; no machine uses more than it has.
+// used is the used memory with lending, at most all memory.
 func (m *machine) used() int64 { return min(m.local+m.mapped, m.total) }
 
 func (c *cluster) lent(m *machine) evict.Lent {
@@ -36,7 +36,7 @@ func (c *cluster) lent(m *machine) evict.Lent {
 	}
 }
 
-// stall stands in for pressure stall information.
+// stall replaces pressure stall information.
 func (c *cluster) stall(available int64) float64 {
 	from := c.headRoom / 8
 	if available >= from {
@@ -45,7 +45,7 @@ func (c *cluster) stall(available int64) float64 {
 	return 1 - float64(available)/float64(from)
 }
 
-// stepMachine is a donor's second.
+// stepMachine simulates one second of a donor.
 func (c *cluster) stepMachine(index int) {
 	m := &c.machines[index]
 	c.result.Events++
@@ -58,8 +58,7 @@ func (c *cluster) stepMachine(index int) {
 	c.count(m)
 }
 
-// take lends a slab of m's memory and returns how long that takes by the model,
-// in milliseconds.
+// take lends a slab of m's memory and returns how long that takes in the model, in milliseconds.
 func (c *cluster) take(m *machine) float64 {
 	m.mapped += c.config.SlabSize
 	if m.prepared >= c.config.SlabSize {
@@ -70,13 +69,13 @@ func (c *cluster) take(m *machine) float64 {
 	return c.unpreparedMillis()
 }
 
-// unpreparedMillis is how long it takes to map a slab that was not prepared.
+// unpreparedMillis is how long it takes to map an unprepared slab.
 func (c *cluster) unpreparedMillis() float64 {
 	model := c.config.Workload.Model
 	return model.MapMillis + model.PrepareMillis*float64(c.config.SlabSize)/gib
 }
 
-// add enters a slab in the list of index's donor.
+// add adds a slab to the list of index's donor.
 func (c *cluster) add(index int, r ref) {
 	m := &c.machines[index]
 	c.slab(r).place = len(m.slabs)

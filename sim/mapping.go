@@ -8,7 +8,7 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// nobody is the target of a slab that is dropped.
+// nobody is the target of a dropped slab.
 const nobody = -1
 
 // move is a slab on its way from one donor to another.
@@ -18,10 +18,10 @@ type move struct {
 	slab   ref
 	from   int
 	target int
-	slow   bool // it leaves a slow donor, which did not want it back
+	slow   bool // it leaves a slow donor, which had not asked for it
 }
 
-// moves is a heap, the first due on top; those due together in order.
+// moves is a heap with the first due move on top. Moves that are due together stay in order.
 type moves []move
 
 func (h moves) Len() int { return len(h) }
@@ -38,8 +38,8 @@ func (h *moves) Pop() any {
 
 func (c *cluster) slab(r ref) *slab { return &c.containers[r.container].device.slabs[r.slab] }
 
-// find asks donors as a device does, of those that may be, until one has room: nobody
-// if none has. may is nil if all may.
+// find asks donors as a device does until one has room. It returns nobody if none has. It asks only donors that may
+// accepts; a nil may accepts all.
 func (c *cluster) find(container int, may func(donor uint16) bool) int {
 	cands := c.weighed(container, may)
 	for ask, _ := c.placement.Pair(c.rng, cands); len(ask) > 0; ask, _ = c.placement.Pair(c.rng, cands) {
@@ -60,7 +60,7 @@ func (c *cluster) find(container int, may func(donor uint16) bool) int {
 	return nobody
 }
 
-// weighed are the donors that may be, with what is known of their latency.
+// weighed returns the donors that may accepts, with what the judge knows about their latency.
 func (c *cluster) weighed(container int, may func(donor uint16) bool) []slabmap.Candidate {
 	d, judge := c.containers[container].device, c.judge(container)
 	if judge == nil && may == nil {
@@ -79,7 +79,7 @@ func (c *cluster) weighed(container int, may func(donor uint16) bool) []slabmap.
 	return cands
 }
 
-// known is where a donor is among donors, which are sorted.
+// known is the place of a donor in the sorted donors.
 func known(donors []slabmap.Candidate, donor int) int {
 	i, _ := slices.BinarySearchFunc(donors, donor, func(one slabmap.Candidate, donor int) int {
 		return cmp.Compare(int(one.Donor), donor)
@@ -90,8 +90,7 @@ func known(donors []slabmap.Candidate, donor int) int {
 // holds counts a slab of d in or out at a donor.
 func (d *device) holds(donor, n int) { d.donors[known(d.donors, donor)].Holds += n }
 
-// mapHot maps the hot slabs of a container, the hottest first, until no donor has
-// room.
+// mapHot maps the hot slabs of a container, the hottest first, until no donor has room.
 func (c *cluster) mapHot(index int) {
 	d := c.containers[index].device
 	c.hot = d.hot(c.hot)
@@ -105,7 +104,7 @@ func (c *cluster) mapHot(index int) {
 	}
 }
 
-// mapSlab finds a slab a donor. It reports whether there was one.
+// mapSlab maps a slab to a donor. It reports whether a donor had room.
 func (c *cluster) mapSlab(r ref) bool {
 	d, s := c.containers[r.container].device, c.slab(r)
 	c.result.Events++
@@ -124,7 +123,7 @@ func (c *cluster) mapSlab(r ref) bool {
 	return true
 }
 
-// settle completes a mapping at a donor whose memory is taken.
+// settle completes a mapping after the donor's memory is taken.
 func (c *cluster) settle(r ref, epoch uint64, donor int) {
 	s := c.slab(r)
 	c.must(s.pages.CompleteMap(0, epoch, uint16(donor)))
@@ -132,8 +131,8 @@ func (c *cluster) settle(r ref, epoch uint64, donor int) {
 	c.add(donor, r)
 }
 
-// giveUp is what a device does with a slab that its donor takes back: it moves it,
-// or drops it. The donor has it on its way home.
+// giveUp moves or drops a slab that its donor takes back, as a device does. The donor counts the slab as on its way
+// back.
 func (c *cluster) giveUp(r ref) {
 	s := c.slab(r)
 	c.result.Evictions++
@@ -157,7 +156,7 @@ func (c *cluster) finish() {
 	}
 }
 
-// arrive ends a move, or a drop.
+// arrive ends a move or a drop.
 func (c *cluster) arrive(one move) {
 	c.result.Events++
 	size := c.config.SlabSize

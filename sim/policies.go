@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 )
 
-// Table is policies side by side that differ in one thing.
+// Table compares policies that differ in one thing.
 type Table struct {
 	Title string `json:"title"`
 	Rows  []Row  `json:"rows"`
@@ -19,13 +19,13 @@ type Row struct {
 	Summary
 }
 
-// variant is a row to be.
+// variant describes a row.
 type variant struct {
 	name   string
 	change func(*Config)
 }
 
-// SlabSizes are the sizes of slabs that Policies compares, in bytes.
+// SlabSizes are the slab sizes that Policies compares, in bytes.
 var SlabSizes = []int64{4 << 20, 16 << 20, 64 << 20, 256 << 20, 1 << 30}
 
 // variants are the tables and their rows.
@@ -49,9 +49,8 @@ func variants() (titles []string, rows [][]variant) {
 	return []string{"placement", "candidates beyond those to evict", "slab size"}, [][]variant{places, extras, slabs}
 }
 
-// Policies compares placements, values of E′ and slab sizes, each with so many
-// seeds; what a table does not vary is as in config. progress is told how much of
-// all is done, 0 to 1.
+// Policies compares placements, values of E′ and slab sizes, each with the given number of seeds. Everything that a
+// table does not vary is from config. Policies calls progress with the finished share of the work, 0 to 1.
 func Policies(ctx context.Context, config Config, runs int, progress func(done float64)) ([]Table, error) {
 	titles, all := variants()
 	of, done := 0, 0

@@ -7,12 +7,11 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// points is how many moments a result keeps for plots, about.
+// points is about how many moments a result keeps for plots.
 const points = 600
 
-// Result is what a simulation came to. Averages are over the seconds after
-// MeasuredFrom; what machines use is taken as an average over these first, then
-// compared. Uses are percent of the cluster's memory, 0 to 100.
+// Result is the result of a simulation. Averages are over the seconds after MeasuredFrom. The comparison of machines
+// uses the average of each machine over these seconds. Uses are in percent of the cluster's memory, 0 to 100.
 type Result struct {
 	Seed           uint64 `json:"seed"`
 	Machines       int    `json:"machines"`
@@ -74,7 +73,7 @@ func (c *cluster) mapped(millis float64) {
 	c.mapMillis += millis
 }
 
-// count adds a donor's second to the sums.
+// count adds one second of a donor to the sums.
 func (c *cluster) count(m *machine) {
 	if free := m.free(); free < c.headRoom && m.prepared+m.mapped > 0 {
 		c.result.BelowHeadRoom++
@@ -107,7 +106,7 @@ func (c *cluster) sample() {
 	})
 }
 
-// finished works out averages and shares.
+// finished computes averages and shares.
 func (c *cluster) finished() Result {
 	r := c.result
 	if c.steering != nil {
@@ -142,8 +141,8 @@ func (c *cluster) finished() Result {
 	return r
 }
 
-// lentLive is the part of lent memory, in percent, that holds pages in use: a
-// device's are spread evenly over what it has written.
+// lentLive is the share of lent memory, in percent, that contains pages in use. The model spreads the pages of a device
+// evenly over its written slabs.
 func (c *cluster) lentLive() float64 {
 	var lent, live float64
 	for i := range c.containers {
@@ -182,8 +181,7 @@ func mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// imbalance compares the largest of sorted values with the median and the
-// smallest; 0 where that is 0.
+// imbalance divides the largest of sorted values by the median and by the smallest. A division by 0 gives 0.
 func imbalance(sorted []float64) (overMedian, overMin float64) {
 	n := len(sorted)
 	median := (sorted[(n-1)/2] + sorted[n/2]) / 2

@@ -11,11 +11,10 @@ import (
 	"time"
 )
 
-// ScaleKnown is how many donors a device knows in a simulation of scale: nobody
-// asks among ten thousand.
+// ScaleKnown is how many donors a device knows in a simulation of scale, since no device knows ten thousand.
 const ScaleKnown = 128
 
-// ScaleRun is what a simulation cost. The rest of its result is beside it.
+// ScaleRun has the cost of a simulation, beside its result.
 type ScaleRun struct {
 	Hours            float64 `json:"hours"`
 	WallSeconds      float64 `json:"wall_s"`
@@ -26,7 +25,7 @@ type ScaleRun struct {
 	Result
 }
 
-// ScaleConfig is config on so many machines, with 2.8 containers each, for hours.
+// ScaleConfig is config with the given number of machines, 2.8 containers on each, for the given hours.
 func ScaleConfig(config Config, machines int, hours float64) Config {
 	c := &config.Workload.Cluster
 	c.Machines, c.Containers, c.Hours = machines, machines*28/10, hours
@@ -37,8 +36,7 @@ func ScaleConfig(config Config, machines int, hours float64) Config {
 	return config
 }
 
-// Scale runs config and measures this process meanwhile: other work that it does
-// counts, too.
+// Scale runs config and measures this process meanwhile. Other work of the process counts, too.
 func Scale(ctx context.Context, config Config, progress func(second, of int)) (ScaleRun, error) {
 	debug.FreeOSMemory()
 	resetPeak()
@@ -57,7 +55,7 @@ func Scale(ctx context.Context, config Config, progress func(second, of int)) (S
 	}, err
 }
 
-// cpuTime is what this process has used, in all threads.
+// cpuTime is the CPU time of all threads of this process.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -66,8 +64,7 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// resetPeak begins a new VmHWM. A kernel that refuses leaves that of the whole
-// process, which is not less.
+// resetPeak begins a new VmHWM. If the kernel refuses, the peak of the whole process remains, which is not less.
 func resetPeak() { _ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) }
 
 // peakMemory is VmHWM in bytes.
