@@ -23,6 +23,7 @@ func run(t testing.TB, c Config) Result {
 
 // The bars of the paper's cluster, over five placements of its containers.
 func TestPaper(t *testing.T) {
+	t.Parallel()
 	s, err := RunSeeds(context.Background(), DefaultConfig(paper(t)), 5, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +45,7 @@ func TestPaper(t *testing.T) {
 }
 
 func TestSameSeedSameResult(t *testing.T) {
+	t.Parallel()
 	c := DefaultConfig(paper(t))
 	c.Workload.Cluster.Hours, c.Workload.Cluster.Warmup = 0.3, 300
 	text := func(c Config) string {

@@ -24,6 +24,7 @@ func slowMachine(t *testing.T, byLatency bool, change func(*Latency)) Config {
 }
 
 func TestSlowMachine(t *testing.T) {
+	t.Parallel()
 	with := run(t, slowMachine(t, true, nil)).Latency
 	without := run(t, slowMachine(t, false, nil)).Latency
 	t.Logf("%d hot slabs, found after %d s, gone after %d s, well after %d s, used after %d s, %d moves", with.HotBefore, with.FoundAfter, with.GoneAfter, with.WellAfter, with.UsedAfter, with.Moves)
@@ -62,16 +63,20 @@ func TestAllSlow(t *testing.T) {
 		"nothing happens":   func(l *Latency) { l.For = 0 },
 		"hardly a millisec": func(l *Latency) { l.Add = 0.3 },
 	} {
-		c := slowMachine(t, true, change)
-		c.Workload.Cluster.Hours = 0.22
-		r := run(t, c).Latency
-		if r.HotBefore == 0 || r.Moves > 0 {
-			t.Errorf("%s: %d hot slabs, %d moves", name, r.HotBefore, r.Moves)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := slowMachine(t, true, change)
+			c.Workload.Cluster.Hours = 0.22
+			r := run(t, c).Latency
+			if r.HotBefore == 0 || r.Moves > 0 {
+				t.Errorf("%d hot slabs, %d moves", r.HotBefore, r.Moves)
+			}
+		})
 	}
 }
 
 func TestLatencySameSeed(t *testing.T) {
+	t.Parallel()
 	text := func() string {
 		c := slowMachine(t, true, nil)
 		c.Workload.Cluster.Hours, c.Workload.Cluster.Warmup, c.Latency.From, c.Latency.For = 0.12, 100, 300, 60
@@ -105,6 +110,7 @@ func TestLatencyConfig(t *testing.T) {
 // TestLatencyChangesNothingElse: a model of latency that the placement does not go by
 // changes no other figure.
 func TestLatencyChangesNothingElse(t *testing.T) {
+	t.Parallel()
 	c := slowMachine(t, false, nil)
 	c.Workload.Cluster.Hours = 0.2
 	with := run(t, c)
