@@ -9,13 +9,14 @@ import "time"
 const (
 	pagingSize  = 64 << 20
 	pagingLimit = 32 << 20
+	pagingTime  = 5 * time.Second // of each pattern of access
 )
 
 func swap(w *World) {
 	donors := w.donors(2, "80M")
 	d := w.Swap("128M", donors)
 	d.SwapOn()
-	w.Page(pagingSize, pagingLimit, "--duration", w.Half(10*time.Second).String(), "--threads", "4").Check(4 * time.Minute)
+	w.Page(pagingSize, pagingLimit, "--duration", w.Half(pagingTime).String(), "--threads", "4").Check(4 * time.Minute)
 	s := d.CheckIO()
 	w.Logf("pages: %+v", s.Pages)
 	for _, donor := range donors {
