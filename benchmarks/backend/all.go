@@ -1,6 +1,6 @@
 package backend
 
-// All is every backend, in the order in which they are listed.
+// All has every backend, in the order of listings.
 func All() []Backend {
 	return []Backend{
 		none(),

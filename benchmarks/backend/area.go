@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// bringUp is an area on its way up, and while it is: it is the Area of every backend.
+// bringUp is the Area of every backend, while it comes up and while it is up.
 type bringUp struct {
 	*ladder
 	Options
-	dir     string // for this backend's files alone; goes with the area
+	dir     string // for this backend's files alone; removed with the area
 	servers []*process
 	facts   []func() []Fact
 }
 
-// brings makes an Up of a function that brings the area up step by step.
+// brings turns a function that brings the area up step by step into an Up.
 func brings(name string, up func(context.Context, *bringUp) error) func(context.Context, Options) (Area, error) {
 	return func(ctx context.Context, o Options) (Area, error) {
 		l, err := climb(stateDir)
@@ -47,13 +47,13 @@ func (b *bringUp) begin() error {
 	return b.groups()
 }
 
-// fact adds what does not change.
+// fact adds a fact that does not change.
 func (b *bringUp) fact(name, format string, args ...any) {
 	f := Fact{name, fmt.Sprintf(format, args...)}
 	b.facts = append(b.facts, func() []Fact { return []Fact{f} })
 }
 
-// look adds what is looked up each time.
+// look adds a fact that is looked up each time.
 func (b *bringUp) look(f func() []Fact) { b.facts = append(b.facts, f) }
 
 // Facts is part of Area.

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// Root is the control group of all servers of an area; no limit is set in it.
+// Root is the control group of all servers of an area. It has no limit.
 const Root = "/sys/fs/cgroup/farswap-bench-servers"
 
-// The sides of an area: groups below Root.
+// The sides of an area, which are groups below Root.
 const (
 	deviceSide = "device"
 	donorSide  = "donor"
@@ -34,8 +34,8 @@ func (b *bringUp) groups() error {
 
 func sideOf(side string) string { return filepath.Join(Root, side) }
 
-// cpu is the processor time of a side's processes so far, those that ended included. A
-// side that has no group has none.
+// cpu returns the processor time of a side's processes so far, with those that have ended.
+// It returns 0 for a side that has no group.
 func cpu(side string) (time.Duration, error) {
 	path := filepath.Join(sideOf(side), "cpu.stat")
 	text, err := os.ReadFile(path)

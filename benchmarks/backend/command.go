@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// commandTimeout bounds a command, on a machine that may be an emulated one: most of all
-// swapoff, which reads what is still swapped out, from a hard disk if need be.
+// commandTimeout bounds a command on an emulated machine. The longest command is swapoff,
+// which reads what is still swapped out, perhaps from a hard disk.
 const commandTimeout = 2 * time.Minute
 
-// command runs a command to its end and gives what it printed, which is also part of its
-// error. It is killed after commandTimeout, or when ctx ends.
+// command runs a command to its end and returns what the command printed, which is also part
+// of the error. It kills the command after commandTimeout, or when ctx ends.
 func command(ctx context.Context, argv ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -34,17 +34,17 @@ func command(ctx context.Context, argv ...string) (string, error) {
 	}
 }
 
-// pageSize is that of swap, in bytes, and the block size of devices.
+// pageSize is the size of a page of swap, in bytes, and the block size of devices.
 const pageSize = 4096
 
-// loaded reports whether the kernel has a module: loaded, or built in with parameters.
+// loaded returns whether the kernel has a module: loaded, or built in with parameters.
 func loaded(name string) bool {
 	_, err := os.Stat("/sys/module/" + name)
 	return err == nil
 }
 
-// module loads a kernel module, unless the kernel has it. A kernel into which it is built
-// may have no folder of modules for modprobe to look at.
+// module loads a kernel module, unless the kernel has it. It does not ask modprobe first,
+// because a kernel into which the module is built may have no folder of modules.
 func module(ctx context.Context, name string, parameters ...string) error {
 	if loaded(name) {
 		return nil
@@ -72,8 +72,8 @@ func get(path string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-// until looks ten times a second whether something is so. Its error is ctx's, with what
-// was waited for, or ready's.
+// until calls ready ten times a second until it returns true. The error is that of ready, or
+// that of ctx with what until waited for.
 func until(ctx context.Context, timeout time.Duration, what string, ready func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

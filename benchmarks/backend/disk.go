@@ -14,7 +14,7 @@ import (
 	"github.com/farswap/farswap/internal/inuse"
 )
 
-// disk is swap on the device as it is, or on a file.
+// disk is swap on the device itself, or on a file.
 func disk() Backend {
 	return Backend{
 		Name:  "disk",
@@ -32,7 +32,7 @@ func diskUp(ctx context.Context, b *bringUp) error {
 	return b.swapOn(ctx, path)
 }
 
-// diskSpace is the device, or a new file that has all its blocks.
+// diskSpace returns the device, or a new file with all its blocks allocated.
 func (b *bringUp) diskSpace() (string, error) {
 	if b.Device != "" {
 		b.fact("disk", "%s, %s", b.Device, diskName(b.Device))
@@ -51,7 +51,7 @@ func (b *bringUp) diskSpace() (string, error) {
 	return path, nil
 }
 
-// freeDevice refuses a device that is none, is too small, or has a use.
+// freeDevice refuses what is no block device, is too small, or is in use.
 func freeDevice(o Options) error {
 	if o.Device == "" {
 		return nil
@@ -89,15 +89,15 @@ func freeDevice(o Options) error {
 	return nil
 }
 
-// unfit are file systems on which neither a swap file nor direct I/O works, by statfs's
-// magic number.
+// unfit has the file systems on which neither a swap file nor direct I/O works, by the magic
+// number of statfs.
 var unfit = map[int64]string{
 	unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay",
 	unix.V9FS_MAGIC: "9p", unix.FUSE_SUPER_MAGIC: "fuse",
 }
 
-// placeForFile refuses a folder that cannot have a swap file, if there is no device. A
-// folder that is not there yet is for Up to refuse.
+// placeForFile refuses a folder that cannot have a swap file, if there is no device. Up
+// refuses a folder that does not exist.
 func placeForFile(o Options) error {
 	if o.Device != "" {
 		return nil
@@ -118,7 +118,7 @@ func placeForFile(o Options) error {
 	return nil
 }
 
-// diskName says what the kernel knows of a disk.
+// diskName returns what the kernel knows of a disk.
 func diskName(path string) string {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -147,7 +147,7 @@ func diskName(path string) string {
 	return strings.Join(words, ", ")
 }
 
-// fileSystem is the type of the file system and the device that a folder is on.
+// fileSystem returns the type of a folder's file system, and its device.
 func fileSystem(dir string) string {
 	table, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -164,8 +164,8 @@ func fileSystem(dir string) string {
 	return kind + " on " + source
 }
 
-// mountOf finds the mount that a path is on in the text of mountinfo: of those above it,
-// the longest, of equals the last.
+// mountOf finds the mount of a path in the text of mountinfo. Of the mount points above the
+// path it takes the longest, and of equals the last.
 func mountOf(table, path string) (kind, source string) {
 	longest := -1
 	for line := range strings.Lines(table) {

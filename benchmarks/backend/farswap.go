@@ -14,20 +14,21 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// How many copies a page has, and when a write is done.
+// The policies: how many copies a page has, and when a write is answered.
 const (
 	remoteFirst = ""
 	strict      = "strict"
 	remoteOnly  = "remote-only"
 )
 
-// donorSwap is one way to use donors.
+// donorSwap is one way of using donors.
 type donorSwap struct{ transport, policy string }
 
 const donorCount = 2
 
-// farswap is swap to the memory of two donors on this machine, each a process of its own.
-// Over TCP they are on loopback, over RDMA on the first adapter; control sessions have TLS.
+// farswap is swap to the memory of two donors on this machine. Each donor is a process of
+// its own. Over TCP they are on loopback, over RDMA on the first adapter. Control sessions
+// use TLS.
 func farswap(d donorSwap) Backend {
 	needs := []check{hasModule("ublk_drv")}
 	if d.policy != remoteOnly {
@@ -107,7 +108,7 @@ func (d donorSwap) up(ctx context.Context, b *bringUp) error {
 
 func (b *bringUp) identity(name string) string { return filepath.Join(b.dir, "identity", name) }
 
-// donor starts donor n, waits until it serves, and gives its address.
+// donor starts donor n, waits until it serves, and returns its address.
 func (d donorSwap) donor(ctx context.Context, b *bringUp, n int, host string, memory int64) (string, error) {
 	name := "farswap-bench-" + strconv.Itoa(n)
 	if err := control.Issue(b.identity("ca"), b.identity(name), name, []string{host}); err != nil {
@@ -138,13 +139,13 @@ func (d donorSwap) donor(ctx context.Context, b *bringUp, n int, host string, me
 	})
 }
 
-// donorHeadroom is what donors leave to the machine. It is their machine and the
-// workload's at once: with the default, of an eighth, they would begin to give slabs back
-// in the middle of a measurement.
+// donorHeadroom is the memory that donors leave to the machine. Donors and workload share the
+// machine, so with the default, an eighth, the donors would begin to give slabs back in the
+// middle of a measurement.
 const donorHeadroom = "5%"
 
-// slabSize gives a device of any size some 16 slabs to spread over donors, of 4 to 64
-// MiB: the least and the default of `ublk add --slab`.
+// slabSize returns a size with which a device of any size has some 16 slabs to spread over
+// donors. It is 4 to 64 MiB, the least and the default of `ublk add --slab`.
 func slabSize(size int64) int64 {
 	slab := int64(4 << 20)
 	for slab < 64<<20 && slab*16 < size {
@@ -153,14 +154,15 @@ func slabSize(size int64) int64 {
 	return slab
 }
 
-// donorMemory is half of the device and two slabs more: between two donors that are
-// almost full, the device's choice is not quite even.
+// donorMemory returns half of the device and two slabs more, because the device does not
+// spread its slabs quite evenly over two donors that are almost full.
 func donorMemory(size, slab int64) int64 {
 	slabs := (size + slab - 1) / slab
 	return ((slabs+donorCount-1)/donorCount + 2) * slab
 }
 
-// localCopy is the options for the copy on this machine, and for when a write is done.
+// localCopy returns the options for the copy on this machine, and for when a write is
+// answered.
 func (d donorSwap) localCopy(b *bringUp) ([]string, error) {
 	if d.policy == remoteOnly {
 		b.fact("write done", "at the donor, the only copy")
@@ -198,7 +200,7 @@ func connected(ctx context.Context, socket string) error {
 	})
 }
 
-// deviceFacts is where pages are and came from so far.
+// deviceFacts returns where pages are, and where they came from so far.
 func deviceFacts(socket string) []Fact {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()

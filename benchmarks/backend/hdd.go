@@ -8,7 +8,7 @@ import (
 	"github.com/farswap/farswap/ublk/targets"
 )
 
-// hardDisk is swap on a disk that turns, as `farswap ublk add --target hdd` models it.
+// hardDisk is swap on the model of a hard disk that `farswap ublk add --target hdd` serves.
 func hardDisk() Backend {
 	return Backend{
 		Name:  "hdd",
@@ -28,7 +28,7 @@ func hardDiskUp(ctx context.Context, b *bringUp) error {
 	return b.swapOn(ctx, path)
 }
 
-// device starts `farswap ublk add` and gives the path of its device.
+// device starts `farswap ublk add` and returns the path of its device.
 func (b *bringUp) device(ctx context.Context, name string, options ...string) (string, error) {
 	if err := module(ctx, "ublk_drv"); err != nil {
 		return "", err

@@ -8,10 +8,10 @@ import (
 	"os/exec"
 )
 
-// check finds out one thing that a machine may lack.
+// check looks for one thing that a machine may lack.
 type check func(Options) error
 
-// lacks lists what fails of the checks, beside what every backend but none needs.
+// lacks lists the checks that fail, and what the machine lacks for every backend but none.
 func lacks(checks ...check) func(Options) error {
 	all := append([]check{root, hasCommands("mkswap", "swapon", "swapoff", "modprobe"), goodSize, cgroups}, checks...)
 	return func(o Options) error {
@@ -56,7 +56,7 @@ func hasCommands(names ...string) check {
 	}
 }
 
-// hasModule looks for a kernel module; it loads nothing.
+// hasModule looks for a kernel module without loading it.
 func hasModule(name string) check {
 	return func(Options) error {
 		if loaded(name) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// none is no swap: the workload has all the memory that it wants.
+// none is no swap: the workload has all the memory that it needs.
 func none() Backend {
 	return Backend{
 		Name:  "none",

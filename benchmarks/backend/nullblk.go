@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// profile is what a disk without moving parts is like. Its pages are in memory (null_blk,
-// memory_backed); a timer ends each request, and at most depth requests of a queue are
-// under way. What the kernel itself takes for a request comes on top of latency: on an
-// emulated machine that is more than the latency of an NVMe disk. Reads and writes take
-// the same, there is no write cache, no wear, no garbage collection.
+// profile is the model of a disk without moving parts. Its pages are in memory (null_blk,
+// memory_backed). A timer ends each request, and at most depth requests of a queue are under
+// way. The kernel's own time for a request adds to the latency; on an emulated machine that
+// is more than the latency of an NVMe disk. Reads and writes take the same time. There is no
+// write cache, no wear, and no garbage collection.
 type profile struct {
 	name, about string
 	latency     time.Duration // of each request, whatever its size
@@ -79,7 +79,7 @@ func (p profile) up(ctx context.Context, b *bringUp) error {
 	return b.swapOn(ctx, path, "--discard=pages")
 }
 
-// settings are the files of null_blk's folder in configfs, in the order of writing.
+// settings returns the files of null_blk's folder in configfs, in the order of writing.
 func (p profile) settings(size int64) []Fact {
 	return []Fact{
 		{"size", strconv.FormatInt(size/MinSize, 10)}, // MiB

@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// localhost is where servers of this machine listen that need no network.
+// localhost is the address on which servers listen that need no network.
 const localhost = "127.0.0.1"
 
-// freePorts finds n TCP ports of host in a row on which nothing listens, and gives the
-// first. Somebody may take them before they are used: the server then fails to start.
+// freePorts finds n TCP ports of host in a row on which nothing listens, and returns the
+// first. Another program may take them before they are used; then the server does not start.
 func freePorts(host string, n int) (int, error) {
 	const first, last = 20000, 30000 // below those that the kernel gives out (ip_local_port_range)
 search:

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startTimeout bounds the start of a server, on a machine that is an emulated one.
+// startTimeout bounds the start of a server on an emulated machine.
 const startTimeout = time.Minute
 
 // process is a server of the area.
@@ -26,9 +26,9 @@ type process struct {
 	done           chan struct{}
 }
 
-// start starts a server in the control group of a side. It outlives ctx, and does not get
-// the signals of this process's terminal: that a person interrupts a run must not end a
-// server of swap before its swap.
+// start starts a server in the control group of a side. The server outlives ctx and does not
+// get the signals of this process's terminal. If a person interrupts a run, the server must
+// not end before its swap.
 func (b *bringUp) start(side, name string, argv ...string) (*process, error) {
 	group, err := os.Open(sideOf(side))
 	if err != nil {
@@ -57,13 +57,13 @@ func (b *bringUp) start(side, name string, argv ...string) (*process, error) {
 	}
 	b.servers = append(b.servers, p)
 	go func() {
-		_ = p.cmd.Wait() // the exit code says all that its error would
+		_ = p.cmd.Wait() // the exit code says as much as the error
 		close(p.done)
 	}()
 	return p, nil
 }
 
-// running says whether the process has not ended yet.
+// running returns whether the process has not ended yet.
 func (p *process) running() bool {
 	select {
 	case <-p.done:
@@ -73,7 +73,7 @@ func (p *process) running() bool {
 	}
 }
 
-// alive is an error when the process has ended by itself.
+// alive returns an error if the process has ended by itself.
 func (p *process) alive() error {
 	if p.running() {
 		return nil
@@ -81,7 +81,8 @@ func (p *process) alive() error {
 	return fmt.Errorf("%s ended by itself: %v: %s", p.name, p.cmd.ProcessState, p.lastWords())
 }
 
-// ready waits until the server is, and fails with its last words when it ends before.
+// ready waits until the server is ready. If the server ends before, the error has the end of
+// its log.
 func (p *process) ready(ctx context.Context, is func() bool) error {
 	return until(ctx, startTimeout, p.name+" to start", func() (bool, error) {
 		if err := p.alive(); err != nil {
@@ -91,12 +92,12 @@ func (p *process) ready(ctx context.Context, is func() bool) error {
 	})
 }
 
-// stop ends the process, by a signal, and kills it if that does not help in 20 s.
+// stop ends the process by a signal, and kills it if it has not ended after 20 s.
 func (p *process) stop(ctx context.Context) error {
 	if p.cmd.Process == nil || !p.running() {
 		return nil
 	}
-	// It may be ending by itself just now, as a device that was stopped is.
+	// The process may be ending just now, as that of a stopped device does.
 	if err := p.cmd.Process.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("end %s: %w", p.name, err)
 	}
@@ -117,13 +118,13 @@ func (p *process) stop(ctx context.Context) error {
 	return fmt.Errorf("%s did not end in 20 s and was killed: %s", p.name, p.lastWords())
 }
 
-// said is what the server has printed so far, without space around it.
+// said returns what the server has printed so far, without space around it.
 func (p *process) said() string {
-	data, _ := os.ReadFile(p.stdout) // made before the server
+	data, _ := os.ReadFile(p.stdout) // the file exists: start made it
 	return strings.TrimSpace(string(data))
 }
 
-// lastWords is the end of the server's log, as one line.
+// lastWords returns the end of the server's log, as one line.
 func (p *process) lastWords() string {
 	data, err := os.ReadFile(p.stderr)
 	if err != nil {

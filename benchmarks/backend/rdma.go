@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// rdmaAdapter is an adapter of this machine that can be reached by an IPv4 address.
+// rdmaAdapter is an adapter of this machine with an IPv4 address.
 type rdmaAdapter struct{ name, netdev, host string }
 
 func hasAdapter(Options) error {
@@ -15,7 +15,7 @@ func hasAdapter(Options) error {
 	return err
 }
 
-// adapter finds the first one.
+// adapter returns the first such adapter.
 func adapter() (rdmaAdapter, error) {
 	files, err := filepath.Glob("/sys/class/infiniband/*/ports/1/gid_attrs/ndevs/0")
 	if err != nil {
@@ -34,7 +34,7 @@ func adapter() (rdmaAdapter, error) {
 	return rdmaAdapter{}, errors.New("an RDMA adapter with an IPv4 address: `rdma link add rxe0 type rxe netdev DEV` makes a soft one")
 }
 
-// addressOf is the first IPv4 address of an interface that is up, or nothing.
+// addressOf returns the first IPv4 address of an interface that is up, or "".
 func addressOf(netdev string) string {
 	i, err := net.InterfaceByName(netdev)
 	if err != nil || i.Flags&net.FlagUp == 0 {

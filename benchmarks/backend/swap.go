@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// topPriority is the highest that swapon(2) takes: all else of the machine comes later.
+// topPriority is the highest priority that swapon(2) takes. The kernel uses all other swap
+// after it.
 const topPriority = 0x7fff
 
-// swapOn makes path, a device or file, swap.
+// swapOn turns on swap on path, a device or a file.
 func (b *bringUp) swapOn(ctx context.Context, path string, options ...string) error {
 	if _, err := command(ctx, "mkswap", path); err != nil {
 		return err
@@ -48,7 +49,7 @@ func isSwap(table, path string) bool {
 	return false
 }
 
-// escape writes a path as the kernel does in /proc/swaps (seq_path).
+// escape writes a path as the kernel writes it in /proc/swaps (seq_path).
 func escape(path string) string {
 	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(path)
 }

@@ -12,13 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Undo is the script that takes away what a run left that was killed, the last step first.
-// /run is empty after a boot, as is all that the script is about.
+// Undo is the script that removes what a killed run left, the last step first. A boot empties
+// /run, and also removes all that the script is about.
 const Undo = stateDir + "/undo"
 
 const stateDir = "/run/farswap-bench"
 
-// What Up can refuse.
+// Reasons why Up refuses.
 var (
 	ErrBusy     = errors.New("another swap area of farswap bench is up")
 	ErrLeftover = errors.New("a run that was killed left something behind")
@@ -26,22 +26,23 @@ var (
 
 // step is one thing to undo.
 type step struct {
-	// shell is how a person would undo it. It may find it undone, or not done at all.
+	// shell is the command with which a person undoes it. It must also work if the step is
+	// undone already, or was never done.
 	shell string
-	// run undoes it; nil runs shell.
+	// run undoes it. If nil, shell is run instead.
 	run func(context.Context) error
-	// first has to succeed before the steps below are undone: they serve it.
+	// first says that this step must be undone before the steps below, which serve it.
 	first bool
 }
 
-// ladder is what has been done and how it is undone. Not for several goroutines.
+// ladder is what has been done, and how to undo it. It is not safe for concurrent use.
 type ladder struct {
 	dir   string // with lock and script
 	lock  *os.File
 	steps []step
 }
 
-// climb takes the machine's only ladder.
+// climb takes the machine's only ladder, by a lock.
 func climb(dir string) (*ladder, error) {
 	script := filepath.Join(dir, filepath.Base(Undo))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -62,13 +63,13 @@ func climb(dir string) (*ladder, error) {
 	return &ladder{dir: dir, lock: lock}, nil
 }
 
-// add notes how the next thing is undone, before it is done.
+// add notes how to undo the next step, before the step is done.
 func (l *ladder) add(s step) error {
 	l.steps = append(l.steps, s)
 	return l.write()
 }
 
-// then is add for a step that shell alone describes.
+// then does the same as add, for a step that a shell command undoes.
 func (l *ladder) then(format string, args ...any) error {
 	return l.add(step{shell: fmt.Sprintf(format, args...)})
 }
@@ -87,7 +88,7 @@ func (l *ladder) script() string {
 	return b.String()
 }
 
-// write replaces the script as a whole: a run may be killed at any moment.
+// write replaces the script as a whole, because a run may be killed at any moment.
 func (l *ladder) write() error {
 	path := filepath.Join(l.dir, filepath.Base(Undo))
 	if err := os.WriteFile(path+".new", []byte(l.script()), 0o700); err != nil {
@@ -99,8 +100,8 @@ func (l *ladder) write() error {
 	return nil
 }
 
-// down undoes all steps, the last one first. What failed stays in the script. It can be
-// called again, for what is left.
+// down undoes all steps, the last one first. Steps that failed stay in the script, and
+// another call tries them again.
 func (l *ladder) down(ctx context.Context) error {
 	if l.lock == nil {
 		return nil
@@ -141,8 +142,8 @@ func (s step) undo(ctx context.Context) error {
 	return err
 }
 
-// ends is a function for scripts: it ends the processes of a control group, which may be
-// gone, and kills those that have not ended after 20 s.
+// ends is a shell function for scripts. It ends the processes of a control group, and kills
+// those that have not ended after 20 s. The group may be gone.
 const ends = `ends() {
   [ -e "$1/cgroup.procs" ] || return 0
   for i in $(seq 200); do
@@ -156,14 +157,14 @@ const ends = `ends() {
 }
 `
 
-// applications ends those of runs that are gone, in the groups that package harness makes:
-// swap cannot be taken off from under them without their dying for it.
+// applications ends the applications of killed runs, which are in the groups of package
+// harness. They would die when their swap is turned off.
 const applications = `for group in /sys/fs/cgroup/farswap-bench-[0-9]*; do
   [ ! -e "$group/cgroup.kill" ] || kill -0 "${group##*-}" 2>/dev/null || echo 1 >"$group/cgroup.kill"
 done
 `
 
-// quote makes one word of a shell out of any text.
+// quote turns any text into one word of a shell.
 func quote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

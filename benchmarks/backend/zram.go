@@ -11,7 +11,7 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-// zram is swap into compressed memory of this machine.
+// zram is swap to compressed memory of this machine.
 func zram() Backend {
 	return Backend{
 		Name:  "zram",
@@ -27,7 +27,7 @@ func zramUp(ctx context.Context, b *bringUp) error {
 	if err := module(ctx, "zram", "num_devices=0"); err != nil {
 		return err
 	}
-	number, err := get(filepath.Join(zramControl, "hot_add")) // reading makes one
+	number, err := get(filepath.Join(zramControl, "hot_add")) // reading this file makes a device
 	if err != nil {
 		return fmt.Errorf("a new zram device: %w", err)
 	}
@@ -79,11 +79,11 @@ func algorithms(text string) (known map[string]bool, chosen string) {
 	return known, chosen
 }
 
-// zramStat is what zram's mm_stat says, in bytes and pages.
+// zramStat has the figures of zram's mm_stat, in bytes and pages.
 type zramStat struct{ original, compressed, used, most, same int64 }
 
 // parseZramStat reads orig_data_size, compr_data_size, mem_used_total, mem_limit,
-// mem_used_max, same_pages and what newer kernels add (zram's admin guide).
+// mem_used_max and same_pages, and ignores what newer kernels add (zram's admin guide).
 func parseZramStat(text string) (zramStat, error) {
 	fields := strings.Fields(text)
 	if len(fields) < 6 {

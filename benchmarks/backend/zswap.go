@@ -10,10 +10,10 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-// zswapDisk is a compressed cache in memory before the disk. Unlike zram's, its memory
-// counts within the workload's limit. So its shrinker is on, which many distributions leave
-// off: without it, a workload whose pages do not compress fills its limit with zswap's copies
-// of them, and the kernel kills it.
+// zswapDisk is a compressed cache in memory in front of the disk. Unlike zram's, its memory
+// counts within the workload's limit. So Up turns on its shrinker, which many distributions
+// leave off. Without the shrinker, a workload whose pages do not compress fills its limit
+// with zswap's copies of them, and the kernel kills it.
 func zswapDisk() Backend {
 	return Backend{
 		Name:  "zswap-disk",
@@ -64,7 +64,7 @@ func zswapUp(ctx context.Context, b *bringUp) error {
 	return b.swapOn(ctx, path)
 }
 
-// zswapFacts is what zswap holds now, and has written to the disk since boot.
+// zswapFacts returns what zswap holds now, and what it has written to the disk since boot.
 func zswapFacts() []Fact {
 	var facts []Fact
 	number := func(file string) (int64, bool) {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// ErrStuck means that something does not come back, although its time is over: what it
-// began may still be there.
+// ErrStuck means that something does not return although its time is over. What it began
+// may still be there.
 var ErrStuck = errors.New("does not come back")
 
-// grace is how long what was told to end may take.
+// grace is how long something may take to end after it was told to.
 const grace = time.Minute
 
 // bounded calls f, and waits at most grace beyond the end of ctx.

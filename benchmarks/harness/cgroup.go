@@ -15,24 +15,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrMachine is wrapped by the errors for what this machine lacks to run benchmarks.
+// ErrMachine means that this machine lacks something that benchmarks need.
 var ErrMachine = errors.New("this machine cannot run benchmarks")
 
 // groups makes the control groups of runs.
 type groups interface {
 	Make(name string) (group, error)
-	// Self has the files of the group of this program, nil if it has none of its own.
+	// Self returns the files of this program's group, or nil if it has no group of its own.
 	Self() fs.FS
 	Close() error
 }
 
 // group is the control group of an application.
 type group interface {
-	// Limit sets memory.max, in bytes; 0 is none. What is above is pushed out before. Swap
-	// has no limit.
+	// Limit sets memory.max, in bytes; 0 is no limit. It first pushes out the memory above
+	// the limit. Swap has no limit.
 	Limit(ctx context.Context, bytes int64) error
 	Files() fs.FS
-	// FD is a descriptor of its folder, for starting processes in it; -1: there is none.
+	// FD is a descriptor of its folder, for starting processes in it; -1 if there is none.
 	FD() int
 	Kill() error
 	// Remove waits until all processes are gone.
@@ -65,16 +65,15 @@ func CheckMachine() error {
 	return nil
 }
 
-// kernelGroups is a folder of groups: one for this program and all that it starts
-// outside of an application's, which tells them from other processes, and one for the
-// application.
+// kernelGroups is a folder of groups. One has this program and all that it starts, so that
+// their processor time can be told from that of other processes. One has the application.
 type kernelGroups struct {
 	dir  string
 	home string // the group that this program came from
 }
 
-// openGroups makes the folder and moves this program into its group there. What earlier
-// runs that were killed have left is removed, as far as it is empty.
+// openGroups makes the folder and moves this program into its group there. It removes empty
+// groups of earlier runs that were killed.
 func openGroups() (_ *kernelGroups, err error) {
 	if err := removeStale(); err != nil {
 		return nil, fmt.Errorf("make control groups: %w", err)
@@ -113,7 +112,7 @@ func openGroups() (_ *kernelGroups, err error) {
 
 func (g *kernelGroups) self() string { return filepath.Join(g.dir, ownGroup) }
 
-// enable gives the groups in dir the controllers that are wanted. Only memory has to be.
+// enable turns the wanted controllers on for the groups in dir. Only memory must be there.
 func enable(dir string) error {
 	file := filepath.Join(dir, "cgroup.subtree_control")
 	if err := os.WriteFile(file, []byte("+memory"), 0); err != nil {
@@ -131,8 +130,8 @@ func join(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0)
 }
 
-// removeStale removes groups of runs whose process is gone. One that is still there is an
-// error: two at once would disturb each other.
+// removeStale removes groups of runs whose process is gone. A run that still lives is an
+// error, because two runs at once would disturb each other.
 func removeStale() error {
 	dirs, err := filepath.Glob(filepath.Join(groupRoot, groupPrefix+"*"))
 	if err != nil {
@@ -152,7 +151,7 @@ func removeStale() error {
 			return err
 		}
 		for _, file := range inner {
-			_ = os.Remove(filepath.Dir(file)) // one with processes stays, and is no danger
+			_ = os.Remove(filepath.Dir(file)) // a group with processes stays, which does no harm
 		}
 		_ = os.Remove(dir)
 	}
@@ -161,22 +160,22 @@ func removeStale() error {
 
 func (g *kernelGroups) Self() fs.FS { return os.DirFS(g.self()) }
 
-// Close moves this program back to where it came from and removes the folder.
+// Close moves this program back to its old group and removes the folder.
 func (g *kernelGroups) Close() error {
 	if _, err := os.Stat(g.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	err := join(g.home)
-	if err != nil { // a group that has been given groups of its own since, or is gone
+	if err != nil { // that group is gone, or has got groups of its own since
 		err = join(groupRoot)
 	}
 	return errors.Join(err, removeGroup(g.self()), removeGroup(g.dir))
 }
 
-// removeTimeout is far above what ending killed processes takes, swapped out as they are.
+// removeTimeout is far longer than killed processes take to end, even swapped out.
 const removeTimeout = time.Minute
 
-// removeGroup removes an empty group; processes that were killed leave it late.
+// removeGroup removes an empty group. It waits, because killed processes leave it late.
 func removeGroup(dir string) error {
 	for deadline := time.Now().Add(removeTimeout); ; time.Sleep(10 * time.Millisecond) {
 		err := os.Remove(dir)
@@ -221,7 +220,7 @@ func (g *kernelGroup) Limit(ctx context.Context, bytes int64) error {
 	for name, value := range map[string]string{"memory.max": limit, "memory.swap.max": "max"} {
 		err := os.WriteFile(filepath.Join(g.dir, name), []byte(value), 0)
 		if name == "memory.swap.max" && errors.Is(err, fs.ErrNotExist) {
-			continue // a kernel that does not account swap does not limit it
+			continue // a kernel that does not count swap does not limit it
 		}
 		if err != nil {
 			return fmt.Errorf("limit the application's memory: %w", err)

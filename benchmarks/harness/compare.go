@@ -13,22 +13,23 @@ type Change struct {
 	Unit   string  `json:"unit"`
 	Old    float64 `json:"old"` // medians
 	New    float64 `json:"new"`
-	// Ratio of new to old, above 1 is better; nil where there is none.
+	// Ratio of new to old; above 1 is better. nil if there is none.
 	Ratio *Ratio `json:"ratio,omitempty"`
-	// Regression: slower, as the interval shows, and by more than the tolerance.
+	// Regression says that new is slower by more than the tolerance, and that the interval
+	// shows it.
 	Regression bool `json:"regression,omitempty"`
 }
 
-// Comparison is what is in both of two result files.
+// Comparison has what two result files have in common.
 type Comparison struct {
-	// Differs says in what plan and machine are not the same: then a difference may come
-	// from there.
+	// Differs says in what plan and machine differ. Differences of figures may come from
+	// that.
 	Differs   []string `json:"differs,omitempty"`
 	Tolerance float64  `json:"tolerance"`
 	Changes   []Change `json:"changes"`
 }
 
-// Compare sets new against old. A regression is slower by more than tolerance, a share.
+// Compare compares new with old. tolerance is the share by which new may be slower.
 func Compare(old, now File, tolerance float64) Comparison {
 	c := Comparison{
 		Differs:   append(old.Plan.differs(now.Plan), old.Environment.Differs(now.Environment)...),
@@ -57,7 +58,7 @@ func Compare(old, now File, tolerance float64) Comparison {
 	return c
 }
 
-// Regressed says whether there is a regression.
+// Regressed returns whether there is a regression.
 func (c Comparison) Regressed() bool {
 	return slices.ContainsFunc(c.Changes, func(c Change) bool { return c.Regression })
 }

@@ -2,9 +2,9 @@ package harness
 
 import "github.com/farswap/farswap/internal/stats"
 
-// Cost is what the runs of a cell took: medians of their counters, and the latencies of
-// all of them together. Shares are of the time of the measurement: 1 is one processor, or
-// all of the time.
+// Cost is what the runs of a cell cost: medians of their counters, and the latencies of all
+// runs together. Shares are those of the time of the measurement: 1 is one processor, or all
+// of the time.
 type Cost struct {
 	Cell
 	Runs      int      `json:"runs"`
@@ -33,7 +33,7 @@ type Shares struct {
 	Steal       float64 `json:"steal"`
 }
 
-// Costs of all cells that have been run, in the plan's order.
+// Costs returns the costs of all cells that have been run, in the plan's order.
 func Costs(f File) []Cost {
 	costs := []Cost{}
 	for _, cell := range f.Plan.Cells() {

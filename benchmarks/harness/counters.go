@@ -18,7 +18,7 @@ type Counters struct {
 	SwapOut     int64   `json:"swap_out"`
 	PageCache   int64   `json:"page_cache_bytes"` // of the machine, at the beginning
 	CPU         CPU     `json:"cpu"`
-	// Pressure of the control group and of the machine; nil where the kernel has no PSI.
+	// Pressure of the control group and of the machine; nil if the kernel has no PSI.
 	Group   *Pressure `json:"pressure_group,omitempty"`
 	Machine *Pressure `json:"pressure_machine,omitempty"`
 }
@@ -106,7 +106,7 @@ func groupCPU(group fs.FS) (time.Duration, error) {
 	return time.Duration(stat["usage_usec"]) * time.Microsecond, err
 }
 
-// since is what was counted after before was read.
+// since returns what was counted after before was read.
 func (r reading) since(before reading) Counters {
 	seconds := func(now, then time.Duration) float64 { return (now - then).Seconds() }
 	m, b := r.machine, before.machine

@@ -5,18 +5,19 @@ import (
 	"time"
 )
 
-// Shares of all processors' time from which on a run counts as disturbed, and for how
-// long at least: counters of /proc are coarse, and a short run is nothing but noise.
+// A run counts as disturbed from these shares of all processors' time on, and from this time
+// on. The least time is there because counters of /proc are coarse, and a short run would be
+// nothing but noise.
 const (
 	maxSteal  = 0.01
 	maxOther  = 0.05
 	leastTime = 50 * time.Millisecond
 )
 
-// maxClock is by how much the time of day may go wrong during a run.
+// maxClock is how far the time of day may go wrong during a run.
 const maxClock = time.Second
 
-// disturbances say what else happened on the machine during a run; clock is how much the
+// disturbances says what else happened on the machine during a run. clock is how far the
 // time of day ran ahead of the time that passed.
 func disturbances(c Counters, clock time.Duration) []string {
 	var all []string

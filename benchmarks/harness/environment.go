@@ -21,7 +21,7 @@ type Program struct {
 	Go      string `json:"go"`
 }
 
-// Environment is what figures hang on beside the plan.
+// Environment is what figures depend on besides the plan.
 type Environment struct {
 	Kernel       string   `json:"kernel"`
 	Architecture string   `json:"architecture"`
@@ -42,7 +42,7 @@ type Environment struct {
 // unknown is a setting that the kernel does not have or does not show.
 const unknown = "none"
 
-// ReadEnvironment looks at the machine. Only its memory has to be there.
+// ReadEnvironment looks at the machine. It fails only if it cannot read the memory's size.
 func ReadEnvironment(p Program) (Environment, error) {
 	return readEnvironment(os.DirFS("/"), p)
 }
@@ -88,7 +88,7 @@ func readEnvironment(root fs.FS, p Program) (Environment, error) {
 	return e, nil
 }
 
-// firstField is what stands behind the first "name:" of lines, or other.
+// firstField returns the text behind the first "name:" of lines, or other.
 func firstField(text, name, other string) string {
 	for line := range strings.Lines(text) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
@@ -107,7 +107,7 @@ func countLines(text, name string) (n int) {
 	return n
 }
 
-// chosen is the word in brackets of a list of them.
+// chosen returns the word in brackets in a list of words.
 func chosen(text string) string {
 	if _, rest, ok := strings.Cut(text, "["); ok {
 		word, _, _ := strings.Cut(rest, "]")
@@ -116,11 +116,11 @@ func chosen(text string) string {
 	return text
 }
 
-// memoryTolerance is by how much the memory of one machine can differ between boots.
+// memoryTolerance is how much the memory of one machine can differ between boots.
 const memoryTolerance = 0.02
 
-// Differs says in what two environments differ so that their runs must not be mixed, as
-// "kernel 7.3 there, 6.12 here"; empty if in nothing.
+// Differs lists the differences of two environments because of which their runs must not be
+// mixed, such as "kernel 7.3 there, 6.12 here".
 func (e Environment) Differs(now Environment) []string {
 	var differs []string
 	add := func(what, there, here string) {
@@ -145,7 +145,7 @@ func (e Environment) machine() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s × %d", e.Product, e.CPU, e.CPUs))
 }
 
-// ProgramBuild is the first digits of the SHA-256 of the file at path.
+// ProgramBuild returns the first digits of the SHA-256 of the file at path.
 func ProgramBuild(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {

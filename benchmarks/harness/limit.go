@@ -11,7 +11,7 @@ import (
 // Limit is a memory limit in percent of a workload's peak, 1 to 100. It is written 50%.
 type Limit int
 
-// ErrConfig is wrapped by the errors for what cannot be planned.
+// ErrConfig means that a plan cannot be carried out.
 var ErrConfig = errors.New("unusable plan")
 
 // ParseLimit reads 50% or 50.
@@ -25,7 +25,7 @@ func ParseLimit(text string) (Limit, error) {
 
 func (l Limit) String() string { return strconv.Itoa(int(l)) + "%" }
 
-// Bytes is the limit for a peak, in whole pages.
+// Bytes returns the limit for a peak, in whole pages.
 func (l Limit) Bytes(peak int64) int64 {
 	const page = 4096
 	bytes := peak/100*int64(l) + peak%100*int64(l)/100

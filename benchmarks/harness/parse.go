@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// errFormat is wrapped by the error for a file that is not what the kernel writes.
+// errFormat means that a file does not have the kernel's format.
 var errFormat = errors.New("not the kernel's format")
 
 // userHZ is the unit of CPU times in /proc, fixed in the kernel's ABI.
@@ -18,7 +18,7 @@ const userHZ = 100
 
 func ticks(n int64) time.Duration { return time.Duration(n) * time.Second / userHZ }
 
-// readNumbers reads a file of lines "name number". Other lines are left out.
+// readNumbers reads a file of lines "name number". It skips other lines.
 func readNumbers(from fs.FS, name string) (map[string]int64, error) {
 	text, err := fs.ReadFile(from, name)
 	if err != nil {
@@ -73,8 +73,8 @@ func parseStat(text []byte) (machineTime, error) {
 // kernelThread is PF_KTHREAD of include/linux/sched.h.
 const kernelThread = 0x00200000
 
-// parseProcess reads /proc/PID/stat: the CPU time so far, and whether it is a thread of
-// the kernel. The second field, a name in parentheses, may hold anything.
+// parseProcess reads /proc/PID/stat: the CPU time so far, and whether the process is a
+// thread of the kernel. The second field, a name in parentheses, may have any characters.
 func parseProcess(text []byte) (used time.Duration, kernel bool, err error) {
 	s := string(text)
 	end := strings.LastIndexByte(s, ')')
@@ -88,8 +88,8 @@ func parseProcess(text []byte) (used time.Duration, kernel bool, err error) {
 	return ticks(user + system), flags&kernelThread != 0, errors.Join(err1, err2, err3)
 }
 
-// kernelThreads is the CPU time of all threads of the kernel. Those that end meanwhile
-// are missed.
+// kernelThreads returns the CPU time of all threads of the kernel. It misses threads that
+// end meanwhile.
 func kernelThreads(root fs.FS) (time.Duration, error) {
 	entries, err := fs.ReadDir(root, "proc")
 	if err != nil {
@@ -115,7 +115,7 @@ func kernelThreads(root fs.FS) (time.Duration, error) {
 	return sum, nil
 }
 
-// Pressure is for how long tasks waited, in seconds: some of them, or all.
+// Pressure is how long tasks waited, in seconds: some of them, or all.
 type Pressure struct {
 	MemorySome float64 `json:"memory_some_seconds"`
 	MemoryFull float64 `json:"memory_full_seconds"`
@@ -124,8 +124,8 @@ type Pressure struct {
 	CPUSome    float64 `json:"cpu_some_seconds"`
 }
 
-// readPressure reads the three PSI files, whose names names makes of the resource. It is
-// nil where the kernel has none.
+// readPressure reads the three PSI files; name makes the file's name from the resource. It
+// returns nil if the kernel has no PSI.
 func readPressure(from fs.FS, name func(resource string) string) (*Pressure, error) {
 	var p Pressure
 	for _, r := range []struct {

@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// place is where one run's application lives. It implements workload.Place.
+// place is where the application of one run lives. It implements workload.Place.
 type place struct {
 	group group
 	dir   string
 	log   *runLog
 }
 
-// Command starts its process in the control group, and in a process group of its own:
-// an interrupt from the terminal is the runner's to handle.
+// Command makes a command whose process starts in the control group, and in a process group
+// of its own, because the runner handles an interrupt from the terminal.
 func (p *place) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -29,11 +29,10 @@ func (p *place) Command(ctx context.Context, name string, args ...string) *exec.
 func (p *place) Dir() string                    { return p.dir }
 func (p *place) Log(format string, args ...any) { p.log.add(format, args...) }
 
-// keptLines of what a run said stay with it if it fails.
+// keptLines is how many of its last lines a failed run keeps.
 const keptLines = 50
 
-// runLog passes on what is said and keeps the last of it. Its methods may be called from
-// any goroutine.
+// runLog passes lines on and keeps the last of them. Any goroutine may call its methods.
 type runLog struct {
 	say func(format string, args ...any)
 

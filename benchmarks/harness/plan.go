@@ -17,10 +17,10 @@ const full Limit = 100
 // Seconds is a duration in JSON.
 type Seconds float64
 
-// Duration is s as the rest of the program has it.
+// Duration converts s.
 func (s Seconds) Duration() time.Duration { return time.Duration(float64(s) * float64(time.Second)) }
 
-// Plan is what is to be measured, and how.
+// Plan says what to measure, and how.
 type Plan struct {
 	Workloads []string      `json:"workloads"`
 	Backends  []string      `json:"backends"` // the reference first
@@ -92,7 +92,7 @@ func twice(names []string) string {
 	return ""
 }
 
-// Cell is what is run several times.
+// Cell is one combination of a plan. It is run several times.
 type Cell struct {
 	Workload string `json:"workload"`
 	Backend  string `json:"backend"`
@@ -113,7 +113,7 @@ type Step struct {
 	Warmup bool `json:"warmup,omitempty"`
 }
 
-// Cells are all cells, as they are listed: by workload, limit, backend.
+// Cells returns all cells in the order of lists: by workload, limit, backend.
 func (p Plan) Cells() []Cell {
 	var cells []Cell
 	for _, w := range p.Workloads {
@@ -127,9 +127,9 @@ func (p Plan) Cells() []Cell {
 	return cells
 }
 
-// Steps are all runs in their order: rounds outermost, backends innermost, beginning
-// with another one in each round. The reference, which has one limit only, takes its turn
-// with the first of the others'.
+// Steps returns all runs in their order: rounds outermost, backends innermost. Each round
+// begins with another backend. The reference has only one limit, and takes its turn with the
+// first limit of the others.
 func (p Plan) Steps() []Step {
 	limits := p.Limits
 	if len(limits) == 0 {
@@ -156,7 +156,7 @@ func (p Plan) Steps() []Step {
 	return steps
 }
 
-// rotated are the names from the n-th on, then those before it.
+// rotated returns the names from the n-th on, then those before it.
 func rotated(names []string, n int) []string {
 	if len(names) == 0 {
 		return nil

@@ -24,11 +24,11 @@ type probes interface {
 	Close() error
 }
 
-// errNoBlockDevice means that the swap is in a file: probes tell swap by block device.
+// errNoBlockDevice means that the swap is in a file. Probes identify swap by block device.
 var errNoBlockDevice = errors.New("swap in a file: latencies are measured of block devices only")
 
-// openProbes attaches probes to the device of a swap area. One slab is all of it: what
-// slabs are is the backend's affair.
+// openProbes attaches probes to the device of a swap area. It describes the device as one
+// slab, because only the backend knows of slabs.
 func openProbes(area swapArea) (probes, error) {
 	if !area.block {
 		return nil, errNoBlockDevice
@@ -40,8 +40,7 @@ func openProbes(area swapArea) (probes, error) {
 	return bpf.Open(config)
 }
 
-// blockConfig describes the whole device of the block device at path, by what is below
-// sys.
+// blockConfig reads below sys the whole device of the block device at path.
 func blockConfig(sys, path string) (bpf.Config, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -78,7 +77,7 @@ func blockFolder(dir string) (bpf.Config, error) {
 	c.SlabSize = 1 << bits.Len64(uint64(c.Size-1))
 	c.SlabSize = max(c.SlabSize, sector)
 	queues, _ := filepath.Glob(filepath.Join(dir, "mq", "*", "nr_tags"))
-	for _, file := range queues { // none: a driver without requests, such as zram
+	for _, file := range queues { // there are none for a driver without requests, such as zram
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return c, err
@@ -93,7 +92,7 @@ func blockFolder(dir string) (bpf.Config, error) {
 	return c, nil
 }
 
-// latenciesSince is what came to now after before was read.
+// latenciesSince returns what was measured between before and now.
 func latenciesSince(before, now bpf.Snapshot) Latencies {
 	l := Latencies{}
 	for source, h := range now.Latency {

@@ -13,15 +13,15 @@ type Progress struct {
 	Run, Of int    // this run, from 1, and how many the plan has
 	Elapsed time.Duration
 	Ran     time.Duration // of that, in this run
-	// Whole is what this run is expected to take, Later what all after it are; they hold
-	// if Known.
+	// Whole is the expected time of this run, Later that of all runs after it. Both are
+	// valid only if Known.
 	Whole, Later time.Duration
 	Known        bool
 }
 
-// Left estimates how long steps will take, by the runs so far: the median of the same
-// cell's, of the same workload and backend, of the same workload, or of all. It is not
-// known before the first run.
+// Left estimates how long steps will take from the median of earlier runs: of the same cell,
+// else of the same workload and backend, else of the same workload, else of all. Before the
+// first run the time is not known.
 func Left(runs []Run, steps []Step) (left time.Duration, known bool) {
 	if len(steps) == 0 {
 		return 0, true
@@ -47,7 +47,7 @@ func Left(runs []Run, steps []Step) (left time.Duration, known bool) {
 	return time.Duration(sum * float64(time.Second)), true
 }
 
-// wider are a cell and the sets of cells around it.
+// wider returns a cell and the sets of cells around it.
 func wider(c Cell) []Cell {
 	return []Cell{c, {Workload: c.Workload, Backend: c.Backend}, {Workload: c.Workload}, {}}
 }

@@ -11,7 +11,7 @@ import (
 type Run struct {
 	Step
 	Started   time.Time         `json:"started"`
-	Seconds   float64           `json:"seconds"` // all of it, what was brought up and taken down included
+	Seconds   float64           `json:"seconds"` // of the whole run, with bringing up and taking down
 	Fill      float64           `json:"fill_seconds,omitempty"`
 	MemoryMax int64             `json:"memory_max_bytes,omitempty"` // 0: no limit
 	SwapSize  int64             `json:"swap_bytes,omitempty"`
@@ -21,7 +21,7 @@ type Run struct {
 	Latencies Latencies         `json:"latencies,omitempty"`
 	// Disturbed says what else happened meanwhile.
 	Disturbed []string `json:"disturbed,omitempty"`
-	// Failed is why there are no figures, and Log what was said last.
+	// Failed says why there are no figures. Log has the last lines of the run.
 	Failed string   `json:"failed,omitempty"`
 	Log    []string `json:"log,omitempty"`
 }
@@ -31,8 +31,8 @@ type Peak struct {
 	Workload string `json:"workload"`
 	// Bytes is memory.peak of its control group.
 	Bytes int64 `json:"bytes"`
-	// File is the page cache that it was charged for at the end; the kernel gives it up
-	// before it swaps.
+	// File is the page cache that was charged to the group at the end. The kernel gives it
+	// up before it swaps.
 	File    int64   `json:"file_bytes"`
 	Seconds float64 `json:"seconds"` // that the run took
 	Failed  string  `json:"failed,omitempty"`
@@ -41,8 +41,8 @@ type Peak struct {
 // swapUnit is the largest unit in which a backend has its swap: a slab.
 const swapUnit = 64 << 20
 
-// SwapSize is how large a swap area is for a workload of this peak: a quarter more,
-// for what is in swap and in memory at the same time.
+// SwapSize returns the size of a swap area for a workload of this peak. It is a quarter more
+// than the peak, for pages that are in swap and in memory at the same time.
 func SwapSize(peak int64) int64 {
 	size := peak + peak/4
 	return max((size+swapUnit-1)/swapUnit, 4) * swapUnit

@@ -20,7 +20,7 @@ import (
 var (
 	// ErrOtherSwap means that the machine already swaps to something else.
 	ErrOtherSwap = errors.New("another swap area is active")
-	// ErrInterrupted means that the plan was not run to its end; it can be gone on with.
+	// ErrInterrupted means that the plan was not run to its end. A new Run goes on there.
 	ErrInterrupted = errors.New("interrupted")
 	// ErrLeft means that something could not be taken down, and may still be there.
 	ErrLeft = errors.New("something is left behind")
@@ -34,8 +34,8 @@ type Runner struct {
 	Dir       string // for folders of runs; on a disk, not in memory
 	Farswap   string // path of the program
 	OtherSwap bool   // measure although the machine swaps to something else
-	// Log is told what workloads and backends do, from any goroutine; Warn what went wrong
-	// and Progress what is run, from that of Run.
+	// Log gets what workloads and backends do, from any goroutine. Warn gets what went
+	// wrong, and Progress what is run, both from the goroutine of Run.
 	Log, Warn func(format string, args ...any)
 	Progress  func(Progress)
 
@@ -47,10 +47,10 @@ type Runner struct {
 	runBegan time.Time // for the current run
 	todo     []Step    // the current one first
 
-	silent map[string]bool // backends without probes, of which it was said
+	silent map[string]bool // backends without probes about which Warn was called
 }
 
-// system is what the runner has of the machine; tests have another.
+// system is the machine as the runner uses it. Tests replace it.
 type system struct {
 	root       fs.FS
 	groups     func() (groups, error)
@@ -69,16 +69,16 @@ func thisMachine() system {
 	}
 }
 
-// dropCaches writes back what is dirty and lets go of the page cache.
+// dropCaches writes back dirty pages and drops the page cache.
 func dropCaches() error {
 	unix.Sync()
 	return os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0)
 }
 
-// Run runs what the store lacks of its plan, and keeps each run there. When ctx ends it
-// takes everything down and returns an error wrapping ErrInterrupted; the run that was
-// under way is not kept. Other errors wrap ErrOtherSwap, ErrLeft and ErrStuck, or are about
-// control groups and the result file; a run that fails is none.
+// Run does the runs of the plan that the store does not have yet, and stores each. When ctx
+// ends it takes everything down and returns an error wrapping ErrInterrupted; it does not
+// store the run that was under way. Other errors wrap ErrOtherSwap, ErrLeft or ErrStuck, or
+// are about control groups and the result file. A failed run is not an error.
 func (r *Runner) Run(ctx context.Context) (err error) {
 	if r.system.root == nil {
 		r.system = thisMachine()
@@ -138,7 +138,7 @@ func (r *Runner) step(ctx context.Context, s Step) error {
 	return r.Store.Add(run)
 }
 
-// peak of a workload: the store's, or measured now.
+// peak returns the peak of a workload: the store's, or one measured now.
 func (r *Runner) peak(ctx context.Context, name string) (Peak, error) {
 	if p, ok := r.Store.Peak(name); ok {
 		return p, nil
@@ -156,8 +156,8 @@ func (r *Runner) peak(ctx context.Context, name string) (Peak, error) {
 	return p, r.Store.AddPeak(p)
 }
 
-// try makes a run, and takes all of it down. What went wrong with the run itself is in
-// run.Failed; an error ends the plan.
+// try does a run and takes all of it down. run.Failed says what went wrong with the run
+// itself. An error ends the plan.
 func (r *Runner) try(ctx context.Context, run *Run) (Peak, error) {
 	if ctx.Err() != nil {
 		return Peak{}, ErrInterrupted
@@ -200,7 +200,7 @@ func (r *Runner) backend(name string) backend.Backend {
 	return r.Backends[slices.IndexFunc(r.Backends, func(b backend.Backend) bool { return b.Name == name })]
 }
 
-// say tells what is being done now.
+// say reports what is being done now.
 func (r *Runner) say(phase string) {
 	all := len(r.plan.Steps())
 	r.now.Phase, r.now.Run, r.now.Of = phase, all-len(r.todo)+1, all
@@ -210,7 +210,7 @@ func (r *Runner) say(phase string) {
 	r.Progress(r.now)
 }
 
-// noProbes says once for each backend why its latencies are not measured.
+// noProbes warns once for each backend why its latencies are not measured.
 func (r *Runner) noProbes(backend string, err error) {
 	if !r.silent[backend] {
 		r.silent[backend] = true

@@ -14,17 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reclaimStep is how much is pushed out at a time, in bytes: little enough to look at the
-// clock in between, on a hard disk too.
+// reclaimStep is how much is pushed out at a time, in bytes. It is small enough that the
+// clock is read in time, even on a hard disk.
 const reclaimStep = 16 << 20
 
-// reclaimTries is how many steps in a row may free nothing before the kernel is asked to do
-// it its own way, by the limit, at the risk that it kills.
+// reclaimTries is how many steps in a row may free nothing. After that the limit is set, and
+// the kernel reclaims its own way, at the risk that it kills a process.
 const reclaimTries = 50
 
-// squeeze pushes memory of the group at dir out until it has at most bytes. Setting
-// memory.max on more would do the same, but the kernel then gives a slow disk few tries
-// before it kills a process.
+// squeeze pushes out memory of the group at dir until it has at most bytes. Setting
+// memory.max would do the same, but then the kernel gives a slow disk few tries before it
+// kills a process.
 func squeeze(ctx context.Context, dir string, bytes int64) error {
 	least := int64(math.MaxInt64)
 	for failed := 0; failed < reclaimTries; failed++ {
@@ -43,7 +43,7 @@ func squeeze(ctx context.Context, dir string, bytes int64) error {
 		case err == nil:
 		case errors.Is(err, fs.ErrNotExist): // before Linux 5.19
 			return nil
-		case errors.Is(err, unix.EAGAIN): // less than that was freed: writes are under way
+		case errors.Is(err, unix.EAGAIN): // less was freed, because writes are under way
 			time.Sleep(10 * time.Millisecond)
 		default:
 			return fmt.Errorf("push %s bytes out: %w", step, err)

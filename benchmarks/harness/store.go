@@ -20,7 +20,7 @@ const Schema = 1
 
 // Errors of the result file.
 var (
-	// ErrDamaged means that a file is not a whole result file of this version.
+	// ErrDamaged means that a file is not a complete result file of this version.
 	ErrDamaged = errors.New("not a usable result file")
 	// ErrOther means that a file is of another plan or another machine.
 	ErrOther = errors.New("the result file is of something else")
@@ -39,7 +39,7 @@ type File struct {
 	Runs        []Run       `json:"runs"`
 }
 
-// Load reads a result file. Its error wraps ErrDamaged if it is none.
+// Load reads a result file. Its error wraps ErrDamaged if the file is not one.
 func Load(path string) (File, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -92,9 +92,9 @@ type Store struct {
 	path string
 }
 
-// OpenStore begins a result file at path, or goes on with the one that is there: then plan and
-// environment have to be as in file, else the error wraps ErrOther and says in what they
-// differ. Nothing is written yet.
+// OpenStore begins a result file at path, or goes on with an existing one. Plan and
+// environment must then be the same as in the file; otherwise the error wraps ErrOther and
+// lists the differences. OpenStore writes nothing yet.
 func OpenStore(path string, file File) (*Store, error) {
 	file.Schema, file.Peaks, file.Rows, file.Costs, file.Runs = Schema, []Peak{}, []Row{}, []Cost{}, []Run{}
 	old, err := Load(path)
@@ -111,7 +111,7 @@ func OpenStore(path string, file File) (*Store, error) {
 	return &Store{old, path}, nil
 }
 
-// differs says in what fields two plans differ, by their names in JSON.
+// differs lists the fields in which two plans differ, by their names in JSON.
 func (p Plan) differs(now Plan) []string {
 	var differs []string
 	there, here := reflect.ValueOf(p), reflect.ValueOf(now)
@@ -125,14 +125,14 @@ func (p Plan) differs(now Plan) []string {
 	return differs
 }
 
-// Todo are the steps of the plan without a run.
+// Todo returns the steps of the plan that have no run yet.
 func (s *Store) Todo() []Step {
 	return slices.DeleteFunc(s.File.Plan.Steps(), func(step Step) bool {
 		return slices.ContainsFunc(s.File.Runs, func(r Run) bool { return r.Step == step })
 	})
 }
 
-// Peak of a workload, if it is known.
+// Peak returns the peak of a workload, if it is known.
 func (s *Store) Peak(workload string) (Peak, bool) {
 	i := slices.IndexFunc(s.File.Peaks, func(p Peak) bool { return p.Workload == workload })
 	if i < 0 {
@@ -153,7 +153,8 @@ func (s *Store) Add(r Run) error {
 	return s.save()
 }
 
-// save replaces the file: at any moment it is the old one or the new one, whole.
+// save replaces the file. At any moment there is the complete old file or the complete new
+// one.
 func (s *Store) save() (err error) {
 	s.File.Rows, s.File.Costs = Rows(s.File), Costs(s.File)
 	data, err := json.MarshalIndent(s.File, "", " ")

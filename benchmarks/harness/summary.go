@@ -17,18 +17,18 @@ type Row struct {
 	Runs      int     `json:"runs"`
 	Disturbed int     `json:"disturbed"` // of the runs
 	Failed    int     `json:"failed"`    // beside the runs
-	// Ratio to the reference; nil where there is none.
+	// Ratio to the reference; nil if there is none.
 	Ratio *Ratio `json:"against_none,omitempty"`
 }
 
-// Ratio says how many times better one is than the other, above 1 is better, and what
-// that shows.
+// Ratio says how many times better one is than the other, and the verdict. Above 1 is
+// better.
 type Ratio struct {
 	stats.Interval
 	Verdict stats.Verdict `json:"verdict"`
 }
 
-// ratio of samples to those of a reference. ok is false where there is none.
+// ratio returns the ratio of samples to those of a reference. ok is false if there is none.
 func ratio(samples, reference []float64, higher bool, seed uint64) (*Ratio, bool) {
 	if !higher {
 		samples, reference = reference, samples
@@ -40,9 +40,9 @@ func ratio(samples, reference []float64, higher bool, seed uint64) (*Ratio, bool
 	return &Ratio{interval, interval.Verdict()}, true
 }
 
-// measured is what the runs of a cell have in common.
+// measured collects what the runs of a cell measured.
 type measured struct {
-	metrics                 []workload.Metric // as the first run has them; their values mean nothing
+	metrics                 []workload.Metric // those of the first run; their values are not used
 	values                  map[string][]float64
 	runs, disturbed, failed int
 }
@@ -77,8 +77,8 @@ func measure(runs []Run) map[Cell]*measured {
 	return cells
 }
 
-// Rows are the metrics of all cells that have been run, in the plan's order. A cell that
-// only failed has none; see Costs.
+// Rows returns the metrics of all cells that have been run, in the plan's order. A cell in
+// which every run failed has none; see Costs.
 func Rows(f File) []Row {
 	rows := []Row{}
 	cells := measure(f.Runs)

@@ -24,13 +24,13 @@ func readSwaps(root fs.FS) ([]swapArea, error) {
 		if len(fields) < 5 || fields[0] == "Filename" {
 			continue
 		}
-		// The kernel writes spaces of a name as octal escapes: fields are whole.
+		// The kernel writes spaces in a name as octal escapes, so fields have no spaces.
 		areas = append(areas, swapArea{fields[0], fields[1] == "partition"})
 	}
 	return areas, nil
 }
 
-// added are the areas of now that were not there before.
+// added returns the areas of now that were not there before.
 func added(before, now []swapArea) []swapArea {
 	var fresh []swapArea
 	for _, a := range now {

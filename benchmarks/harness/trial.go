@@ -15,8 +15,8 @@ import (
 	"github.com/farswap/farswap/bpf"
 )
 
-// trial is one run while it is under way. What it has brought up is taken down in
-// reverse order by down.
+// trial is one run while it is under way. down takes down what it has brought up, in
+// reverse order.
 type trial struct {
 	r        *Runner
 	workload workload.Workload
@@ -29,11 +29,11 @@ type trial struct {
 	area    backend.Area
 	running workload.Running
 	probes  probes
-	peak    Peak // only what is read of it
+	peak    Peak // of the workload; used only by the run that measures it
 }
 
-// up makes control group, swap and application, measures it, and reads what is to be
-// known. An error is the run's failure, unless it is ErrStuck.
+// up makes the control group, the swap and the application, measures the application, and
+// reads its counters. An error is the run's failure, unless it is ErrStuck.
 func (t *trial) up(ctx context.Context) error {
 	var err error
 	if t.dir, err = os.MkdirTemp(t.r.Dir, groupPrefix); err != nil {
@@ -55,7 +55,7 @@ func (t *trial) up(ctx context.Context) error {
 	if err := t.swapOn(ctx, files); err != nil {
 		return err
 	}
-	// Processes that hang in swap do not see that their time is over.
+	// Processes that hang in swap do not notice that their time is over.
 	defer context.AfterFunc(ctx, func() { _ = t.group.Kill() })()
 	t.phase("filling")
 	began := time.Now()
@@ -81,8 +81,9 @@ func (t *trial) up(ctx context.Context) error {
 	return t.explain(t.measure(ctx))
 }
 
-// limit takes from the application, which has filled its memory, what is above its limit.
-// Under the limit, filling a store on a hard disk would take longer than all the rest.
+// limit pushes out the memory of the application above its limit, and sets the limit. The
+// application has filled its memory before: under the limit, filling a store on a hard disk
+// would take longer than all the rest.
 func (t *trial) limit(ctx context.Context) error {
 	t.phase("pushing out")
 	_, err := bounded(ctx, "limit memory", t.r.system.grace, func(ctx context.Context) (struct{}, error) {
@@ -149,7 +150,7 @@ func (t *trial) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.run.Facts = t.area.Facts() // with what became of it: how well pages compressed, where they went
+	t.run.Facts = t.area.Facts() // read at the end: how well pages compressed, where they went
 	t.peak.Bytes, err = readNumber(t.group.Files(), "memory.peak")
 	if err != nil {
 		return fmt.Errorf("read the application's peak: %w", err)
@@ -166,7 +167,7 @@ func (t *trial) measure(ctx context.Context) error {
 	return nil
 }
 
-// errMetric means that a workload gave figures of which nothing can be made.
+// errMetric means that a workload returned figures that cannot be used.
 var errMetric = errors.New("unusable metric")
 
 func usable(metrics []workload.Metric) error {
@@ -196,7 +197,7 @@ func (t *trial) read() (reading, error) {
 	return r, nil
 }
 
-// latencies are what the probes have measured so far.
+// latencies returns what the probes have measured so far.
 func (t *trial) latencies() (bpf.Snapshot, error) {
 	if t.probes == nil {
 		return bpf.Snapshot{}, nil
@@ -204,23 +205,23 @@ func (t *trial) latencies() (bpf.Snapshot, error) {
 	return t.probes.Read()
 }
 
-// explain adds to a failure that the kernel killed for want of memory.
+// explain adds to a failure how many processes the kernel killed for lack of memory.
 func (t *trial) explain(err error) error {
 	if err == nil {
 		return nil
 	}
 	events, readErr := readNumbers(t.group.Files(), "memory.events")
 	if n := events["oom_kill"]; readErr == nil && n > 0 {
-		return fmt.Errorf("%w; the kernel killed %d of its processes for want of memory", err, n)
+		return fmt.Errorf("%w; the kernel killed %d of its processes for lack of memory", err, n)
 	}
 	return err
 }
 
-// downTimeout bounds each step of taking down. Swapping off reads back what is still
-// used, which is nothing once the application is gone.
+// downTimeout bounds each step of taking down. Swapping off reads back what is still used,
+// but nothing is used once the application is gone.
 const downTimeout = 2 * time.Minute
 
-// down takes everything down, whatever happens to a part of it. An error means that
+// down takes everything down, and goes on if a part of it fails. An error means that
 // something may be left.
 func (t *trial) down(ctx context.Context) error {
 	t.phase("taking down")

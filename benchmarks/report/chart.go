@@ -10,8 +10,8 @@ import (
 	"github.com/farswap/farswap/internal/loghist"
 )
 
-// Shapes are in units of a view box that is as wide as a telephone, so that text keeps
-// its size there; a wider screen shows more charts side by side.
+// Shapes are in units of a view box that is as wide as a telephone, so text keeps its size
+// there. A wider screen shows more charts side by side.
 const (
 	chartWidth = 360
 	valueWidth = 56
@@ -51,7 +51,7 @@ type bar struct {
 	Baseline    float64
 }
 
-// newBars draws the rows of one metric; ok is false where none has a ratio.
+// newBars draws the rows of one metric. ok is false if none has a ratio.
 func newBars(workload string, m metricView, backends []string) (b bars, ok bool) {
 	most := 1.0
 	var rows []harness.Row
@@ -100,7 +100,8 @@ func newBars(workload string, m metricView, backends []string) (b bars, ok bool)
 	return b, true
 }
 
-// scale is where an axis from 0 to most, at least, ends, and the step of its marks.
+// scale returns the end of an axis that begins at 0 and has room for most, and the step of
+// its marks.
 func scale(most float64) (step, end float64) {
 	step = math.Pow(10, math.Floor(math.Log10(most/2)))
 	for _, f := range []float64{1, 2, 2.5, 5, 10} {
@@ -128,24 +129,24 @@ type curve struct {
 	Series int
 	Name   string
 	Points string // as SVG wants them
-	Dash   string // tells curves apart without colour
+	Dash   string // pattern that tells curves apart without colour
 }
 
-// shown are the quantiles that a curve has a point for, and their names.
+// shown has the quantiles for which a curve has a point, and their names.
 var shown = []struct {
 	q    float64
 	name string
 }{{0.5, "p50"}, {0.9, "p90"}, {0.99, "p99"}, {0.999, "p99.9"}, {0.9999, "p99.99"}}
 
-// leastCount is how many durations a quantile has to leave above it to be shown.
+// leastCount is how many durations must be above a quantile for it to be shown.
 const leastCount = 10
 
 var dashes = []string{"none", "6 3", "2 2", "8 3 2 3", "12 4", "4 4", "1 3"}
 
 const latencyHeight = 210
 
-// newLines draws the latencies of one workload at one limit, of the source that stands
-// highest; ok is false where there are none.
+// newLines draws the latencies of one workload at one limit, of the first source in the
+// order that has any. ok is false if no source has any.
 func newLines(workload string, limit harness.Limit, costs []harness.Cost, backends []string) (l lines, ok bool) {
 	for _, source := range sources {
 		var with []harness.Cost
@@ -213,10 +214,10 @@ func drawLines(title, source string, costs []harness.Cost, backends []string) li
 	return l
 }
 
-// colours is how many the page has.
+// colours is the number of colours of the page.
 const colours = 10
 
 func series(backends []string, name string) int { return slices.Index(backends, name) % colours }
 
-// far says whether enough durations are above a quantile.
+// far returns whether enough durations are above a quantile.
 func far(h *loghist.Histogram, q float64) bool { return float64(h.Count())*(1-q) >= leastCount }

@@ -9,10 +9,10 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-// missing stands where there is no figure.
+// missing stands for a figure that does not exist.
 const missing = "–"
 
-// figure is a value to three digits, without its unit.
+// figure writes a value to three digits, without its unit.
 func figure(v float64) string {
 	switch a := math.Abs(v); {
 	case v == 0:
@@ -27,10 +27,10 @@ func figure(v float64) string {
 	return human.Count(v)
 }
 
-// span is between what a figure is.
+// span writes the interval of a figure.
 func span(low, high float64) string { return figure(low) + " to " + figure(high) }
 
-// times is a ratio as people read it.
+// times writes a ratio for people.
 func times(q float64) string {
 	switch {
 	case q >= 99.95:
@@ -47,10 +47,10 @@ func times(q float64) string {
 	return fmt.Sprintf("%.2g×", q)
 }
 
-// bare is a ratio without its sign.
+// bare writes a ratio without the sign ×.
 func bare(q float64) string { return strings.TrimSuffix(times(q), "×") }
 
-// percent is a share of one processor, or of the time.
+// percent writes a share of one processor, or of the time.
 func percent(share float64) string {
 	if share > 0 && share < 0.095 {
 		return fmt.Sprintf("%.1f%%", 100*share)
@@ -58,7 +58,7 @@ func percent(share float64) string {
 	return fmt.Sprintf("%.0f%%", 100*share)
 }
 
-// count is a number of things, with its noun in the right form.
+// count writes a number of things, with the noun in the right form.
 func count(n int, noun string) string {
 	if n != 1 {
 		noun += "s"

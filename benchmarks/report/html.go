@@ -16,11 +16,11 @@ var page = template.Must(template.New("report").Funcs(template.FuncMap{
 	"last": func(i, left int) bool { return i >= left },
 }).Parse(pageText))
 
-// document is what the page is made of.
+// document is the data of the page.
 type document struct {
 	view
 	Legend   string
-	Backends []string // the reference left out; their places are their colours
+	Backends []string // without the reference; the place of a backend is its colour
 	Glance   []glance
 	Sections []section
 	Paper    htmlTable
@@ -55,7 +55,7 @@ type latencySection struct {
 	Figures htmlTable
 }
 
-// htmlTable is a table with what names it.
+// htmlTable is a table with its name.
 type htmlTable struct {
 	Caption string
 	Head    []string
@@ -78,7 +78,7 @@ func HTML(w io.Writer, f harness.File) error {
 	return page.Execute(w, d)
 }
 
-// glance has the ratios of a workload's first metric.
+// glance returns the ratios of a workload's first metric.
 func (d document) glance(load workloadView, limits []harness.Limit) []glance {
 	if len(load.Metrics) == 0 {
 		return nil
@@ -110,7 +110,7 @@ func (d document) glance(load workloadView, limits []harness.Limit) []glance {
 	return all
 }
 
-// shade is how well a ratio does, for its background: the text says it, too.
+// shade returns the background for a ratio, from bad to good. The text says it, too.
 func shade(ratio float64) string {
 	switch {
 	case ratio >= 0.9:

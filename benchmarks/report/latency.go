@@ -5,7 +5,7 @@ import (
 	"github.com/farswap/farswap/internal/loghist"
 )
 
-// quantile of a histogram, as people read it.
+// quantile writes a quantile of a histogram for people.
 func quantile(h *loghist.Histogram, q float64) string {
 	if h == nil || h.Count() == 0 {
 		return missing

@@ -8,8 +8,8 @@ import (
 	"github.com/farswap/farswap/benchmarks/harness"
 )
 
-// Markdown writes a result file as benchmarks/RESULTS.md has it, the paper's results
-// beside it.
+// Markdown writes a result file in the form of benchmarks/RESULTS.md, with the paper's
+// results beside it.
 func Markdown(w io.Writer, f harness.File) error {
 	v := newView(f)
 	out := bufio.NewWriter(w)
@@ -51,7 +51,7 @@ func Markdown(w io.Writer, f harness.File) error {
 	return out.Flush()
 }
 
-// legend says how the tables are to be read.
+// legend says how to read the tables.
 const legend = `Medians with 95% bootstrap intervals. "To in memory" is the ratio to the same application without
 a limit, turned so that above 1 is better; a verdict takes five runs and an interval without 1. CPU is in
 percent of one processor; waiting is the share of the time in which some task waited for memory.`

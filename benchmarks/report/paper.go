@@ -2,22 +2,23 @@ package report
 
 import "fmt"
 
-// paperMachine is what the paper measured on.
+// paperMachine is the machine of the paper's measurements.
 const paperMachine = "Gu et al., Efficient Memory Disaggregation with Infiniswap, NSDI 2017: 32 machines, 56 Gb/s InfiniBand, " +
 	"hard disks; performance at 50% of the peak to that all in memory."
 
-// paperResult is what the paper has of one application with half of its memory: the
-// ratio to all of it in memory.
+// paperResult is the paper's result for one application with half of its memory: the ratio
+// to the application with all data in memory.
 type paperResult struct {
 	Workload string
-	Here     string // the workload that stands for it
+	Here     string // the workload here that corresponds to it
 	InMemory string
 	Disk     float64
 	Remote   float64
-	Gain     float64 // of remote over disk, as the paper says it
+	Gain     float64 // of remote over disk, as in the paper
 }
 
-// paper are the results of section 6, from the throughputs and completion times there.
+// paper has the results of section 6, computed from the throughputs and completion times
+// there.
 var paper = []paperResult{
 	{"Memcached, Facebook ETC", "memcached-etc", "95.8 kops", 23.8 / 95.8, 1 / 1.03, 4.1},
 	{"Memcached, Facebook SYS", "memcached-sys", "93.9 kops", 5.4 / 93.9, 1 / 1.3, 15.1},

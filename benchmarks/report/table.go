@@ -9,15 +9,15 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-// table is a heading and rows of as many fields. The first left fields are words, the
-// rest figures.
+// table is a heading and rows with as many fields. The first left fields are words, the
+// others are figures.
 type table struct {
 	head []string
 	left int
 	rows [][]string
 }
 
-// metricTable has the rows of one metric.
+// metricTable makes a table of the rows of one metric.
 func metricTable(m metricView) table {
 	t := table{head: []string{"limit", "backend", "median", "95% interval", "to in memory", "verdict", "runs"}, left: 2}
 	for _, r := range m.Rows {
@@ -28,10 +28,11 @@ func metricTable(m metricView) table {
 	return t
 }
 
-// sources of latencies, in the order in which one of them stands for a cell.
+// sources are the sources of latencies. The first of them that a cell has stands for the
+// cell.
 var sources = []string{"fault", "swapin", "block_read"}
 
-// costTable has what the cells of one workload took.
+// costTable makes a table of the costs of one workload's cells.
 func costTable(costs []harness.Cost) table {
 	t := table{head: []string{
 		"limit", "backend", "measured", "filled in", "major faults", "pages in", "pages out", "waiting", "CPU app", "device", "donor", "kernel", "others",
@@ -100,7 +101,7 @@ func (t table) markdown(w io.Writer) error {
 	return nil
 }
 
-// escape keeps a text within its cell.
+// escape quotes what would end the cell of a text.
 func escape(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;").Replace(s)
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-// view is a result file as it is shown, whatever the format.
+// view is a result file in the form that all formats show.
 type view struct {
 	Title     string
 	Facts     []fact // machine, program, plan
 	Command   string
-	Unmet     string // what the plan lacks, empty if it was run to its end
+	Unmet     string // what is missing of the plan; empty if the plan was run to its end
 	Workloads []workloadView
 	Failures  []note // and disturbances
 }
@@ -119,7 +119,7 @@ func facts(f harness.File) []fact {
 	}
 }
 
-// who is a row's limit and backend.
+// who returns a row's limit and backend.
 func who(c harness.Cell) (limit, backend string) {
 	if c.Backend == harness.Reference {
 		return "none", "in memory"
@@ -127,7 +127,7 @@ func who(c harness.Cell) (limit, backend string) {
 	return c.Limit.String(), c.Backend
 }
 
-// against are a row's ratio with its interval, and the verdict.
+// against returns a row's ratio with its interval, and the verdict.
 func against(r *harness.Ratio) (ratio, verdict string) {
 	if r == nil {
 		return missing, ""
@@ -135,7 +135,7 @@ func against(r *harness.Ratio) (ratio, verdict string) {
 	return fmt.Sprintf("%s (%s to %s)", times(r.Value), bare(r.Low), bare(r.High)), string(r.Verdict)
 }
 
-// runs is a row's number of runs, and how many of them were disturbed or failed.
+// runs writes a row's number of runs, and how many of them were disturbed or failed.
 func runs(good, disturbed, failed int) string {
 	s := fmt.Sprint(good)
 	if disturbed > 0 {

@@ -1,6 +1,6 @@
 package workload
 
-// All is every workload, in the order in which they are listed.
+// All has every workload, in the order of listings.
 func All() []Workload {
 	all := []Workload{memcachedETC, memcachedSYS, redisGauss, redisUniform, postgres}
 	for _, p := range programs {

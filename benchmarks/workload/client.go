@@ -10,16 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// client loads a store over one connection: one goroutine sends what is due, another
-// receives.
+// client loads a store over one connection. One goroutine sends operations when they are
+// due, another receives the answers.
 type client struct {
 	session
 	phase   phase
 	begin   time.Time
 	pending chan sent     // under way, oldest first
 	tokens  chan struct{} // one for each operation under way, in a closed phase
-	expired atomic.Bool   // the time for answers is over
-	broken  atomic.Bool   // the connection has failed before that
+	expired atomic.Bool   // the time for answers has ended
+	broken  atomic.Bool   // the connection failed before that
 	outcome               // the receiver's
 }
 
@@ -29,8 +29,8 @@ type sent struct {
 	due time.Time
 }
 
-// window bounds the operations under way on a connection of an open phase, which is a matter
-// of memory only: those that are due stay due.
+// window bounds the operations under way on a connection of an open phase. It bounds memory
+// only: an operation that waits for room keeps the time at which it was due.
 const window = 1 << 14
 
 func newClient(on session, ph phase, begin time.Time) *client {
@@ -44,7 +44,7 @@ func newClient(on session, ph phase, begin time.Time) *client {
 func (c *client) end() time.Time      { return c.begin.Add(c.phase.duration) }
 func (c *client) deadline() time.Time { return c.end().Add(c.phase.patience) }
 
-// run returns when all is answered, or when the time for it is over.
+// run returns when all operations are answered, or when the time for answers is over.
 func (c *client) run(ctx context.Context) error {
 	timer := time.AfterFunc(time.Until(c.deadline()), func() {
 		c.expired.Store(true)
@@ -60,11 +60,11 @@ func (c *client) run(ctx context.Context) error {
 	return errors.Join(ctx.Err(), err, <-sender)
 }
 
-// send sends every operation when it is due. When the time for answers is over it only
-// says what else was due.
+// send sends every operation when it is due. When the time for answers is over, it only
+// records what else was due.
 func (c *client) send(ctx context.Context) error {
 	if c.phase.rate > 0 {
-		// For the precision of its sleep. The thread ends with the goroutine.
+		// A thread of its own makes its sleep precise. The thread ends with the goroutine.
 		runtime.LockOSThread()
 		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	}
@@ -84,8 +84,8 @@ func (c *client) send(ctx context.Context) error {
 	return err
 }
 
-// await waits until the operation after that of the time last is due, and returns when that
-// is. What was sent before is on its way meanwhile.
+// await waits until the next operation is due, and returns that time. The one before was due
+// at last. await flushes what was sent before.
 func (c *client) await(ctx context.Context, last time.Time) (time.Time, error) {
 	if c.phase.rate == 0 {
 		select {
@@ -108,11 +108,11 @@ func (c *client) await(ctx context.Context, last time.Time) (time.Time, error) {
 	return due, c.sleep(ctx, due)
 }
 
-// sleepSlice is how often a sleeper looks whether it is still wanted.
+// sleepSlice is how often a sleeper checks whether the phase has ended.
 const sleepSlice = 50 * time.Millisecond
 
-// sleep waits until due, or until the end of the phase if that is earlier. The runtime's
-// timers are late by up to a millisecond, which would count as latency.
+// sleep waits until due, or until the end of the phase if that is earlier. It does not use
+// the runtime's timers, which are up to a millisecond late: that would count as latency.
 func (c *client) sleep(ctx context.Context, due time.Time) error {
 	if end := c.end(); due.After(end) {
 		due = end
@@ -129,7 +129,7 @@ func (c *client) sleep(ctx context.Context, due time.Time) error {
 			return err
 		}
 		duration := unix.NsecToTimespec(int64(min(wait, sleepSlice)))
-		// Cut short by a signal, it goes round again.
+		// A signal can cut the sleep short; the loop then sleeps again.
 		_ = unix.Nanosleep(&duration, nil)
 	}
 }
@@ -150,7 +150,7 @@ func (c *client) submit(op sent) error {
 	return c.unlessExpired(c.session.send(op.operation))
 }
 
-// unlessExpired is err, or nothing if the connection was closed because time is over.
+// unlessExpired returns err, or nil if the connection was closed because time is over.
 func (c *client) unlessExpired(err error) error {
 	if c.expired.Load() {
 		return nil
@@ -158,8 +158,8 @@ func (c *client) unlessExpired(err error) error {
 	return err
 }
 
-// receiveAll receives the answers to all that is sent. It returns when the sender has
-// ended, whatever happens before.
+// receiveAll receives the answers to all operations. It returns when the sender has ended,
+// also after an error.
 func (c *client) receiveAll() error {
 	var failed error
 	for op := range c.pending {

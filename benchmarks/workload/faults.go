@@ -11,10 +11,10 @@ import (
 	"github.com/farswap/farswap/internal/pseudo"
 )
 
-// faults pushes its memory out and reads single pages at random, one at a time: the
-// latency of a page fault with nothing beside it. Pages that are in, because read-ahead or
-// an earlier access brought them, are not counted; without swap, when all of them are in,
-// its latencies are those of memory.
+// faults pushes its memory out and reads single pages at random, one at a time. It measures
+// the latency of a page fault with nothing beside it. It does not count pages that are in
+// memory because read-ahead or an earlier access brought them in. Without swap all pages are
+// in memory, and its latencies are those of memory.
 var faults = program{
 	name:  "faults",
 	about: "one thread reads single pages that are out, at random: the latency of a page fault",
@@ -51,7 +51,7 @@ func fillFaults(c ProgramConfig) (task, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Twice: what is being written at first is dropped only then.
+	// The first call starts the writes of dirty pages, and the second drops these pages.
 	for range 2 {
 		if err := unix.Madvise(memory(words), unix.MADV_PAGEOUT); err != nil {
 			return nil, fmt.Errorf("push memory out to swap: %w: it needs Linux 5.4", err)
@@ -78,7 +78,7 @@ func (t *faultsTask) work() (float64, error) {
 	return float64(done), err
 }
 
-// access reads a page: the clock runs while its first word is read.
+// access reads a page. The clock runs while it reads the first word.
 func (t *faultsTask) access(page int) error {
 	words := t.words[page*pageWords : (page+1)*pageWords]
 	isIn, err := resident(words)
@@ -98,7 +98,7 @@ func (t *faultsTask) access(page int) error {
 	return t.verify(page*pageWords, (page+1)*pageWords)
 }
 
-// verify holds words against what they were filled with.
+// verify compares words with what they were filled with.
 func (t *faultsTask) verify(low, high int) error {
 	for i := low; i < high; i++ {
 		if t.words[i] != t.at(i) {

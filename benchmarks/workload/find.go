@@ -10,8 +10,9 @@ import (
 	"strconv"
 )
 
-// Find returns the path of a command: on PATH, or where Debian has what belongs to one
-// version of PostgreSQL, beside a folder of PATH. Of several versions it takes the highest.
+// Find returns the path of a command. It looks on PATH, and beside the folders of PATH where
+// Debian has the commands of one version of PostgreSQL. Of several versions it takes the
+// highest.
 func Find(command string) (string, error) {
 	path, err := exec.LookPath(command)
 	if err == nil {
@@ -38,7 +39,7 @@ func version(path string) int {
 	return n
 }
 
-// Missing are the commands that w needs and Find does not find.
+// Missing returns the commands that w needs and Find does not find.
 func (w Workload) Missing() []string {
 	var missing []string
 	for _, command := range w.Needs {

@@ -14,7 +14,7 @@ type graph struct {
 	firsts   []uint64 // the first incoming edge of each vertex; one more than there are vertices
 	sources  []uint32 // of each edge
 	outgoing []uint32 // edges from each vertex
-	step     int64    // scatters the sources: hot vertices are no neighbours
+	step     int64    // scatters the sources, so that hot vertices are not neighbours
 }
 
 // leastDegree is the least number of edges to a vertex; the mean is about twice that.
@@ -52,13 +52,14 @@ func newGraph(vertices int, seed uint64) (*graph, error) {
 
 func (g *graph) vertices() int { return len(g.outgoing) }
 
-// edges are the sources of the edges to v.
+// edges returns the sources of the edges to v.
 func (g *graph) edges(v int) []uint32 { return g.sources[g.firsts[v]:g.firsts[v+1]] }
 
-// word is where the stream of v's edges begins.
+// word returns the beginning of the stream of v's edges.
 func (g *graph) word(v int) uint64 { return pseudo.Mix(g.seed + uint64(v)*pseudo.Golden) }
 
-// degree is the number of edges to v: at least leastDegree, at most the number of vertices.
+// degree returns the number of edges to v: at least leastDegree, at most the number of
+// vertices.
 func (g *graph) degree(v int) int {
 	u := 1 - pseudo.Unit(g.word(v)) // never 0
 	return int(min(leastDegree/math.Sqrt(u), float64(len(g.firsts)-1)))
@@ -72,7 +73,7 @@ func (g *graph) source(x uint64) uint32 {
 	return uint32(rank * g.step % n)
 }
 
-// intact tells whether the edges to v are those that were generated.
+// intact returns whether the edges to v are those that were generated.
 func (g *graph) intact(v int) bool {
 	if g.firsts[v+1]-g.firsts[v] != uint64(g.degree(v)) {
 		return false

@@ -9,10 +9,10 @@ import (
 	"github.com/farswap/farswap/internal/pseudo"
 )
 
-// gups is HPCC's RandomAccess: read-modify-write of one word at random, which no cache and
-// no read-ahead helps. It differs in adding where RandomAccess exclusive-ors, because that
-// is atomic in hardware and no update is lost; and in ending after maxWork, as its updates
-// can be a page fault each.
+// gups is HPCC's RandomAccess: it reads, changes and writes single words at random, which no
+// cache and no read-ahead helps. It differs in two ways. It adds where RandomAccess
+// exclusive-ors, because an addition is atomic in hardware, so no update is lost. It ends
+// after maxWork, because each update can be a page fault.
 var gups = program{
 	name:  "gups",
 	about: "random updates of single words (HPCC RandomAccess), undone and verified",
@@ -20,9 +20,9 @@ var gups = program{
 }
 
 const (
-	// updatesPerPage times the pages of the table is the number of updates, if there is time.
+	// updatesPerPage is the number of updates for each page of the table, if there is time.
 	updatesPerPage = 64
-	// updatesPerLook is the updates of a thread after which it looks at the clock.
+	// updatesPerLook is after how many updates a thread looks at the clock.
 	updatesPerLook = 16
 )
 
@@ -49,7 +49,7 @@ func fillGUPS(c ProgramConfig) (task, error) {
 	})
 }
 
-// at is what word i is filled with: not its number, which would compress.
+// at returns the first content of word i. It is not the number i, which would compress.
 func (t *gupsTask) at(i int) uint64 { return pseudo.Mix(t.seed + uint64(i)*pseudo.Golden) }
 
 // work updates at random.
@@ -70,8 +70,8 @@ func (t *gupsTask) work() (float64, error) {
 	return float64(sum), err
 }
 
-// update adds sign times the words of a thread, from its first-th on, to the places that
-// follow from them.
+// update adds sign times the words of a thread's stream, from its first-th word on. The words
+// also decide to which places they are added.
 func (t *gupsTask) update(thread, first, n int, sign uint64) {
 	x := pseudo.Mix(^t.seed+uint64(thread)) + uint64(first)*pseudo.Golden
 	for range n {
@@ -82,7 +82,7 @@ func (t *gupsTask) update(thread, first, n int, sign uint64) {
 	}
 }
 
-// check undoes all updates, after which every word has to be what it was.
+// check undoes all updates. After that every word has to be as at first.
 func (t *gupsTask) check() error {
 	err := together(t.threads, func(thread int) error {
 		t.update(thread, 0, t.updates[thread], ^uint64(0))

@@ -12,11 +12,11 @@ type distribution string
 
 const (
 	uniformKeys distribution = "uniform"
-	// zipfKeys draws rank r with a probability of about r^-0.99, as YCSB does, and scatters the
-	// ranks over the keys, or the hot ones would be neighbours in memory.
+	// zipfKeys draws rank r with a probability of about r^-0.99, as YCSB does. It scatters the
+	// ranks over the keys, because otherwise hot keys would be neighbours in memory.
 	zipfKeys distribution = "zipf"
-	// etcKeys are steeper, with an exponent of 1.25: so the less popular half of the keys of
-	// one connection has about 1% of the requests, as Atikoglu et al. (2012) found it for ETC.
+	// etcKeys are steeper, with an exponent of 1.25. With it the less popular half of the keys
+	// of one connection has about 1% of the requests, as Atikoglu et al. (2012) found for ETC.
 	etcKeys distribution = "etc"
 	// gaussKeys draws around the middle with a deviation of a sixth of the range, as
 	// memtier_benchmark does; what is drawn outside is drawn again. Hot keys are neighbours.
@@ -29,8 +29,8 @@ const (
 	etcExponent  = 1.25
 )
 
-// chooser returns a function that draws numbers below n, which is at least 1. It is not for
-// several goroutines at a time.
+// chooser returns a function that draws numbers below n, which is at least 1. The function is
+// not safe for concurrent use.
 func (d distribution) chooser(rng *rand.Rand, n int64) func() int64 {
 	switch d {
 	case zipfKeys:
@@ -62,17 +62,18 @@ type zipf struct {
 	n, zeta, alpha, eta, second float64
 }
 
-// newZipf is for n ranks and an exponent between 0 and 1. It takes time in proportion to n.
+// newZipf prepares for n ranks and an exponent between 0 and 1. It takes time in proportion to
+// n.
 func newZipf(n int64, exponent float64) zipf {
 	z := zipf{n: float64(n), alpha: 1 / (1 - exponent), second: math.Pow(0.5, exponent)}
-	for i := n; i >= 1; i-- { // small ones first: exact to the last digits
+	for i := n; i >= 1; i-- { // adding small terms first keeps the last digits exact
 		z.zeta += math.Pow(float64(i), -exponent)
 	}
 	z.eta = (1 - math.Pow(2/z.n, 1-exponent)) / (1 - (1+z.second)/z.zeta)
 	return z
 }
 
-// rank is the rank for u, which is drawn evenly from [0, 1).
+// rank returns the rank for u, which is drawn evenly from [0, 1).
 func (z zipf) rank(u float64) int64 {
 	switch x := u * z.zeta; {
 	case x < 1:

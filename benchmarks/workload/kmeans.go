@@ -7,8 +7,8 @@ import (
 	"github.com/farswap/farswap/internal/pseudo"
 )
 
-// kmeans is Lloyd's algorithm on points around known centres: every round reads all points
-// in order.
+// kmeans is Lloyd's algorithm on points around known centres. Every round reads all points in
+// order.
 var kmeans = program{
 	name:  "kmeans",
 	about: "Lloyd's k-means, 8 clusters in 16 dimensions, 4 rounds",
@@ -46,12 +46,12 @@ func fillKMeans(c ProgramConfig) (task, error) {
 	})
 }
 
-// cluster is the one around whose centre point i lies.
+// cluster returns the cluster around whose centre point i was drawn.
 func (t *kmeansTask) cluster(i int) int {
 	return int(pseudo.Mix(t.seed+uint64(i)) % kmeansClusters)
 }
 
-// centre is the true centre of a cluster, in a cube of edge 100.
+// centre returns the true centre of a cluster, in a cube of edge 100.
 func (t *kmeansTask) centre(cluster int) point {
 	var p point
 	x := pseudo.Mix(^t.seed) + uint64(cluster)
@@ -62,11 +62,11 @@ func (t *kmeansTask) centre(cluster int) point {
 	return p
 }
 
-// noise is the greatest distance of a point from its centre in each dimension. Clusters do
-// not touch: a point is at most 20 from its centre, and centres are about 160 apart.
+// noise is the greatest distance of a point from its centre in each dimension. Clusters do not
+// touch, because a point is at most 20 from its centre, and centres are about 160 apart.
 const noise = 5
 
-// at is what point i is filled with.
+// at returns the coordinates of point i.
 func (t *kmeansTask) at(i int) point {
 	p := t.centre(t.cluster(i))
 	x := pseudo.Mix(t.seed + uint64(i)*pseudo.Golden)
@@ -77,7 +77,7 @@ func (t *kmeansTask) at(i int) point {
 	return p
 }
 
-// part is what a block of points adds to the clusters.
+// part is the contribution of a block of points to the clusters.
 type part struct {
 	sum    [kmeansClusters][dimensions]float64
 	count  [kmeansClusters]int64
@@ -152,8 +152,8 @@ func (t *kmeansTask) move(parts []part) {
 	}
 }
 
-// check holds the points against what they were filled with, and the clusters against
-// those around which the points were drawn.
+// check compares the points with what they were filled with, and the clusters with those
+// around which the points were drawn.
 func (t *kmeansTask) check() error {
 	want := make([][kmeansClusters]int64, blocks(len(t.points)))
 	err := split(t.threads, len(t.points), func(b, low, high int) error {

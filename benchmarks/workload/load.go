@@ -10,13 +10,13 @@ import (
 
 // phase is one way to load a store for a time.
 type phase struct {
-	// rate is that of the arrivals on all connections together, a second. Zero means closed:
-	// each connection keeps depth operations under way.
+	// rate is the rate of arrivals on all connections together, a second. Zero means a closed
+	// phase: each connection keeps depth operations under way.
 	rate     float64
 	depth    int
 	duration time.Duration
-	// patience is how long after the end answers are waited for. What comes later counts
-	// with the time that it has waited by then.
+	// patience is how long to wait for answers after the end. An operation that is answered
+	// later counts with the time that it has waited by then.
 	patience time.Duration
 }
 
@@ -24,21 +24,21 @@ type phase struct {
 type outcome struct {
 	latency *hdrhistogram.Histogram // nanoseconds, from when an operation was due
 	done    int64                   // operations answered
-	late    int64                   // operations not answered in time; they are part of latency
+	late    int64                   // operations not answered in time; latency includes them
 	misses  int64
 	seconds float64 // from the beginning to the last answer
 }
 
-// maxLatency is the highest latency that is told apart.
+// maxLatency is the highest latency that the histogram distinguishes.
 const maxLatency = time.Hour
 
-// startDelay is what all connections are given to connect.
+// startDelay is the time in which all connections must connect.
 const startDelay = 100 * time.Millisecond
 
 func newOutcome() outcome { return outcome{latency: hdrhistogram.New(1, int64(maxLatency), 3)} }
 
-// run loads the store. If an outcome has late operations, the store must not be used again:
-// which of them it has done is unknown.
+// run loads the store. If an outcome has late operations, the store must not be used again,
+// because nobody knows which of them it has done.
 func (s *store) run(ctx context.Context, shares []*share, ph phase) (outcome, error) {
 	sum, results := newOutcome(), make(chan outcome, len(shares))
 	begin := time.Now().Add(startDelay)
@@ -70,6 +70,6 @@ func (o *outcome) add(other outcome) {
 
 // record counts an operation that took d.
 func (o *outcome) record(d time.Duration) {
-	// The bounds are the histogram's: it cannot fail.
+	// This cannot fail, because d is within the histogram's bounds.
 	_ = o.latency.RecordValue(int64(min(max(d, 1), maxLatency)))
 }

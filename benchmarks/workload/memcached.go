@@ -32,8 +32,8 @@ type memcachedLoad struct {
 	item        int64 // memory that one takes, in bytes, on average, with what belongs to it
 }
 
-// memcachedRate is the rate of the open phase, a second. It is the same for all that is
-// compared; the small one is a tenth of what an emulated machine can do with all data in memory.
+// memcachedRate is the rate of the open phase, a second. It is the same for all backends. The
+// rate of the small size is a tenth of what an emulated machine can do with all data in memory.
 var memcachedRate = map[Size]float64{Small: 500, Medium: 20_000, Paper: 20_000}
 
 // memcachedDepth is the operations under way on each connection in the closed phase.
@@ -56,8 +56,8 @@ func (m memcachedLoad) start(ctx context.Context, place Place, size Size) (Runni
 	if err != nil {
 		return nil, err
 	}
-	// Twice the memory that the items need: nothing is evicted. The crawler, which looks at
-	// every item now and then for expired ones, has none to find.
+	// The server gets twice the memory that the items need, so it evicts nothing. The crawler
+	// is off: it looks at every item for expired ones now and then, and there are none.
 	args := []string{
 		"-s", socket.path, "-a", "0600", "-m", strconv.FormatInt(2*n>>20+64, 10),
 		"-o", "no_lru_crawler,hashpower=" + strconv.Itoa(hashPower(n/m.item)),
@@ -80,7 +80,8 @@ func (m memcachedLoad) start(ctx context.Context, place Place, size Size) (Runni
 	return run.start(ctx, place.Command(context.WithoutCancel(ctx), path, args...))
 }
 
-// hashPower is the logarithm of the size of a hash table that need not grow for n items.
+// hashPower returns the binary logarithm of the size of a hash table that n items do not make
+// grow.
 func hashPower(n int64) int {
 	power := 12
 	for ; power < 32 && int64(1)<<power < n; power++ {

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// errReply means that a server's answer is not what its protocol allows here.
+// errReply means that the protocol does not allow a server's answer here.
 var errReply = errors.New("unexpected answer")
 
 // maxValue bounds a value that a server announces, in bytes: memcached's own limit.
@@ -70,7 +70,7 @@ func (m *memcachedPipe) receive(op operation) error {
 
 func (m *memcachedPipe) fill(op operation) error { return m.set(op, " noreply\r\n") }
 
-// filled asks for the version: what comes before the answer are errors of writes.
+// filled asks for the version. All that comes before the answer are errors of writes.
 func (m *memcachedPipe) filled() error {
 	_, err := m.out.WriteString("version\r\n")
 	if err == nil {
@@ -117,8 +117,8 @@ func readStats(r *bufio.Reader) (map[string]string, error) {
 	}
 }
 
-// readValue reads the answer to a get of one key and appends the value to b. A key that
-// the server does not have is errMiss.
+// readValue reads the answer to a get of one key and appends the value to b. The error for a
+// key that the server does not have is errMiss.
 func readValue(r *bufio.Reader, key, b []byte) ([]byte, error) {
 	line, err := readLine(r)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// pagerank computes the ranks of a graph by pulling along incoming edges: edges are read in
-// order, the ranks of their sources at random.
+// pagerank computes the ranks of a graph by pulling along incoming edges. It reads edges in
+// order, and the ranks of their sources at random.
 var pagerank = program{
 	name:  "pagerank",
 	about: "PageRank on a power-law graph with about 16 edges to a vertex, 3 rounds",
@@ -82,7 +82,7 @@ func (t *pagerankTask) round() error {
 	return t.pull(lost)
 }
 
-// give finds what each vertex gives, and the rank of the vertices without outgoing edges.
+// give computes what each vertex gives, and the rank of the vertices without outgoing edges.
 func (t *pagerankTask) give() (lost float64, err error) {
 	parts := make([]float64, len(t.sums))
 	err = split(t.threads, len(t.rank), func(b, low, high int) error {
@@ -131,8 +131,8 @@ func total(parts []float64) float64 {
 	return sum
 }
 
-// check holds the graph against its seed, and the ranks against what must be true of them:
-// their sum is 1, and the sum of their changes has shrunk with every round.
+// check compares the graph with its seed, and checks two properties of the ranks: their sum is
+// 1, and the sum of their changes has shrunk with every round.
 func (t *pagerankTask) check() error {
 	if !(math.Abs(t.total-1) < 1e-9) {
 		return fmt.Errorf("the ranks add up to %v: %w", t.total, ErrWrong)

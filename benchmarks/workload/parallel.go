@@ -7,16 +7,16 @@ import (
 	"runtime/debug"
 )
 
-// block is the number of values that threads take at a time at least. What is added up is
-// added up block by block, in order, so that results do not hang on the number of threads.
+// block is the least number of values that a thread takes at a time. Sums are made block by
+// block, in order, so that results do not depend on the number of threads.
 const block = 1 << 14
 
 // blocks is the number of blocks of n values, the last of which may be short.
 func blocks(n int) int { return (n + block - 1) / block }
 
-// split has threads work on their shares of n values, neighbouring blocks each; f is given
-// a block's number and the bounds of its values, and runs for the blocks of a share in
-// order. It returns when all are done.
+// split lets threads work on shares of n values. A share is a run of neighbouring blocks. A
+// thread calls f with the number of a block and the bounds of its values, for the blocks of its
+// share in order. split returns when all threads are done.
 func split(threads, n int, f func(b, low, high int) error) error {
 	total := blocks(n)
 	return together(threads, func(thread int) error {

@@ -43,7 +43,7 @@ func readTransactions(dir string) (outcome, error) {
 //
 //	client transaction latency script epoch-seconds microseconds […]
 //
-// with the latency in microseconds, and the time that of the end.
+// The latency is in microseconds, and the time is that of the end.
 func readLog(r io.Reader, result *outcome, times *span) error {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -64,10 +64,11 @@ func readLog(r io.Reader, result *outcome, times *span) error {
 	return nil
 }
 
-// maxEpoch bounds a time in seconds: a year far away, whose microseconds fit in 64 bits.
+// maxEpoch bounds a time in seconds. It is far in the future, and its microseconds fit in 64
+// bits.
 const maxEpoch = 1 << 40
 
-// parseTransaction returns when a transaction ended, and what it took, in microseconds.
+// parseTransaction returns when a transaction ended, and how long it took, in microseconds.
 func parseTransaction(line string) (end, latency int64, err error) {
 	fields := strings.Fields(line)
 	bad := func() (int64, int64, error) {

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// postgres is PostgreSQL under pgbench. The tables fit into shared_buffers, into which they
-// are read before the first transaction: what is short of memory then swaps, it does not
-// read files again. Nothing is synced (fsync, synchronous_commit and full_page_writes are
-// off), or the disk under the log would be what is measured. A quarter of the memory is
-// left for the new row versions of updates; autovacuum is off, for runs that are alike.
+// postgres is PostgreSQL under pgbench. The tables fit into shared_buffers, and are read into
+// it before the first transaction. So a server with too little memory swaps, and does not read
+// files again. Nothing is synced (fsync, synchronous_commit and full_page_writes are off),
+// because otherwise the disk under the log would be measured. A quarter of the memory is for
+// the new row versions of updates. Autovacuum is off, so that runs are alike.
 var postgres = Workload{
 	Name:  "postgres",
 	About: "PostgreSQL, pgbench's TPC-B, 8 clients, tables in shared_buffers, fsync off",
@@ -28,8 +28,8 @@ var postgres = Workload{
 var postgresCommands = []string{"initdb", "postgres", "pgbench", "psql"}
 
 const (
-	// scaleBytes is the memory for each unit of pgbench's scale, 100,000 accounts: 15 MiB of
-	// tables and indexes, and what updates add.
+	// scaleBytes is the memory for each unit of pgbench's scale, which is 100,000 accounts:
+	// 15 MiB of tables and indexes, and room for updates.
 	scaleBytes     = 20 << 20
 	pgbenchClients = 8
 	pgbenchThreads = 2
@@ -67,8 +67,9 @@ func startPostgres(ctx context.Context, place Place, size Size) (Running, error)
 	return r, nil
 }
 
-// start makes the database with a server outside of the control group: the files then are
-// not charged to it, as memory that can be thrown away would hide how much must stay.
+// start makes the database with a server outside of the control group, so that the files are
+// not charged to the group. The page cache of files can be thrown away, and would hide how much
+// memory the application needs.
 func (r *postgresRun) start(ctx context.Context) error {
 	r.place.Log("postgres: make an empty database")
 	initdb := r.command(ctx, "initdb", "-D", r.data(), "-U", superuser, "-A", "trust", "-N", "-E", "UTF8", "--no-locale")
@@ -85,7 +86,7 @@ func (r *postgresRun) start(ctx context.Context) error {
 	if err := r.fill(ctx); err != nil {
 		return err
 	}
-	// A fast shutdown, which writes everything to the files.
+	// SIGINT is a fast shutdown, which writes everything to the files.
 	if err := r.process.stop(syscall.SIGINT); err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (r *postgresRun) settings() []string {
 func (r *postgresRun) fill(ctx context.Context) error {
 	scale := max(r.memory/scaleBytes, 1)
 	r.place.Log("postgres: fill %d accounts", scale*100_000)
-	// G fills on the server, which is quicker than to send it.
+	// Step G makes the rows on the server, which is quicker than sending them.
 	if err := r.bench(ctx, "-i", "-q", "-I", "dtGvp", "-s", strconv.FormatInt(scale, 10)); err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (r *postgresRun) fill(ctx context.Context) error {
 	return err
 }
 
-// command is one of postgresCommands, outside of the control group.
+// command makes one of postgresCommands, outside of the control group.
 func (r *postgresRun) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, r.paths[name], args...)
 }
@@ -189,12 +190,12 @@ func (r *postgresRun) Measure(ctx context.Context, d time.Duration) ([]Metric, e
 	}, nil
 }
 
-// balances adds up what each transaction has added to an account, a teller, a branch and to
-// the history, and counts the transactions.
+// balances sums up what transactions have added to accounts, tellers, branches and the history,
+// and counts the transactions.
 const balances = `select (select sum(abalance) from pgbench_accounts), (select sum(tbalance) from pgbench_tellers),
 	(select sum(bbalance) from pgbench_branches), (select sum(delta) from pgbench_history), (select count(*) from pgbench_history)`
 
-// check asks whether every transaction is in all four tables.
+// check asks the server whether every transaction is in all four tables.
 func (r *postgresRun) check(ctx context.Context) error {
 	answer, err := r.query(ctx, balances)
 	if err != nil {
@@ -218,7 +219,8 @@ func checkBalances(answer string, transactions int64) error {
 	return nil
 }
 
-// Stop is part of Running. What the server has not written is not wanted.
+// Stop is part of Running. SIGQUIT is an immediate shutdown, because nobody needs what the
+// server has not written.
 func (r *postgresRun) Stop() error {
 	var err error
 	if r.process != nil {

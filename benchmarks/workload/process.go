@@ -14,10 +14,10 @@ import (
 )
 
 const (
-	// stopPatience is how long a process may take to end when asked: one that is mostly
-	// swapped out has to be brought in first.
+	// stopPatience is how long a process may take to end when asked. A process that is mostly
+	// swapped out has to come back in first.
 	stopPatience = 30 * time.Second
-	// pollInterval is how often a server that starts is asked whether it is up.
+	// pollInterval is how often a starting server is asked whether it is up.
 	pollInterval = 20 * time.Millisecond
 	// tailSize is how much of what a process said last is kept for an error, in bytes.
 	tailSize = 2 << 10
@@ -32,8 +32,8 @@ type process struct {
 	err  error         // how it ended; to be read when done is closed
 }
 
-// launch starts cmd, which errors call by name. Its standard error is kept, and its standard output, too, unless cmd
-// has one.
+// launch starts cmd. Errors call it by name. launch keeps its standard error, and its standard
+// output, too, unless cmd already has one.
 func launch(name string, cmd *exec.Cmd) (*process, error) {
 	p := &process{name: name, cmd: cmd, said: &tail{}, done: make(chan struct{})}
 	cmd.Stderr = p.said
@@ -41,7 +41,7 @@ func launch(name string, cmd *exec.Cmd) (*process, error) {
 		cmd.Stdout = p.said
 	}
 	attr(cmd).Setpgid = true
-	// Whoever inherited its output may live on.
+	// A process that inherited its output may live on.
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name, err)
@@ -53,7 +53,8 @@ func launch(name string, cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// finish runs cmd to its end, as launch starts it. When ctx ends it ends with all that it has started.
+// finish starts cmd as launch does, and waits for its end. When ctx ends, finish ends cmd and all
+// that cmd has started.
 func finish(ctx context.Context, name string, cmd *exec.Cmd) error {
 	p, err := launch(name, cmd)
 	if err != nil {
@@ -70,7 +71,7 @@ func finish(ctx context.Context, name string, cmd *exec.Cmd) error {
 	return nil
 }
 
-// attr is cmd's attributes, which it makes if there are none.
+// attr returns cmd's attributes, and makes them if there are none.
 func attr(cmd *exec.Cmd) *syscall.SysProcAttr {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -78,7 +79,7 @@ func attr(cmd *exec.Cmd) *syscall.SysProcAttr {
 	return cmd.SysProcAttr
 }
 
-// ended is an error that says how the process ended, and what it said last.
+// ended returns an error that says how the process ended, and what it said last.
 //
 // Preconditions: p.done is closed.
 func (p *process) ended() error {
@@ -92,7 +93,7 @@ func (p *process) ended() error {
 	return fmt.Errorf("%s ended: %w", p.name, err)
 }
 
-// orEnded is err, with how the process ended if it has.
+// orEnded returns err, and adds how the process ended if it has.
 func (p *process) orEnded(err error) error {
 	select {
 	case <-p.done:
@@ -102,7 +103,7 @@ func (p *process) orEnded(err error) error {
 	}
 }
 
-// until calls try until it succeeds. It fails if the process ends, or ctx does.
+// until calls try until it succeeds. It fails if the process or ctx ends.
 func (p *process) until(ctx context.Context, try func(context.Context) error) error {
 	for {
 		err := try(ctx)
@@ -119,8 +120,8 @@ func (p *process) until(ctx context.Context, try func(context.Context) error) er
 	}
 }
 
-// stop ends the process: with the signal, and what is left of its group by force when it
-// has had stopPatience.
+// stop ends the process with the signal. After stopPatience it kills what is left of the
+// process's group.
 func (p *process) stop(signal syscall.Signal) error {
 	select {
 	case <-p.done:
@@ -138,7 +139,7 @@ func (p *process) stop(signal syscall.Signal) error {
 	return p.kill()
 }
 
-// kill ends the process's group by force, and waits for the process.
+// kill kills the process's group, and waits for the process.
 func (p *process) kill() error {
 	err := syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	if err != nil && !errors.Is(err, syscall.ESRCH) {

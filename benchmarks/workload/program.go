@@ -10,7 +10,7 @@ import (
 type ProgramConfig struct {
 	Name    string
 	Bytes   int64 // of its data, about
-	Threads int   // 1 to 1024; what a program does alone it does with one
+	Threads int   // 1 to 1024; work that cannot be shared takes one
 	Seed    uint64
 }
 
@@ -25,18 +25,18 @@ type program struct {
 	fill func(ProgramConfig) (task, error)
 }
 
-// task is a program that has its data. It is used once.
+// task is a program with its data. It is used once.
 type task interface {
-	// work does what is measured; it returns how much that was.
+	// work does the measured work, and returns how much that was.
 	work() (amount float64, err error)
 	// check verifies data and results.
 	check() error
-	// figures are those of a work that took that many seconds.
+	// figures returns the figures of work that took that many seconds.
 	figures(amount, seconds float64) []Metric
 }
 
-// maxWork bounds work that is as long as one likes, which paging can make a thousand times
-// slower: what is told of it is a rate.
+// maxWork bounds the time of work whose figure is a rate. Paging can make such work a thousand
+// times slower.
 const maxWork = 20 * time.Second
 
 func timeOf(seconds float64) Metric { return Metric{Name: "time", Unit: "s", Value: seconds} }
@@ -51,11 +51,12 @@ func bandwidthOf(bytesPerSecond float64) Metric {
 
 var programs = []program{pagerank, kmeans, quicksort, gups, scan, stream, faults}
 
-// RunProgram fills the memory of the program, calls ready, runs it to its end and checks
-// its results. The caller has put the process into the control group that limits its
-// memory, and ends it afterwards: its memory is not given back. It raises GOMAXPROCS,
-// since a thread in a page fault keeps its processor. Errors wrap ErrConfig, ErrWrong,
-// ErrUnreadable, or are the kernel's when memory cannot be had.
+// RunProgram fills the memory of the program, calls ready, runs the program to its end and
+// checks its results. It does not give the memory back, so the caller ends the process
+// afterwards. It raises GOMAXPROCS of the process, because a thread in a page fault keeps its P.
+// Errors wrap ErrConfig, ErrWrong or ErrUnreadable, or are the kernel's if it gives no memory.
+//
+// Preconditions: the process is in the control group that limits its memory.
 func RunProgram(c ProgramConfig, ready func() error) ([]Metric, error) {
 	p, err := findProgram(c)
 	if err != nil {

@@ -14,10 +14,11 @@ import (
 	"time"
 )
 
-// programSeed is what the data of every run follow from: runs are compared.
+// programSeed is the seed of the data. It is the same for all runs, because runs are compared.
 const programSeed = 1
 
-// workload is the program as a workload: `farswap bench work` of this executable.
+// workload returns the program as a workload, which runs `farswap bench work` of this
+// executable.
 func (p program) workload() Workload {
 	return Workload{Name: p.name, About: p.about, Start: p.start}
 }
@@ -66,7 +67,7 @@ func (r *programRun) Measure(ctx context.Context, _ time.Duration) ([]Metric, er
 		return nil, fmt.Errorf("%s has done its work: start it again: %w", r.process.name, ErrConfig)
 	}
 	r.used = true
-	// If it has ended, that says more than a broken pipe.
+	// If the process has ended, how it ended says more than a broken pipe.
 	_, _ = io.WriteString(r.begin, "\n")
 	select {
 	case <-r.process.done:
@@ -86,7 +87,7 @@ func (r *programRun) Measure(ctx context.Context, _ time.Duration) ([]Metric, er
 // Stop is part of Running.
 func (r *programRun) Stop() error { return r.process.stop(syscall.SIGTERM) }
 
-// firstLine keeps what is written to it, and tells when a line is complete.
+// firstLine keeps what is written to it, and closes seen when the first line is complete.
 type firstLine struct {
 	seen chan struct{} // closed at the end of the first line
 
@@ -106,7 +107,7 @@ func (f *firstLine) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// rest is what follows the first line.
+// rest returns what follows the first line.
 func (f *firstLine) rest() []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -39,7 +39,7 @@ func fillQuicksort(c ProgramConfig) (task, error) {
 	return t, err
 }
 
-// anyOrder is a checksum of the words that does not hang on their order.
+// anyOrder is a checksum of the words that does not depend on their order.
 func (t *quicksortTask) anyOrder() ([2]uint64, error) {
 	sums := make([][2]uint64, blocks(len(t.words)))
 	err := split(t.threads, len(t.words), func(b, low, high int) error {
@@ -64,7 +64,7 @@ func (t *quicksortTask) work() (float64, error) {
 	})
 }
 
-// check looks at order and checksum.
+// check checks order and checksum.
 func (t *quicksortTask) check() error {
 	err := split(t.threads, len(t.words), func(_, low, high int) error {
 		for i := max(low, 1); i < high; i++ {

@@ -9,7 +9,7 @@ import (
 	"github.com/gomodule/redigo/redis"
 )
 
-// The two Redis loads differ in their keys only.
+// The two Redis loads differ only in their keys.
 var (
 	redisGauss = redisLoad{
 		name: "redis-gauss", about: "Redis, 10% SET, values of 1000 B, Gaussian keys", draw: gaussKeys,
@@ -29,9 +29,9 @@ var redisValues = values{1000, 1000}
 
 const (
 	redisWrites = 0.1
-	// redisItem is the memory that one takes, in bytes, with what belongs to it.
+	// redisItem is the memory of one item, in bytes, with its overhead.
 	redisItem = 1120
-	// redisDepth is the operations under way on each connection in the closed phase.
+	// redisDepth is how many operations each connection has under way in the closed phase.
 	redisDepth = 8
 )
 
@@ -69,8 +69,8 @@ func (l redisLoad) start(ctx context.Context, place Place, size Size) (Running, 
 		"--save", "", "--appendonly", "no", "--daemonize", "no", "--databases", "1"))
 }
 
-// redisPipe is a connection to Redis. Package redis allows one sender and one receiver at
-// a time, which is what an open load needs.
+// redisPipe is a connection to Redis. Package redis allows one sender and one receiver at a
+// time, as an open load needs.
 type redisPipe struct {
 	conn       redis.Conn
 	key, value []byte // scratch of the sender
@@ -130,7 +130,7 @@ func (r *redisPipe) fill(op operation) error {
 	return r.send(op)
 }
 
-// filled lets Redis answer again. What went wrong with writes shows in the number of keys.
+// filled makes Redis answer again. The number of keys shows whether writes failed.
 func (r *redisPipe) filled() error {
 	err := r.conn.Send("CLIENT", "REPLY", "ON")
 	if err == nil {

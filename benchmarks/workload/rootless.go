@@ -6,12 +6,12 @@ import (
 	"syscall"
 )
 
-// guest is the number that root has in the namespace of a server that refuses root.
+// guest is the number of root in the namespace of a server that refuses root.
 const guest = 1000
 
-// rootless makes cmd run in a user namespace in which root has another number, if this is
-// root: PostgreSQL refuses to run as root, and any other user could not get at programs
-// and data below a folder that is root's alone. It has none of root's capabilities.
+// rootless makes cmd run in a user namespace in which root has another number, if this process
+// is root. PostgreSQL refuses to run as root, and another user could not reach programs and
+// data below a folder that only root may enter. cmd then has none of root's capabilities.
 func rootless(cmd *exec.Cmd) {
 	if os.Geteuid() != 0 {
 		return

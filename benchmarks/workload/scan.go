@@ -41,8 +41,8 @@ func fillScan(c ProgramConfig) (task, error) {
 	})
 }
 
-// digest adds a word to a checksum that shows every change of a single word, and most
-// others: the multiplier is FNV-1a's.
+// digest adds a word to a checksum that shows every change of a single word, and most other
+// changes. The multiplier is that of FNV-1a.
 func digest(sum, word uint64) uint64 { return (sum ^ word) * 0x100000001b3 }
 
 // work reads, and compares the checksum of each block with that of the fill.
@@ -65,7 +65,7 @@ func (t *scanTask) work() (float64, error) {
 	return float64(len(t.words)) * 8 * scanPasses, nil
 }
 
-// check has nothing left to do: work has compared everything.
+// check does nothing, because work has compared everything.
 func (t *scanTask) check() error { return nil }
 
 func (t *scanTask) figures(amount, seconds float64) []Metric {

@@ -16,10 +16,10 @@ const (
 	Paper  Size = "paper"
 )
 
-// minBytes is the least memory that every workload can do something with.
+// minBytes is the least memory with which every workload can do something.
 const minBytes = 1 << 20
 
-// Bytes is the memory that a workload's data take, about; an application needs some more.
+// Bytes returns about how much memory a workload's data take; an application needs some more.
 // It returns an error wrapping ErrConfig if s is neither a name nor a usable number.
 func (s Size) Bytes() (int64, error) {
 	switch s {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// pipe is a connection to a key-value store on which operations can be under way while
-// others are sent. One goroutine may send and flush while another receives. What a pipe
-// waits for ends with an error when its net.Conn is closed.
+// pipe is a connection to a key-value store on which operations can be under way while others
+// are sent. One goroutine may send and flush while another receives. When its net.Conn is
+// closed, every wait of the pipe ends with an error.
 type pipe interface {
 	// send queues an operation; it is sent at the next flush at the latest.
 	send(op operation) error
 	flush() error
-	// receive reads the answer to op, the oldest operation without one, and checks it. A
-	// key that the store does not have is errMiss, after which the pipe goes on.
+	// receive reads and checks the answer to op, the oldest operation without an answer. For
+	// a key that the store does not have the error is errMiss, and the pipe goes on.
 	receive(op operation) error
 	// fill queues writes without an answer of their own.
 	fill(op operation) error
@@ -32,7 +32,7 @@ var errMiss = errors.New("the store has lost a key")
 // operation is one read or write.
 type operation struct {
 	key     int64
-	version uint32 // that a write writes, or a read must bring
+	version uint32 // that a write writes, or that a read must return
 	write   bool
 }
 
@@ -44,15 +44,15 @@ type store struct {
 	draw   distribution
 	writes float64 // share of operations that write, 0 to 1
 	seed   uint64
-	// lossy stores may lose keys; that is counted. Of others it is ErrWrong.
+	// lossy stores may lose keys, which are counted. For others a lost key is ErrWrong.
 	lossy bool
 }
 
 // connections is how many connections load a store. Each has every connections-th key.
 const connections = 8
 
-// share is what one connection knows of its keys. The versions are what a read has to
-// bring, provided that operations on this connection are done in order.
+// share is what one connection knows of its keys. A read must return the version here, because
+// the store does the operations of one connection in order.
 type share struct {
 	store    *store
 	number   int64
@@ -83,7 +83,7 @@ func (s *share) next() operation {
 	return op
 }
 
-// reportEvery is how often the fill says how far it is.
+// reportEvery is how often the fill reports its progress.
 const reportEvery = 5 * time.Second
 
 // fill writes the first version of every key, on all connections at once, many writes
@@ -119,11 +119,11 @@ func (s *store) fill(ctx context.Context, shares []*share, log func(string, ...a
 type session struct {
 	*share
 	pipe
-	hangUp func() // closes the connection; whatever waits for it fails
+	hangUp func() // closes the connection, so that every wait on it fails
 }
 
-// each connects for every share and calls f, for all at once. When ctx ends or one fails,
-// the connections of all are closed.
+// each connects for every share and calls f for all of them at once. When ctx ends or one fails,
+// it closes the connections of all.
 func (s *store) each(ctx context.Context, shares []*share, f func(context.Context, session) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -139,7 +139,7 @@ func (s *store) each(ctx context.Context, shares []*share, f func(context.Contex
 	for range shares {
 		<-results
 	}
-	// The first failure; those that follow from it say nothing.
+	// Report the first failure only, because the others follow from it.
 	return context.Cause(ctx)
 }
 

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// socket is a Unix socket in a folder of its own. It is not in Place.Dir, whose path may
-// be longer than the 107 bytes that a socket's may have.
+// socket is a Unix socket in a folder of its own. It is not in Place.Dir, whose path may be
+// longer than the 107 bytes of a socket's path.
 type socket struct {
 	path string
 }
@@ -40,13 +40,13 @@ type storeRun struct {
 	rate    float64               // 0 for defaultRate
 	holds   func() (int64, error) // the number of keys that the server has
 	process *process
-	spent   bool // what the store holds is not known any more
+	spent   bool // nobody knows any more what the store holds
 }
 
-// defaultRate is for sizes without a name, a second: small ones, such as tests have.
+// defaultRate is the rate, a second, for sizes without a name, such as the small ones of tests.
 const defaultRate = 500
 
-// openPatience is how long after the end of a phase answers are waited for at least.
+// openPatience is the least time to wait for answers after the end of a phase.
 const openPatience = 30 * time.Second
 
 // start starts the server and fills it; if it fails, nothing is left.
@@ -81,8 +81,8 @@ func (r *storeRun) fill(ctx context.Context) error {
 
 var _ Warmer = (*storeRun)(nil)
 
-// Warm is part of Warmer. What was filled in last is in memory when the limit is set, and
-// not what is asked for most.
+// Warm is part of Warmer. When the limit is set, the keys that were filled in last are in
+// memory, and not the keys in demand.
 func (r *storeRun) Warm(ctx context.Context, d time.Duration) error {
 	if r.spent {
 		return fmt.Errorf("%s has left operations unanswered: start it again: %w", r.name, ErrConfig)
@@ -139,7 +139,7 @@ func (r *storeRun) phase(ctx context.Context, ph phase) (outcome, error) {
 	return result, err
 }
 
-// quantile is a metric: the latency that q percent of the operations had at most.
+// quantile makes a metric: the latency that q percent of the operations had at most.
 func (o *outcome) quantile(name string, q float64) Metric {
 	return Metric{Name: name, Unit: "µs", Value: float64(o.latency.ValueAtQuantile(q)) / 1e3}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/farswap/farswap/internal/pseudo"
 )
 
-// stream is McCalpin's STREAM: copy, scale, add and triad over three arrays. It differs in
-// that the elements are not all alike, which would compress, and in counting the whole
+// stream is McCalpin's STREAM: copy, scale, add and triad over three arrays. It differs in two
+// ways: its elements are not all alike, because these would compress, and it counts the whole
 // time, not the best round.
 var stream = program{
 	name:  "stream",
@@ -46,7 +46,7 @@ func fillStream(c ProgramConfig) (task, error) {
 	})
 }
 
-// first is what element i of a is at first: from 1 to 2.
+// first returns the first value of element i of a, from 1 to 2.
 func (t *streamTask) first(i int) float64 {
 	return 1 + pseudo.Unit(pseudo.Mix(t.seed+uint64(i)*pseudo.Golden))
 }
@@ -76,7 +76,7 @@ func (t *streamTask) work() (float64, error) {
 	return float64(len(a)) * streamMoved * streamRounds, nil
 }
 
-// check does the same with single elements, and compares the arrays to the last bit.
+// check does the same rounds with single elements, and compares the arrays to the last bit.
 func (t *streamTask) check() error {
 	return split(t.threads, len(t.a), func(_, low, high int) error {
 		for i := low; i < high; i++ {

@@ -10,7 +10,7 @@ import (
 // keySize is the length of every key in bytes: a number, padded.
 const keySize = 16
 
-// headerSize is the size of what every value begins with: its key's number and its version.
+// headerSize is the size of the beginning of every value: the number of its key, and its version.
 const headerSize = 16
 
 // appendKey appends the text of a key: "key-" and twelve digits.
@@ -23,13 +23,13 @@ func appendKey(b []byte, key int64) []byte {
 	return b
 }
 
-// values says what the values of a store are: a size that follows from the key, and a
-// content that follows from key and version and does not compress.
+// values makes the values of a store. The size of a value follows from its key. Its content
+// follows from key and version, and does not compress.
 type values struct {
 	low, high int // sizes in bytes, inclusive; low is at least headerSize
 }
 
-// size is the size in bytes of a key's values; all sizes are as frequent.
+// size returns the size of a key's values in bytes. All sizes are equally frequent.
 func (v values) size(key int64) int {
 	return v.low + int(pseudo.Mix(uint64(key))%uint64(v.high-v.low+1))
 }

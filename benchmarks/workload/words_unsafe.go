@@ -9,15 +9,15 @@ import (
 	"github.com/farswap/farswap/offheap"
 )
 
-// array maps n zeroed values of T, which the garbage collector does not know, untouched
-// and without huge pages. It lives as long as the process. T must hold no Go pointers.
+// array maps n zeroed values of T, untouched and without huge pages. The garbage collector does
+// not know the memory, which lives as long as the process. T must hold no Go pointers.
 func array[T any](n int) ([]T, error) {
 	var t T
 	mem, err := offheap.Map(n*int(unsafe.Sizeof(t)), offheap.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("memory for %d values: %w", n, err)
 	}
-	// A kernel without huge pages refuses, and has none to avoid.
+	// A kernel without huge pages refuses this call, and needs none.
 	_ = unix.Madvise(mem, unix.MADV_NOHUGEPAGE)
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n), nil
 }
@@ -28,7 +28,7 @@ func memory[T any](values []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), len(values)*int(unsafe.Sizeof(t)))
 }
 
-// resident tells whether the page that begins at words is in memory, mapped or in the swap
+// resident returns whether the page that begins at words is in memory, mapped or in the swap
 // cache.
 func resident(words []uint64) (bool, error) {
 	var state [1]byte

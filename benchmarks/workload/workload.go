@@ -9,7 +9,7 @@ import (
 
 // Errors of a workload.
 var (
-	// ErrConfig means that a workload cannot be run as it was asked for.
+	// ErrConfig means that a workload cannot be run with its configuration.
 	ErrConfig = errors.New("unusable workload")
 	// ErrWrong means that an application returned or computed something wrong.
 	ErrWrong = errors.New("wrong result")
@@ -19,13 +19,13 @@ var (
 
 // Place is where an application runs.
 type Place interface {
-	// Command is a command whose process starts in the application's control group, the one
-	// that is limited. Load generators are started without it. The caller adds to its
-	// SysProcAttr, and runs it. It is killed when ctx ends.
+	// Command makes a command whose process starts in the application's control group, which
+	// is limited. Load generators start without it. The caller adds to its SysProcAttr, and
+	// runs it. The process is killed when ctx ends.
 	Command(ctx context.Context, name string, args ...string) *exec.Cmd
 	// Dir is an empty folder for the application's files; it is removed afterwards.
 	Dir() string
-	// Log says what is being done. It may be called from any goroutine.
+	// Log reports what is being done. Any goroutine may call it.
 	Log(format string, args ...any)
 }
 
@@ -35,23 +35,23 @@ type Workload struct {
 	About string
 	// Needs are commands that Find has to find.
 	Needs []string
-	// Start brings the application up and fills it with its data. It fails if ctx ends; what
-	// it has started does not end with ctx.
+	// Start brings the application up and fills it with its data. It fails if ctx ends. The
+	// application does not end with ctx.
 	Start func(ctx context.Context, place Place, size Size) (Running, error)
 }
 
-// Running is an application that is up and holds its data. Its methods are called one at a
+// Running is an application that is up and holds its data. Only one of its methods may run at a
 // time.
 type Running interface {
-	// Measure loads the application, for d if it is a server, once to the end if it is a
-	// program that ends. A wrong result is an error.
+	// Measure loads a server for d, or runs a program once to its end. A wrong result is an
+	// error.
 	Measure(ctx context.Context, d time.Duration) ([]Metric, error)
 	// Stop ends every process that Start began, and waits for them.
 	Stop() error
 }
 
-// Warmer is a Running that has to be loaded for a while before it is measured: until what
-// is in memory is what its clients ask for.
+// Warmer is a Running that has to be loaded for a while before it is measured, until memory has
+// what its clients ask for.
 type Warmer interface {
 	Running
 	Warm(ctx context.Context, d time.Duration) error
