@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"sync"
-	"time"
 
 	"github.com/farswap/farswap/cluster"
-	"github.com/farswap/farswap/internal/inuse"
+	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
-	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/rdma"
 )
@@ -22,51 +18,38 @@ import (
 // Device is a swap device that this process serves. Its methods may be called
 // from any goroutine.
 type Device struct {
+	server  *devserver.Server
 	engine  *engine
-	control *ublk.Control
-	ublk    *ublk.Device
-	local   *path.BackingFile
+	backing *path.BackingFile
 	cluster cluster.Source // nil: none
-	lock    *status.Lock
-	server  *status.Server
-	started time.Time
-
-	mu    sync.Mutex // guards state
-	state string
-
-	stop sync.Once
-	done chan struct{}
-	err  error // why it ended, valid after done
 }
 
-// Open makes a swap device, and returns when it can take I/O. When it fails,
-// nothing is left: no device, no file, no memory at a donor. Errors wrap
-// ErrConfig, ErrBacking, ErrNoDonor, verbs.ErrUnavailable (with transport "rdma"),
-// or those of packages ublk, control and status.
+// Open makes a swap device, and returns when it can take I/O. When it fails, nothing is
+// left: no device, no file, no memory at a donor. Errors wrap ErrConfig, ErrBacking,
+// ErrNoDonor, lenders.ErrTransport (with transport "rdma"), or those of packages ublk,
+// control and status.
 func Open(ctx context.Context, cfg Config) (*Device, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	if cfg.StateRoot == "" {
-		cfg.StateRoot = status.DefaultRoot
+	d := &Device{}
+	server, err := devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed})
+	if err != nil {
+		return nil, err
 	}
-	d := &Device{started: time.Now(), state: status.StateStarting, done: make(chan struct{})}
+	d.server = server
 	if err := d.open(ctx, cfg); err != nil {
-		return nil, errors.Join(err, d.undo())
+		return nil, errors.Join(err, d.server.Abandon(d.undo))
 	}
-	d.setState(status.StateLive)
-	go d.watch()
+	d.server.Live(d.close)
 	return d, nil
 }
 
-// open does the steps in the order in which a failure undoes least: whom we
-// need is asked first, what others see is made last.
+// open takes the steps in the order in which a failure undoes least: whom we need is asked
+// first, what others see is made last.
 func (d *Device) open(ctx context.Context, cfg Config) error {
 	var err error
-	if d.control, err = ublk.OpenControl(); err != nil {
-		return err
-	}
 	if cfg.Cluster != nil {
 		if d.cluster, err = cfg.Cluster(ctx); err != nil {
 			return err
@@ -80,11 +63,11 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if cfg.Backing != NoBacking {
-		if d.local, err = path.OpenBacking(cfg.Backing, cfg.Size); err != nil {
+		if d.backing, err = path.OpenBacking(cfg.Backing, cfg.Size); err != nil {
 			return errors.Join(err, lenders.CloseTransports(transports))
 		}
 	}
-	if d.engine, err = newEngine(cfg, transports, d.local); err != nil {
+	if d.engine, err = newEngine(cfg, transports, d.backing); err != nil {
 		return errors.Join(err, lenders.CloseTransports(transports))
 	}
 	d.engine.cluster = d.cluster
@@ -111,14 +94,7 @@ func openTransports(cfg Config, openRDMA func(rdma.Config) (verbs.Device, error)
 
 // serve makes the block device and the local socket.
 func (d *Device) serve(cfg Config) error {
-	var err error
-	if d.ublk, err = ublk.Add(d.control, d.engine.spec); err != nil {
-		return err
-	}
-	if d.lock, err = status.Acquire(status.StateDir(cfg.StateRoot, d.ID())); err != nil {
-		return err
-	}
-	if err := d.ublk.Start(d.engine); err != nil {
+	if err := d.server.Start(d.engine.spec, d.engine); err != nil {
 		return err
 	}
 	p, err := openProbes(cfg.Probes, cfg.Log, func() (probes, error) {
@@ -134,122 +110,55 @@ func (d *Device) serve(cfg Config) error {
 		}
 		d.engine.steering.Source = placement.NewSlabLatency(d.engine.pages, p, d.engine.donorCount)
 	}
-	d.server, err = status.ServeDevice(status.Socket(d.lock.Dir()), statusSource{d})
-	return err
+	return d.server.Answer(func(socket string) (*status.Server, error) {
+		return status.ServeDevice(socket, statusSource{d})
+	})
 }
 
-// undo takes back what a failed open has made.
-func (d *Device) undo() error {
-	err := d.close()
-	return errors.Join(err, d.local.Discard())
-}
+// undo takes back what a failed open has made beside the block device.
+func (d *Device) undo() error { return errors.Join(d.closeEngine(), d.backing.Discard()) }
 
-// close takes everything down but the backing file.
-func (d *Device) close() error {
+// close gives back what the device holds beside the block device. The backing file stays.
+func (d *Device) close() error { return errors.Join(d.closeEngine(), d.backing.Close()) }
+
+func (d *Device) closeEngine() error {
 	var err error
-	if d.server != nil {
-		err = d.server.Close()
-	}
-	if d.ublk != nil {
-		err = errors.Join(err, d.ublk.Delete())
-	}
 	if d.engine != nil {
-		err = errors.Join(err, d.engine.close())
+		err = d.engine.close()
 	}
 	if d.cluster != nil {
 		err = errors.Join(err, d.cluster.Close())
 	}
-	if d.lock != nil {
-		err = errors.Join(err, d.lock.Remove())
-	}
-	if d.control != nil {
-		err = errors.Join(err, d.control.Close())
-	}
 	return err
 }
 
-// watch ends the device when its queues have ended: after Stop, or because one
-// failed.
-func (d *Device) watch() {
-	<-d.ublk.Done()
-	d.setState(status.StateStopping)
-	d.err = errors.Join(d.ublk.Err(), d.close(), d.local.Close())
-	close(d.done)
+// stopFailed tells of a stop that nobody waits for.
+func (d *Device) stopFailed(err error) {
+	d.engine.journal.Error(status.EventFault, "the device cannot be stopped").Because(err).Tell()
 }
 
-// Status describes the device now. Counts of a queue that does not answer
-// within a second are missing from it.
+// Status describes the device now. Counts of a queue that does not answer within a second
+// are missing from it.
 func (d *Device) Status() status.Device {
-	d.mu.Lock()
-	state := d.state
-	d.mu.Unlock()
 	s := d.engine.report()
-	s.ID, s.Path, s.State = d.ID(), d.Path(), state
-	s.PID, s.Started, s.Target = os.Getpid(), d.started, "swap"
-	s.Ublk = d.ublk.Info().Flags.Names()
-	uses, _ := inuse.Find(d.Path()) // unknown counts as unused here; Stop looks again
-	for _, u := range uses {
-		s.Swap = s.Swap || u.Kind == inuse.Swap
-	}
+	s.Target = "swap"
+	d.server.Report(&s)
 	return s
 }
 
 // ID is the device's ublk number.
-func (d *Device) ID() int { return d.ublk.ID() }
+func (d *Device) ID() int { return d.server.ID() }
 
 // Path is the block device.
-func (d *Device) Path() string { return d.ublk.Path() }
+func (d *Device) Path() string { return d.server.Path() }
 
 // Done is closed when the device is gone.
-func (d *Device) Done() <-chan struct{} { return d.done }
+func (d *Device) Done() <-chan struct{} { return d.server.Done() }
 
 // Err says why the device ended, once Done is closed: nil after Stop.
-func (d *Device) Err() error {
-	select {
-	case <-d.done:
-		return d.err
-	default:
-		return nil
-	}
-}
+func (d *Device) Err() error { return d.server.Err() }
 
 // Stop takes the device away and waits until it is gone, or ctx ends. It fails
 // with ErrInUse, and changes nothing, while the device is swapped on or
 // mounted.
-func (d *Device) Stop(ctx context.Context) error {
-	if err := d.requestStop(ctx); err != nil {
-		return err
-	}
-	select {
-	case <-d.done:
-		return d.err
-	case <-ctx.Done():
-		return fmt.Errorf("stop %s: %w", d.Path(), ctx.Err())
-	}
-}
-
-// requestStop begins a stop and does not wait for its end.
-func (d *Device) requestStop(context.Context) error {
-	uses, err := inuse.Find(d.Path())
-	if err != nil {
-		return fmt.Errorf("stop %s: %w", d.Path(), err)
-	}
-	if len(uses) > 0 {
-		return fmt.Errorf("stop %s: %w (%w): %s", d.Path(), ErrInUse, status.ErrRefused, uses[0])
-	}
-	d.stop.Do(func() {
-		d.setState(status.StateStopping)
-		go func() {
-			if err := d.ublk.Stop(); err != nil {
-				d.engine.journal.Error(status.EventFault, "the device cannot be stopped").Because(err).Tell()
-			}
-		}()
-	})
-	return nil
-}
-
-func (d *Device) setState(s string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.state = s
-}
+func (d *Device) Stop(ctx context.Context) error { return d.server.Stop(ctx) }

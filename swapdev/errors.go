@@ -3,6 +3,7 @@ package swapdev
 import (
 	"errors"
 
+	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
 )
@@ -16,7 +17,7 @@ var (
 	// ErrNoDonor means that no donor could be reached or has room.
 	ErrNoDonor = lenders.ErrNoDonor
 	// ErrInUse means that stopping the device now would lose data.
-	ErrInUse = errors.New("device is in use")
+	ErrInUse = devserver.ErrInUse
 	// ErrProbes means that the probes in the kernel were insisted on and cannot be had.
 	ErrProbes = errors.New("probes cannot be attached")
 )

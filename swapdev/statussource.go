@@ -12,7 +12,7 @@ type statusSource struct{ *Device }
 var _ status.DeviceSource = statusSource{}
 
 // Stop begins a stop and does not wait for its end.
-func (s statusSource) Stop(ctx context.Context) error { return s.requestStop(ctx) }
+func (s statusSource) Stop(ctx context.Context) error { return s.server.RequestStop(ctx) }
 
 // Decisions returns the last placements of a slab, oldest first.
 func (s statusSource) Decisions(slab int) ([]status.Decision, error) {

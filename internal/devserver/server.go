@@ -1,0 +1,168 @@
+package devserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
+)
+
+// ErrInUse means that stopping the device now would lose data. Errors that wrap it wrap
+// status.ErrRefused, too.
+var ErrInUse = errors.New("device is in use")
+
+// ErrLeft means that the kernel still has the device of a server that died.
+var ErrLeft = errors.New("left by a server that died")
+
+// Config is about the process that serves, not about the device.
+type Config struct {
+	StateRoot string // holds the state folders; "": status.DefaultRoot
+	// StopFailed gets the error of a stop that nobody waits for. The device goes on then.
+	StopFailed func(error)
+}
+
+// Server is a device that this process serves. The methods of a device that is live may be
+// called from any goroutine.
+type Server struct {
+	config  Config
+	driver  *ublk.Control
+	lock    *status.Lock
+	device  *ublk.Device
+	socket  *status.Server
+	started time.Time
+
+	mu    sync.Mutex // guards state
+	state string
+
+	stop sync.Once
+	done chan struct{}
+	err  error // why the device ended, valid after done
+}
+
+// Open opens the driver.
+func Open(config Config) (*Server, error) {
+	if config.StateRoot == "" {
+		config.StateRoot = status.DefaultRoot
+	}
+	driver, err := ublk.OpenControl()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{config: config, driver: driver, started: time.Now(), state: status.StateStarting, done: make(chan struct{})}, nil
+}
+
+// Start makes the device and its state folder. It returns when the device takes I/O, which
+// target serves.
+func (s *Server) Start(spec ublk.Spec, target ublk.Target) error {
+	if spec.ID >= 0 { // before the kernel has anything of it
+		if err := s.takeFolder(spec.ID); err != nil {
+			return err
+		}
+	}
+	var err error
+	if s.device, err = ublk.Add(s.driver, spec); err != nil {
+		return s.explain(err)
+	}
+	if s.lock == nil {
+		if err := s.takeFolder(s.ID()); err != nil {
+			return err
+		}
+	}
+	return s.device.Start(target)
+}
+
+func (s *Server) takeFolder(id int) (err error) {
+	s.lock, err = status.Acquire(status.StateDir(s.config.StateRoot, id))
+	return err
+}
+
+// explain says where a number that is taken comes from, if a server of farswap left it.
+func (s *Server) explain(err error) error {
+	if s.lock == nil || !s.lock.Used() {
+		return err
+	}
+	return fmt.Errorf("%s is %w: %w", s.lock.Dir(), ErrLeft, err)
+}
+
+// Answer opens the device's socket. serve listens on the path that it gets.
+func (s *Server) Answer(serve func(path string) (*status.Server, error)) (err error) {
+	s.socket, err = serve(status.Socket(s.lock.Dir()))
+	return err
+}
+
+// Live watches over the device until it ends: after a stop, or because its queues failed.
+// release then gives back what the target holds. It is called once, after the device's end
+// and before the state folder goes.
+func (s *Server) Live(release func() error) {
+	s.setState(status.StateLive)
+	go func() {
+		<-s.device.Done()
+		s.setState(status.StateStopping)
+		s.err = errors.Join(s.device.Err(), s.close(release))
+		close(s.done)
+	}()
+}
+
+// Abandon takes back what a device has that did not come to be live. release is that of Live.
+func (s *Server) Abandon(release func() error) error { return s.close(release) }
+
+// close takes everything down, in the order in which others stop to see it.
+func (s *Server) close(release func() error) error {
+	var err error
+	if s.socket != nil {
+		err = s.socket.Close()
+	}
+	left := s.lock != nil && s.device == nil && s.lock.Used() // another server's, as it was
+	if s.device != nil {
+		if deleteErr := s.device.Delete(); deleteErr != nil {
+			err = errors.Join(err, deleteErr)
+			left = true
+		}
+	}
+	err = errors.Join(err, release())
+	switch {
+	case s.lock == nil:
+	case left:
+		err = errors.Join(err, s.lock.Release())
+	default:
+		err = errors.Join(err, s.lock.Remove())
+	}
+	return errors.Join(err, s.driver.Close())
+}
+
+// ID is the number of a device that was started.
+func (s *Server) ID() int { return s.device.ID() }
+
+// Path is the block device.
+func (s *Server) Path() string { return s.device.Path() }
+
+// Done is closed when the device is gone.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err says why the device ended, once Done is closed: nil after Stop.
+func (s *Server) Err() error {
+	select {
+	case <-s.done:
+		return s.err
+	default:
+		return nil
+	}
+}
+
+// Stop takes the device away and waits until it is gone, or ctx ends. It fails with ErrInUse,
+// and changes nothing, while the device is in use.
+func (s *Server) Stop(ctx context.Context) error {
+	if err := s.RequestStop(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return fmt.Errorf("stop %s: %w", s.Path(), ctx.Err())
+	}
+}
