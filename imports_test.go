@@ -31,8 +31,8 @@ var floors = [][]string{
 var inside = map[string][][]string{
 	"swapdev": {{"journal", "path"}, {"lenders"}, {"placement"}, {"mover"}},
 	"internal/cli": {
-		{"advice", "usage", "build", "process", "launch"},
-		{"flags", "command"},
+		{"advice", "usage", "build", "process"},
+		{"flags", "command", "launch"},
 		{"add", "lend", "device", "donor", "cluster", "cert", "bench", "sim", "doctor", "show"},
 		{"daemon"},
 	},

@@ -120,7 +120,7 @@ func (w *World) inUse() string {
 		}
 	}
 	for _, exe := range processes() {
-		if name := filepath.Base(exe); name == "nbdkit" || name == "farswap" {
+		if filepath.Base(exe) == "nbdkit" || isFarswap(exe) {
 			b.WriteString("a process of " + exe + "\n")
 		}
 	}

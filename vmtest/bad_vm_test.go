@@ -9,7 +9,7 @@ import (
 )
 
 // Bad input that takes a kernel, a network or a donor to see. What the command
-// line alone shows is tested with cmd/farswap. Suite checks after each scenario
+// line alone shows is tested with internal/cli. Suite checks after each scenario
 // that nothing is left.
 
 // refused runs `ublk add`, which must fail with code 1 and one line.

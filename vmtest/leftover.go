@@ -15,7 +15,7 @@ func Leftovers() []string {
 		left = append(left, paths...)
 	}
 	for pid, exe := range processes() {
-		if filepath.Base(exe) == "farswap" {
+		if isFarswap(exe) {
 			left = append(left, fmt.Sprintf("process %s (%s)", pid, exe))
 		}
 	}
@@ -28,6 +28,12 @@ func Leftovers() []string {
 		}
 	}
 	return left
+}
+
+// isFarswap says whether an executable is one of farswap's programs.
+func isFarswap(exe string) bool {
+	name := filepath.Base(exe)
+	return name == "farswap" || name == "farswapd"
 }
 
 // processes maps process ids to executables. A kernel thread has none; a file

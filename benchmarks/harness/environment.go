@@ -145,16 +145,26 @@ func (e Environment) machine() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s × %d", e.Product, e.CPU, e.CPUs))
 }
 
-// ProgramBuild returns the first digits of the SHA-256 of the file at path.
-func ProgramBuild(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
+// ProgramBuild returns the first digits of the SHA-256 of the files that a program consists
+// of, one after the other.
+func ProgramBuild(paths ...string) (string, error) {
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
+	for _, path := range paths {
+		if err := hashFile(h, path); err != nil {
+			return "", err
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+func hashFile(h io.Writer, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.Copy(h, f); err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
 }

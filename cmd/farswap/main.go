@@ -1,29 +1,18 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"os"
+
+	"github.com/farswap/farswap/internal/cli"
+	"github.com/farswap/farswap/internal/cli/build"
+	"github.com/farswap/farswap/internal/cli/command"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// The linker sets version (-X main.version=…) for releases, and commit for builds without the
+// go command's own note of it.
+var version, commit string
 
-// run executes one command line and returns the exit code.
-func run(args []string, stdout, stderr io.Writer) int {
-	a := &app{}
-	root := a.root()
-	root.SetArgs(args)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	err := root.ExecuteContext(context.Background())
-	code := exitCode(err, a.running)
-	switch code {
-	case exitDone:
-	case exitUsage:
-		fmt.Fprintf(stderr, "farswap: %s (see `%s --help`)\n", oneLine(err)+adviceFor(err), a.path)
-	default:
-		fmt.Fprintf(stderr, "farswap: %s\n", oneLine(err)+adviceFor(err))
-	}
-	return code
+func main() {
+	program := cli.Program(build.Stamp{Version: version, Commit: commit})
+	os.Exit(command.Run(program, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -82,3 +82,11 @@ func threeDigits(f float64) string {
 	}
 	return s
 }
+
+// OrDash is s, or a dash where there is nothing to show.
+func OrDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

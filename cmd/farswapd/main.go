@@ -1,0 +1,18 @@
+package main
+
+import (
+	"os"
+
+	"github.com/farswap/farswap/internal/cli/build"
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/daemon"
+)
+
+// The linker sets version (-X main.version=…) for releases, and commit for builds without the
+// go command's own note of it.
+var version, commit string
+
+func main() {
+	program := daemon.Program(build.Stamp{Version: version, Commit: commit})
+	os.Exit(command.Run(program, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+}

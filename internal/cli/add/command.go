@@ -1,0 +1,113 @@
+// Package add is `farswap ublk add`: it makes a block device and serves it until it is
+// stopped.
+package add
+
+import (
+	"fmt"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/cli/process"
+	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/flusher"
+	"github.com/farswap/farswap/ublk"
+)
+
+const defaultConfig = "/etc/farswap/device.toml"
+
+// maxPriority is the highest priority that swapon(2) takes (SWAP_FLAG_PRIO_MASK).
+const maxPriority = 0x7fff
+
+// Command returns `farswap ublk add`.
+func Command(a *command.App) *cobra.Command {
+	o := newOptions()
+	cmd := &cobra.Command{
+		Use:   "add --size SIZE --donor HOST:PORT…|--join HOST:PORT… --backing PATH|none",
+		Short: "Make a device and serve it until it is stopped",
+		Long: `add makes a block device, prints its path when it can take I/O, and serves it
+in the foreground until SIGTERM, SIGINT or ` + "`farswap ublk stop`" + `. It refuses to stop
+while the device is swap or mounted. For systemd it is Type=notify.`,
+		Example: `  farswap ublk add --size 16G --donor mem1:9400 --donor mem2:9400 \
+      --backing /var/lib/farswap/0 --cert /etc/farswap/cert --swapon`,
+		Args: a.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			open, err := o.prepare(cmd, a.Log)
+			if err != nil {
+				return err
+			}
+			return o.serve(cmd, open, a.Log)
+		},
+	}
+	o.register(cmd)
+	flags.StateRoot(cmd, &o.root)
+	command.WithConfig(cmd, defaultConfig)
+	return cmd
+}
+
+// prepare refuses options that do not fit together, before anything is opened.
+func (o *options) prepare(cmd *cobra.Command, log zerolog.Logger) (opener, error) {
+	switch {
+	case o.priority < -1 || o.priority > maxPriority:
+		return nil, usage.Errorf("--priority %d: want 0 to %d, or -1 to leave it to the kernel", o.priority, maxPriority)
+	case o.priority >= 0 && !o.swapon:
+		return nil, usage.Errorf("--priority means nothing without --swapon")
+	case o.size == 0 && o.target != targetLoop:
+		return nil, usage.Errorf("--size is missing: give the device's size, such as --size 16G")
+	}
+	t, err := findTarget(o.target)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.refuseForeign(cmd.Flags()); err != nil {
+		return nil, err
+	}
+	return t.prepare(o, log)
+}
+
+// serve makes this process fit to serve swap, opens the device and serves it to its end.
+func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) error {
+	// The more telling error first: without a driver nothing else matters.
+	control, err := ublk.OpenControl()
+	if err != nil {
+		return err
+	}
+	if err := control.Close(); err != nil {
+		return err
+	}
+	if err := protect(log); err != nil {
+		return err
+	}
+	if o.target == targetSwap && o.insecure {
+		addresses, _ := splitDonors(o.donors)
+		log.Warn().Strs("donors", addresses).Msg("insecure: no TLS, no identities; loopback only")
+	}
+	end := process.WatchSignals()
+	defer end.Close()
+	dev, err := open(end.Early)
+	if err != nil {
+		return err
+	}
+	s := &session{dev: dev, log: log}
+	return s.run(cmd.OutOrStdout(), o, end.Asked)
+}
+
+// protect executes this program again, as an I/O flusher, and locks its memory.
+func protect(log zerolog.Logger) error {
+	if err := flusher.Reexec(); err != nil {
+		return fmt.Errorf("a server of swap must never wait for memory: %w", err)
+	}
+	warnings, err := flusher.Protect()
+	if err != nil {
+		return err
+	}
+	if w := flusher.Realtime(); w != "" {
+		warnings = append(warnings, w)
+	}
+	for _, w := range warnings {
+		log.Warn().Msg(w)
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package add
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev"
+	"github.com/farswap/farswap/ublk"
+)
+
+// options are the flags of `ublk add`.
+type options struct {
+	// Of every target.
+	target   string
+	id       int
+	size     flags.Size
+	maxIO    flags.Size
+	swapon   bool
+	priority int
+	root     string
+
+	// Of some.
+	queues, depth int
+	backing       string
+
+	// Of swap.
+	slab       flags.Size
+	donors     []string
+	gossip     flags.Gossip
+	transport  string
+	spin       time.Duration
+	prefetch   bool
+	rdma       flags.RDMA
+	cert       string
+	insecure   bool
+	acceptLoss bool
+	ack        string
+	hot        float64
+	placement  placement
+	opTimeout  time.Duration
+	patience   time.Duration
+	name       string
+	probes     string
+}
+
+func newOptions() *options { return &options{slab: slabmap.DefaultSlabSize, maxIO: ublk.DefaultMaxIO} }
+
+// group is flags that belong to the same targets.
+type group struct {
+	targets  []string
+	why      string // the others do not have them, empty if that is plain
+	register func(*options, *pflag.FlagSet)
+}
+
+// groups are all flags of the command, each in one group. A flag that a target does not have
+// is refused with it.
+var groups = []group{
+	{targetNames(), "", (*options).registerDevice},
+	{[]string{targetSwap, targetNull, targetLoop}, "a disk has one head", (*options).registerShape},
+	{[]string{targetSwap, targetLoop}, "", (*options).registerBacking},
+	{[]string{targetSwap}, "", (*options).registerSwap},
+}
+
+// register adds all flags to a command and notes whose they are.
+func (o *options) register(cmd *cobra.Command) {
+	for _, g := range groups {
+		f := pflag.NewFlagSet("", pflag.ContinueOnError)
+		g.register(o, f)
+		f.VisitAll(func(flag *pflag.Flag) { flag.Annotations = map[string][]string{ofTargets: g.targets, why: {g.why}} })
+		cmd.Flags().AddFlagSet(f)
+	}
+}
+
+func (o *options) registerDevice(f *pflag.FlagSet) {
+	f.StringVar(&o.target, "target", targetSwap, "what serves the device: swap; null and loop, which try the driver alone; hdd, locked memory as slow as a hard disk")
+	f.IntVar(&o.id, "id", -1, "number of the device; -1 takes the first free one")
+	f.Var(&o.size, "size", "size of the device; for loop the size of the file if not given")
+	f.Var(&o.maxIO, "max-io", "largest request: a power of two from 4K to 32M")
+	f.BoolVar(&o.swapon, "swapon", false, "make it swap: mkswap, then swapon with discard")
+	f.IntVar(&o.priority, "priority", -1, "priority of the swap, 0 to 32767; -1 leaves it to the kernel")
+}
+
+func (o *options) registerShape(f *pflag.FlagSet) {
+	f.IntVar(&o.queues, "queues", 0, "hardware queues, each with a thread; 0 is one for two CPUs, 4 at most")
+	f.IntVar(&o.depth, "depth", ublk.DefaultDepth, "requests in flight per queue, 1 to 4096")
+}
+
+func (o *options) registerBacking(f *pflag.FlagSet) {
+	f.StringVar(&o.backing, "backing", "", "file or block device of the local copy, or none; a file that does not exist is made")
+}
+
+func (o *options) registerSwap(f *pflag.FlagSet) {
+	f.Var(&o.slab, "slab", "size of a slab: a power of two from 4M to 1G")
+	f.StringSliceVar(&o.donors, "donor", nil, "HOST:PORT of a donor, or dns:NAME:PORT for all that a name resolves to; repeat it for more")
+	o.gossip.Register(f)
+	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for what works with each donor")
+	f.DurationVar(&o.spin, "spin", swapdev.DefaultSpin, "how long a queue polls for RDMA completions before it sleeps, at most 10ms; it costs CPU time")
+	f.BoolVar(&o.prefetch, "prefetch", true, "fetch pages of donors ahead of who reads in order")
+	o.rdma.Register(f)
+	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
+	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")
+	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
+	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")
+	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
+	o.placement.register(f)
+	f.DurationVar(&o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, "longest wait for a donor to get something done; then it has failed")
+	f.DurationVar(&o.patience, "patience", swapdev.DefaultPatience, "longest wait of one request, over all its attempts")
+	f.StringVar(&o.probes, "probes", string(swapdev.ProbesAuto), "measure latency in the kernel: on, off, or auto if the kernel and the privileges allow it")
+	f.StringVar(&o.name, "name", "", "what donors show this device as; the host's name if not given")
+}

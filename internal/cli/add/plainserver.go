@@ -1,0 +1,67 @@
+package add
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"github.com/farswap/farswap/internal/devserver"
+	"github.com/farswap/farswap/status"
+)
+
+// plainServer is a plain device that takes I/O.
+type plainServer struct {
+	*devserver.Server
+	plain plain
+}
+
+// serveTarget opens the target and serves it. After an error nothing of the device is left.
+func serveTarget(p plain, root string, log zerolog.Logger) (*plainServer, error) {
+	target, holds, err := p.open(&p)
+	if err != nil {
+		return nil, err
+	}
+	server, err := devserver.Open(devserver.Config{StateRoot: root, StopFailed: func(err error) {
+		log.Error().Err(err).Msg("the device cannot be stopped")
+	}})
+	if err != nil {
+		return nil, errors.Join(err, holds.Close())
+	}
+	d := &plainServer{server, p}
+	err = d.Start(p.spec, target)
+	if err == nil {
+		err = d.Answer(func(socket string) (*status.Server, error) {
+			return status.ServeDevice(socket, plainSource{d})
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.Abandon(holds.Close))
+	}
+	d.Live(holds.Close)
+	return d, nil
+}
+
+// plainSource is what the socket of a plain device shows and does.
+type plainSource struct{ *plainServer }
+
+var _ status.DeviceSource = plainSource{}
+
+// Stop begins a stop and does not wait for its end.
+func (d plainSource) Stop(ctx context.Context) error { return d.RequestStop(ctx) }
+
+// Decisions has none to return: a plain target has no slabs.
+func (d plainSource) Decisions(slab int) ([]status.Decision, error) {
+	return nil, fmt.Errorf("slab %d: %w: a device with the target %s has no slabs", slab, status.ErrInvalid, d.plain.name)
+}
+
+// Status is the part of the contract that a plain target has.
+func (d plainSource) Status() status.Device {
+	s := status.Device{
+		Size: d.plain.spec.Size, Transport: "none", Ack: "none", Target: d.plain.name,
+		Backing: d.plain.backing, BackingOK: d.plain.name == targetLoop,
+	}
+	d.Report(&s)
+	return s
+}

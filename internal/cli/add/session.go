@@ -1,0 +1,88 @@
+package add
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/process"
+	"github.com/farswap/farswap/internal/inuse"
+)
+
+// stopTimeout bounds the stop of a device: its requests in flight, its donors.
+const stopTimeout = 90 * time.Second
+
+// session is a device that takes I/O, until it is gone.
+type session struct {
+	dev device
+	log zerolog.Logger
+}
+
+// run announces the device and waits for its end: asked for and allowed, or by
+// its own failure.
+func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error {
+	if o.swapon {
+		if err := s.swapOn(o.priority); err != nil {
+			return errors.Join(err, s.stop())
+		}
+	}
+	if _, err := fmt.Fprintln(out, s.dev.Path()); err != nil {
+		s.log.Warn().Err(err).Msg("nobody reads the device's path")
+	}
+	s.log.Info().Str("device", s.dev.Path()).Int("pid", os.Getpid()).Msg("device takes I/O")
+	process.Ready(s.log, s.dev.Path())
+	defer process.Stopping(s.log)
+	for {
+		select {
+		case <-s.dev.Done():
+			return s.ended()
+		case sig := <-signals:
+			s.log.Info().Stringer("signal", sig).Msg("asked to stop")
+		}
+		err := s.stop()
+		if command.ExitCode(err, true) != command.ExitRefused {
+			return err
+		}
+		s.log.Warn().Msg("not stopping: " + command.OneLine(err))
+	}
+}
+
+// stop takes the device away, or is one of refusals and the device serves on.
+func (s *session) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	if err := s.dev.Stop(ctx); err != nil {
+		return err
+	}
+	return s.ended()
+}
+
+// ended says how a device went that is gone.
+func (s *session) ended() error {
+	if err := s.dev.Err(); err != nil {
+		return fmt.Errorf("%s failed: %w", s.dev.Path(), err)
+	}
+	s.log.Info().Str("device", s.dev.Path()).Msg("device removed")
+	return nil
+}
+
+// swapOn fails only when nothing uses the device: a server must not leave one
+// that is swap after all.
+func (s *session) swapOn(priority int) error {
+	err := swapOn(s.dev.Path(), priority)
+	if err == nil {
+		s.log.Info().Str("device", s.dev.Path()).Msg("swap is on")
+		return nil
+	}
+	if uses, unknown := inuse.Find(s.dev.Path()); len(uses) > 0 || unknown != nil {
+		s.log.Error().Err(err).Msg("swapon failed, but the device is in use: serving on")
+		return nil
+	}
+	return err
+}

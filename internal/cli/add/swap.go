@@ -1,0 +1,93 @@
+package add
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/swapdev"
+)
+
+// prepareSwap prepares a device whose pages are at donors.
+func (o *options) prepareSwap(log zerolog.Logger) (opener, error) {
+	config, err := o.swapConfig(log)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (device, error) { return swapdev.Open(ctx, config) }, nil
+}
+
+// swapConfig is the configuration of target swap.
+func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
+	addresses, names := splitDonors(o.donors)
+	id, err := flags.Identity(o.cert, o.insecure, addresses)
+	if err != nil {
+		return swapdev.Config{}, err
+	}
+	rdma, err := o.rdma.Config()
+	if err != nil {
+		return swapdev.Config{}, err
+	}
+	if err := o.gossip.Check(); err != nil {
+		return swapdev.Config{}, err
+	}
+	judge, err := o.placement.check()
+	if err != nil {
+		return swapdev.Config{}, err
+	}
+	for _, name := range names {
+		if err := cluster.CheckAddress(strings.TrimPrefix(name, dnsPrefix)); err != nil {
+			return swapdev.Config{}, usage.Errorf("--donor %s: %w", name, err)
+		}
+	}
+	config := swapdev.Config{
+		ID: o.id, Size: int64(o.size), SlabSize: int64(o.slab),
+		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
+		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss,
+		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
+		Identity: id, Insecure: o.insecure, Name: o.name,
+		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
+		Probes:    swapdev.Probes(o.probes),
+		Placement: o.placement.policy, SlowBy: o.placement.by, Judge: judge, Period: o.placement.period,
+		StateRoot: o.root, Log: log,
+	}
+	if len(names) > 0 || o.gossip.Given() {
+		config.Cluster = func(ctx context.Context) (cluster.Source, error) { return o.discover(ctx, names, log) }
+	}
+	return config, config.Validate()
+}
+
+// dnsPrefix begins a --donor that stands for all that a name resolves to.
+const dnsPrefix = "dns:"
+
+// splitDonors tells addresses from names that resolve to many.
+func splitDonors(donors []string) (addresses, names []string) {
+	for _, d := range donors {
+		if strings.HasPrefix(d, dnsPrefix) {
+			names = append(names, d)
+		} else {
+			addresses = append(addresses, d)
+		}
+	}
+	return addresses, names
+}
+
+// discover opens what tells of donors that have no address on the command line.
+func (o *options) discover(ctx context.Context, names []string, log zerolog.Logger) (cluster.Source, error) {
+	resolved, err := cluster.Open(log, names...)
+	if err != nil {
+		return nil, err
+	}
+	gossip, err := o.gossip.Observe(ctx, log)
+	if err != nil {
+		return nil, errors.Join(err, resolved.Close())
+	}
+	sources := slices.DeleteFunc([]cluster.Source{resolved, gossip}, func(s cluster.Source) bool { return s == nil })
+	return cluster.Merge(sources...), nil
+}

@@ -1,0 +1,17 @@
+// Package bench is `farswap bench`: it measures swap, and what swap travels over.
+package bench
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/internal/cli/command"
+)
+
+// Command returns `farswap bench`.
+func Command(a *command.App) *cobra.Command {
+	cmd := &cobra.Command{Use: "bench", Short: "Measure swap, and what it travels over, with workloads that check every byte"}
+	cmd.AddCommand(paging(a), compare(a), pingPong(a), verbsCommand(a), load(a), grow(a), work(a))
+	cmd.AddCommand(list(a), run(a), reportCommand(a))
+	command.Group(cmd)
+	return cmd
+}

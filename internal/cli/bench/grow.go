@@ -1,0 +1,49 @@
+package bench
+
+import (
+	"errors"
+	"os/signal"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/benchmarks"
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/flags"
+)
+
+func grow(a *command.App) *cobra.Command {
+	var size, rate, below flags.Size
+	config := benchmarks.GrowConfig{}
+	cmd := &cobra.Command{
+		Use:   "grow --size SIZE",
+		Short: "Use more and more memory at a fixed rate, and check pages of it",
+		Long: `grow is a program that comes to need memory which a donor on its machine has lent: it
+takes memory at a fixed rate, touches every page, and checks some in each twentieth
+of a second, then and for a while afterwards. The work is always the same, so the busy
+time of a run beside a donor and of one without say what the donor costs. With
+--below it also tells when the machine had less available, and when no longer.`,
+		Args: a.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config.Size, config.Rate, config.Below = int64(size), int64(rate), int64(below)
+			ctx, cancel := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
+			defer cancel()
+			result, err := benchmarks.RunGrow(ctx, config)
+			if result.Steps == 0 { // it did not come to anything
+				return err
+			}
+			return errors.Join(err, command.PrintJSON(cmd.OutOrStdout(), result))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&config.Name, "name", "program", "name of the result")
+	f.Var(&size, "size", "memory to grow to")
+	rate = 200_000_000
+	f.Var(&rate, "rate", "growth a second")
+	f.DurationVar(&config.After, "after", 5*time.Second, "how long to go on checking afterwards")
+	f.IntVar(&config.Checks, "checks", 500, "pages to check in each twentieth of a second")
+	f.Var(&below, "below", "available memory of the machine below which it is short; 0 does not look")
+	f.Uint64Var(&config.Seed, "seed", 1, "what contents and order follow from")
+	return cmd
+}

@@ -1,0 +1,66 @@
+package command
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/internal/cli/usage"
+)
+
+// Group makes a command that only has subcommands refuse everything else. Without it cobra
+// prints help and succeeds.
+func Group(cmd *cobra.Command) {
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	list := strings.Join(names, ", ")
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage.Errorf("unknown command %q: want one of %s", args[0], list)
+		}
+		return usage.Errorf("a command is missing: want one of %s", list)
+	}
+}
+
+// NoArgs refuses arguments by name.
+func (a *App) NoArgs(cmd *cobra.Command, args []string) error {
+	a.path = cmd.CommandPath()
+	if len(args) > 0 {
+		return usage.Errorf("unexpected argument %q", args[0])
+	}
+	return nil
+}
+
+// OneArg wants exactly one argument. what says what the argument stands for.
+func (a *App) OneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		a.path = cmd.CommandPath()
+		if len(args) == 0 {
+			return usage.Errorf("%s is missing", what)
+		}
+		return a.PerhapsOne(cmd, args)
+	}
+}
+
+// PerhapsOne allows one argument.
+func (a *App) PerhapsOne(cmd *cobra.Command, args []string) error {
+	a.path = cmd.CommandPath()
+	if len(args) > 1 {
+		return usage.Errorf("unexpected argument %q", args[1])
+	}
+	return nil
+}
+
+// SomeArgs wants at least one argument. what says what the arguments stand for.
+func (a *App) SomeArgs(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		a.path = cmd.CommandPath()
+		if len(args) == 0 {
+			return usage.Errorf("%s is missing", what)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,118 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sort"
+
+	"github.com/BurntSushi/toml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/farswap/farswap/internal/cli/usage"
+)
+
+const configFlag = "config"
+
+// notInConfig are flags that make no sense in a file.
+var notInConfig = []string{configFlag, "help"}
+
+// WithConfig gives a command the flag --config. The default file is read where
+// it exists.
+func WithConfig(cmd *cobra.Command, defaultPath string) {
+	cmd.Flags().String(configFlag, defaultPath, "TOML file with these options; options given here win")
+}
+
+// loadConfig sets each option of the file that was not given on the command
+// line, if the command has a file.
+func loadConfig(cmd *cobra.Command) error {
+	flag := cmd.Flags().Lookup(configFlag)
+	if flag == nil {
+		return nil
+	}
+	path := flag.Value.String()
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) && !flag.Changed {
+		return nil
+	}
+	if err != nil {
+		return usage.Errorf("configuration: %w", err)
+	}
+	if err := applyConfig(string(data), cmd.Flags()); err != nil {
+		return usage.Errorf("configuration %s: %w", path, err)
+	}
+	return nil
+}
+
+// applyConfig reads TOML whose keys are names of flags and sets those flags
+// that have not been set yet. Every key is checked, also those that a flag
+// overrides.
+func applyConfig(text string, flags *pflag.FlagSet) error {
+	var values map[string]any
+	if _, err := toml.Decode(text, &values); err != nil {
+		var parse toml.ParseError
+		if errors.As(err, &parse) {
+			return fmt.Errorf("line %d: %s", parse.Position.Line, parse.Message)
+		}
+		return err
+	}
+	keys := make([]string, 0, len(values))
+	for key := range values {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys) // the same file gives the same error every time
+	for _, key := range keys {
+		flag := flags.Lookup(key)
+		if flag == nil || slices.Contains(notInConfig, key) {
+			return fmt.Errorf("unknown key %q", key)
+		}
+		words, err := configWords(values[key])
+		if err != nil {
+			return fmt.Errorf("key %q: %w", key, err)
+		}
+		if err := setFlag(flag, words); err != nil {
+			return fmt.Errorf("key %q: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// configWords is a TOML value as it would stand on the command line: one word,
+// or one for each element of a list.
+func configWords(value any) ([]string, error) {
+	switch v := value.(type) {
+	case string:
+		return []string{v}, nil
+	case bool, int64, float64:
+		return []string{fmt.Sprint(v)}, nil
+	case []any:
+		words := []string{}
+		for _, element := range v {
+			text, ok := element.(string)
+			if !ok {
+				return nil, fmt.Errorf("element %v of the list is not a string", element)
+			}
+			words = append(words, text)
+		}
+		return words, nil
+	default:
+		return nil, errors.New("want a string, a number, true or false, or a list of strings")
+	}
+}
+
+// setFlag sets a flag from the file. One that was given on the command line
+// keeps its value.
+func setFlag(flag *pflag.Flag, words []string) error {
+	if flag.Changed {
+		return nil
+	}
+	if list, ok := flag.Value.(pflag.SliceValue); ok {
+		return list.Replace(words)
+	}
+	if len(words) != 1 {
+		return fmt.Errorf("want one value, not a list of %d", len(words))
+	}
+	return flag.Value.Set(words[0])
+}

@@ -1,0 +1,44 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/farswap/farswap/internal/cli/advice"
+	"github.com/farswap/farswap/internal/cli/build"
+)
+
+// typed is the program in whose name both programs speak: whoever started farswapd typed
+// farswap, or can type it to learn more.
+const typed = build.Farswap
+
+// Run executes one command line and returns the exit code. An error is one line on
+// standard error.
+func Run(p Program, args []string, s Streams) int {
+	a := &App{Stamp: p.Stamp, Args: args}
+	root := a.root(p)
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	err := root.ExecuteContext(context.Background())
+	code := exitCode(err, a.running, p)
+	switch code {
+	case ExitDone:
+	case ExitUsage:
+		fmt.Fprintf(s.Err, "%s: %s (see `%s --help`)\n", typed, OneLine(err)+advice.For(err), a.hint(p))
+	default:
+		fmt.Fprintf(s.Err, "%s: %s\n", typed, OneLine(err)+advice.For(err))
+	}
+	return code
+}
+
+// hint returns the command whose help explains the command that was meant. Every command
+// of farswapd is one of farswap, too.
+func (a *App) hint(p Program) string {
+	if words, ok := strings.CutPrefix(a.path, p.Name+" "); ok {
+		return typed + " " + words
+	}
+	return a.path
+}

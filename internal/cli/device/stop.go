@@ -1,0 +1,86 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/inuse"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
+)
+
+// pollGone is how often a stopping server is looked at.
+const pollGone = 50 * time.Millisecond
+
+// refuseIfUsed is status.ErrRefused, with what to do, while a device is in use.
+func refuseIfUsed(path string) error {
+	uses, err := inuse.Find(path)
+	if err != nil {
+		return fmt.Errorf("tell whether %s is in use: %w", path, err)
+	}
+	if len(uses) == 0 {
+		return nil
+	}
+	var reasons []string
+	for _, u := range uses {
+		reasons = append(reasons, u.String())
+	}
+	return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, path, strings.Join(reasons, "; "))
+}
+
+func stop(a *command.App) *cobra.Command {
+	var root string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "stop DEVICE",
+		Short: "Stop a device and its server, and wait until both are gone",
+		Args:  a.OneArg("DEVICE, a number or path,"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := flags.ParseDevice(args[0])
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			return stopDevice(ctx, root, id)
+		},
+	}
+	flags.StateRoot(cmd, &root)
+	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to wait for the end")
+	return cmd
+}
+
+func stopDevice(ctx context.Context, root string, id int) error {
+	dir, path := status.StateDir(root, id), ublk.BlockPath(id)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is not a farswap device: see `farswap ublk list`", path)
+	}
+	if err := refuseIfUsed(path); err != nil {
+		return err
+	}
+	switch err := status.Stop(ctx, status.Socket(dir)); {
+	case errors.Is(err, status.ErrNoServer):
+		return fmt.Errorf("%s: %w: `farswap ublk del %d` removes what is left", path, err, id)
+	case err != nil:
+		return fmt.Errorf("stop %s: %w", path, err)
+	}
+	for {
+		_, alive, err := status.Holder(dir)
+		if err != nil || !alive {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: its server began to stop and has not ended yet: look at its log, or wait longer with --timeout", path)
+		case <-time.After(pollGone):
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/rdma"
+)
+
+// defaultControlPort is that of `farswap donor`.
+const defaultControlPort = "9400"
+
+// source is where packets to an address are sent from.
+type source struct {
+	address netip.Addr
+	netdev  string
+}
+
+// way is how a device of this machine would reach a donor.
+type way struct {
+	Donor     string         `json:"donor"`
+	Address   netip.AddrPort `json:"address"` // what its name resolves to
+	Local     netip.Addr     `json:"local"`
+	Netdev    string         `json:"netdev"`
+	RDMA      *rdma.Choice   `json:"rdma,omitempty"`
+	NoRDMA    string         `json:"no_rdma,omitempty"` // why RDMA has no way there
+	Transport string         `json:"transport"`         // of --transport auto
+	Reason    string         `json:"reason"`
+}
+
+// wayTo finds the way to a donor without contacting it.
+func (m *machine) wayTo(ctx context.Context, donor string, e examination, config rdma.Config) (*way, error) {
+	host, port := splitDonor(donor)
+	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	if err != nil {
+		return nil, usage.Errorf("--for %q: want HOST or HOST:PORT", donor)
+	}
+	addresses, err := m.lookup(ctx, host)
+	if err != nil {
+		return nil, fmt.Errorf("--for %s: %w: give its address, or a name that this machine resolves", donor, err)
+	}
+	w := &way{Donor: net.JoinHostPort(host, port)}
+	var from source
+	for _, a := range addresses {
+		w.Address = netip.AddrPortFrom(a.Unmap(), uint16(number))
+		if from, err = m.route(w.Address); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--for %s: no route: %w", donor, err)
+	}
+	w.Local, w.Netdev = from.address, from.netdev
+	choice, err := rdma.Choose(e.RDMA, rdmaSource(from.address, config), config)
+	switch {
+	case err == nil:
+		w.RDMA = &choice
+	case errors.Is(err, verbs.ErrConfig):
+		return nil, usage.Errorf("--for %s: %w", donor, err)
+	default:
+		w.NoRDMA = strings.TrimPrefix(command.OneLine(err), verbs.ErrUnavailable.Error()+": ")
+	}
+	w.decide(e)
+	return w, nil
+}
+
+// rdmaSource is the address that RDMA is to be used from: that of the route, or any
+// that fits where a device or a GID is insisted on, as package rdma does it.
+func rdmaSource(route netip.Addr, config rdma.Config) netip.Addr {
+	switch {
+	case config.Device == "" && config.GIDIndex < 0:
+		return route
+	case route.Is4():
+		return netip.IPv4Unspecified()
+	default:
+		return netip.IPv6Unspecified()
+	}
+}
+
+// decide says what --transport auto takes.
+func (w *way) decide(e examination) {
+	switch {
+	case w.RDMA == nil:
+		w.Transport, w.Reason = transportTCP, "there is no way by RDMA"
+	case !slices.Contains(e.Transports, transportRDMA):
+		c := e.first(areaRDMA, checkMissing, checkWarn)
+		w.Transport, w.Reason = transportTCP, fmt.Sprintf("RDMA cannot be used: %s: %s", c.Name, c.Found)
+	default:
+		w.Transport, w.Reason = transportRDMA, "if the donor offers it and answers, else tcp"
+	}
+}
+
+// splitDonor reads HOST, HOST:PORT, ADDRESS, [ADDRESS]:PORT.
+func splitDonor(donor string) (host, port string) {
+	if _, err := netip.ParseAddr(donor); err == nil {
+		return donor, defaultControlPort
+	}
+	if host, port, err := net.SplitHostPort(donor); err == nil {
+		return host, port
+	}
+	return strings.Trim(donor, "[]"), defaultControlPort
+}
+
+func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
+	if host == "" {
+		return nil, errors.New("no host")
+	}
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// routeTo asks the kernel's routes: connecting a datagram socket sends nothing.
+func routeTo(to netip.AddrPort) (source, error) {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
+	if err != nil {
+		return source{}, err
+	}
+	local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
+	return source{local, netdevOf(local)}, conn.Close()
+}
+
+// netdevOf is the network device that has an address, "" if none has.
+func netdevOf(a netip.Addr) string {
+	all, _ := net.Interfaces()
+	for _, i := range all {
+		addresses, _ := i.Addrs()
+		for _, have := range addresses {
+			prefix, err := netip.ParsePrefix(have.String())
+			if err == nil && prefix.Addr().Unmap() == a.WithZone("") && (a.Zone() == "" || a.Zone() == i.Name) {
+				return i.Name
+			}
+		}
+	}
+	return ""
+}

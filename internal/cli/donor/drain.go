@@ -1,0 +1,94 @@
+package donor
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/human"
+	"github.com/farswap/farswap/status"
+)
+
+// pollDrain is how often a draining donor is looked at.
+const pollDrain = 200 * time.Millisecond
+
+func drain(a *command.App) *cobra.Command {
+	var root string
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "drain [NAME]",
+		Short: "Give back all memory that a donor lends, and end it",
+		Long: `drain has a donor of this machine lend nothing more and ask its devices for all
+slabs. They move them to other donors, or keep the pages in their backing files.
+When the last slab is back the donor ends. A device that does not return a slab
+within 10 seconds loses its session.`,
+		Args: a.PerhapsOne,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name, err := chosenDonor(args, root)
+			if err != nil {
+				return err
+			}
+			if timeout <= 0 {
+				return usage.Errorf("--timeout %v: want more than 0", timeout)
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+			defer cancel()
+			return drainDonor(ctx, cmd.OutOrStdout(), status.DonorDir(root, name), name)
+		},
+	}
+	flags.StateRoot(cmd, &root)
+	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "how long to wait for the end")
+	return cmd
+}
+
+// drainDonor begins a drain and waits until the donor has ended.
+func drainDonor(ctx context.Context, out io.Writer, dir, name string) error {
+	socket := status.Socket(dir)
+	before, err := status.FetchDonor(ctx, socket)
+	if err != nil {
+		return donorError(name, err)
+	}
+	if err := status.Drain(ctx, socket); err != nil {
+		return donorError(name, err)
+	}
+	p := progress{out: out, terminal: command.IsTerminal(out), name: name, begun: time.Now()}
+	slabs, bytes := lent(before)
+	leftSlabs, leftBytes := slabs, bytes
+	for {
+		pid, alive, err := status.Holder(dir)
+		if err != nil {
+			return err
+		}
+		if !alive || pid != before.PID { // another may have started in its place
+			return p.end(fmt.Sprintf("%s drained: %d slabs, %s, in %s", name, slabs, human.Bytes(bytes), human.Nanos(int64(time.Since(p.begun)))))
+		}
+		if d, err := status.FetchDonor(ctx, socket); err == nil && d.PID == before.PID {
+			leftSlabs, leftBytes = lent(d)
+			p.show(leftSlabs, leftBytes, bytes)
+		}
+		select {
+		case <-ctx.Done():
+			_ = p.end("")
+			return fmt.Errorf("donor %s: %d slabs, %s, are not back yet; it goes on: ask again, or wait longer with --timeout",
+				name, leftSlabs, human.Bytes(leftBytes))
+		case <-time.After(pollDrain):
+		}
+	}
+}
+
+// lent is what devices hold of a donor.
+func lent(d status.DonorDaemon) (slabs int, bytes int64) {
+	for _, s := range d.Sessions {
+		slabs += s.Slabs
+	}
+	for _, l := range d.Leases {
+		slabs += l.Slabs
+	}
+	return slabs, d.Memory.Mapped
+}

@@ -1,0 +1,74 @@
+package flags
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/internal/cli/usage"
+)
+
+// GossipNames are the flags that [Gossip.Register] adds.
+var GossipNames = []string{"gossip-listen", "gossip-key", "join"}
+
+// Gossip holds the flags of commands that take part in a cluster's gossip.
+type Gossip struct {
+	Listen string // set before Register, it is the default of --gossip-listen; empty is a free port
+	Key    string
+	Join   []string
+}
+
+// Register adds the flags to a command.
+func (o *Gossip) Register(f *pflag.FlagSet) {
+	if o.Listen == "" {
+		o.Listen = ":0"
+	}
+	f.StringVar(&o.Listen, "gossip-listen", o.Listen, "IP:PORT or :PORT of gossip, over UDP and TCP, open to all members; port 0 takes a free one")
+	f.StringVar(&o.Key, "gossip-key", "", "file with the cluster's key, from `farswap cluster key`: take part in its gossip")
+	f.StringSliceVar(&o.Join, "join", nil, "HOST:PORT of gossip of a member of the cluster; repeat it for more")
+}
+
+// Given says whether gossip is wanted.
+func (o *Gossip) Given() bool { return o.Key != "" }
+
+// Check refuses flags that do not fit together, and a file that holds no key.
+func (o *Gossip) Check() error {
+	if len(o.Join) > 0 && !o.Given() {
+		return usage.Errorf("--join means nothing without --gossip-key FILE (see `farswap cluster key`)")
+	}
+	if !o.Given() {
+		return nil
+	}
+	_, err := cluster.LoadKey(o.Key)
+	return err
+}
+
+// Observe joins the cluster as an observer. Without --gossip-key there is no cluster: the
+// source is nil then.
+func (o *Gossip) Observe(ctx context.Context, log zerolog.Logger) (cluster.Source, error) {
+	g, err := o.Open(ctx, log, false)
+	if g == nil {
+		return nil, err
+	}
+	return g, err
+}
+
+// Open joins the cluster for those who announce something, or, with mustJoin, who have to
+// reach a member. Without --gossip-key the gossip is nil.
+func (o *Gossip) Open(ctx context.Context, log zerolog.Logger, mustJoin bool) (*cluster.Gossip, error) {
+	if err := o.Check(); err != nil || !o.Given() {
+		return nil, err
+	}
+	key, err := cluster.LoadKey(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	g, err := cluster.OpenGossip(ctx, cluster.Config{Listen: o.Listen, Key: key, Join: o.Join, MustJoin: mustJoin, Log: log})
+	if errors.Is(err, cluster.ErrConfig) {
+		return nil, usage.Wrap(err)
+	}
+	return g, err
+}

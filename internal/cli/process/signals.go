@@ -1,0 +1,55 @@
+// Package process is the outside of a process that serves in the foreground until it is
+// asked to end: the signals it gets and what it tells systemd.
+package process
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+)
+
+// Signals are requests to stop. A terminal that goes away is one, too: the default would
+// kill the server under its device.
+type Signals struct {
+	Early context.Context // ends at the first signal, for what comes before serving
+	Asked <-chan os.Signal
+	End   context.CancelFunc // ends Early without a signal
+
+	asked chan os.Signal
+}
+
+// WatchSignals catches the signals that ask for an end. A log pipe that closes must not end
+// the server either.
+func WatchSignals() *Signals {
+	signal.Ignore(unix.SIGPIPE)
+	asked := make(chan os.Signal, 1)
+	s := &Signals{Asked: asked, asked: asked}
+	s.Early, s.End = signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	signal.Notify(asked, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	return s
+}
+
+// Close ends the watch. Signals have their default effect again.
+func (s *Signals) Close() {
+	signal.Stop(s.asked)
+	s.End()
+}
+
+// Ready tells systemd that the process serves, and on what.
+func Ready(log zerolog.Logger, serving string) {
+	notify(log, daemon.SdNotifyReady+"\nSTATUS=serving "+serving)
+}
+
+// Stopping tells systemd that the process ends.
+func Stopping(log zerolog.Logger) { notify(log, daemon.SdNotifyStopping) }
+
+// notify tells systemd a state, where systemd started this process.
+func notify(log zerolog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn().Err(err).Msg("cannot notify systemd")
+	}
+}

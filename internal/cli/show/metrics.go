@@ -1,0 +1,181 @@
+package show
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	stdlog "log"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/cli/process"
+	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/status/metrics"
+)
+
+const (
+	defaultMetricsConfig = "/etc/farswap/metrics.toml"
+	defaultMetricsListen = "127.0.0.1:9481"
+)
+
+// Limits of a scrape. Prometheus waits for 10 s if it is not told otherwise.
+const (
+	scrapeRequest = 5 * time.Second
+	scrapeAnswer  = time.Minute
+)
+
+// metricsOptions are the flags of `metrics`.
+type metricsOptions struct {
+	listen, cert, root string
+	plain, once, slabs bool
+	cgroups            int
+}
+
+// Metrics returns `farswap metrics`.
+func Metrics(a *command.App) *cobra.Command {
+	o := &metricsOptions{}
+	cmd := &cobra.Command{
+		Use:   "metrics",
+		Short: "Serve the metrics of all devices and donors of this machine to Prometheus",
+		Long: `metrics answers GET /metrics on --listen, in the foreground until SIGTERM or
+SIGINT, with what every device and donor of this machine says about itself. For systemd
+it is Type=notify. It has to run as the servers' user, usually root. For histograms of
+full resolution let Prometheus ask for native ones.
+
+Anybody on this machine may read the metrics. For an address that other machines reach
+there is --cert: then only who has a certificate of the same authority is answered, over
+TLS (in Prometheus' tls_config: ca_file ca.crt, cert_file identity.crt, key_file
+identity.key of an identity of its own). --plain answers everybody, without TLS. Names of
+donors, certificates and control groups are in the metrics, contents of pages never.
+
+With --once the metrics go to standard output, for node_exporter's textfile collector.
+
+Alerts for Prometheus are in contrib/prometheus, a dashboard in contrib/grafana.`,
+		Example: `  farswap metrics
+  farswap metrics --listen :9481 --cert /etc/farswap/cert
+  farswap metrics --once >/var/lib/node_exporter/farswap.new && mv /var/lib/node_exporter/farswap.{new,prom}`,
+		Args: a.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.cgroups < 0 {
+				return usage.Errorf("--cgroups %d: want 0 or more", o.cgroups)
+			}
+			exporter := o.exporter(a.Stamp.Here().Version)
+			if !o.once {
+				return o.serve(exporter, a.Log)
+			}
+			for _, name := range []string{"listen", "cert", "plain"} {
+				if cmd.Flags().Changed(name) {
+					return usage.Errorf("--%s means nothing with --once", name)
+				}
+			}
+			return writeMetrics(cmd.OutOrStdout(), exporter)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.listen, "listen", defaultMetricsListen, "HOST:PORT where metrics are served")
+	f.StringVar(&o.cert, "cert", "", "`FOLDER` of this machine's identity, from farswap cert issue: serve over TLS, to identities of the same authority only")
+	f.BoolVar(&o.plain, "plain", false, "serve without TLS to everybody, also to other machines")
+	f.BoolVar(&o.once, "once", false, "print the metrics and end")
+	f.BoolVar(&o.slabs, "slabs", false, "series for every slab, too: many")
+	f.IntVar(&o.cgroups, "cgroups", metrics.DefaultCgroups, "control groups of a device that have a histogram of their own; the rest is summed")
+	flags.StateRoot(cmd, &o.root)
+	command.WithConfig(cmd, defaultMetricsConfig)
+	return cmd
+}
+
+func (o *metricsOptions) exporter(version string) *metrics.Exporter {
+	options := metrics.Options{Cgroups: o.cgroups, Slabs: o.slabs, Version: version}
+	if o.cgroups == 0 {
+		options.Cgroups = -1
+	}
+	return metrics.New(o.root, options)
+}
+
+func writeMetrics(w io.Writer, e *metrics.Exporter) error {
+	err := e.WriteText(w)
+	if errors.Is(err, metrics.ErrState) {
+		return fmt.Errorf("%w: run as the servers' user, usually root", err)
+	}
+	return err
+}
+
+// tls is the configuration of the server, nil for none.
+func (o *metricsOptions) tls() (*tls.Config, error) {
+	if _, _, err := net.SplitHostPort(o.listen); err != nil {
+		return nil, usage.Errorf("--listen %q: want HOST:PORT: %w", o.listen, err)
+	}
+	switch {
+	case o.cert != "" && o.plain:
+		return nil, usage.Errorf("--cert and --plain exclude each other")
+	case o.cert == "" && !o.plain && !flags.IsLoopback(o.listen):
+		return nil, usage.Errorf("--listen %s is reached by other machines: give --cert FOLDER (see `farswap cert`), or --plain to answer everybody without TLS", o.listen)
+	case o.cert == "":
+		return nil, nil
+	}
+	id, err := control.LoadIdentity(o.cert)
+	if err != nil {
+		return nil, err
+	}
+	return id.ServerConfig(), nil
+}
+
+// refusedScrape logs what net/http says, such as that a client has no certificate.
+type refusedScrape struct{ log zerolog.Logger }
+
+func (r refusedScrape) Write(line []byte) (int, error) {
+	r.log.Warn().Msg(strings.TrimSpace(string(line)))
+	return len(line), nil
+}
+
+// serve answers until a signal.
+func (o *metricsOptions) serve(e *metrics.Exporter, log zerolog.Logger) error {
+	config, err := o.tls()
+	if err != nil {
+		return err
+	}
+	end := process.WatchSignals()
+	defer end.Close()
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("serve metrics: %w: another exporter may run here, choose another --listen", err)
+	}
+	scheme := "http"
+	if config != nil {
+		scheme, listener = "https", tls.NewListener(listener, config)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", e.Handler())
+	server := &http.Server{
+		Handler: mux, ReadTimeout: scrapeRequest, WriteTimeout: scrapeAnswer, IdleTimeout: 2 * scrapeAnswer,
+		ErrorLog: stdlog.New(refusedScrape{log}, "", 0),
+	}
+	url := fmt.Sprintf("%s://%s/metrics", scheme, listener.Addr())
+	log.Info().Str("url", url).Bool("plain", o.plain).Msg("serving metrics")
+	process.Ready(log, url)
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve metrics: %w", err)
+	case <-end.Early.Done():
+	}
+	process.Stopping(log)
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeRequest)
+	defer cancel()
+	err = server.Shutdown(ctx)
+	if err != nil { // a scrape that takes too long loses its connection
+		err = server.Close()
+	}
+	<-done
+	return err
+}

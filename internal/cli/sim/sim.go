@@ -1,0 +1,128 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/sim"
+	"github.com/farswap/farswap/sim/plots"
+)
+
+// Command returns `farswap sim`.
+func Command(a *command.App) *cobra.Command {
+	cmd := &cobra.Command{Use: "sim", Short: "Try placement and eviction on virtual machines, in virtual time"}
+	cmd.AddCommand(paper(a), policies(a), latency(a), scale(a))
+	command.Group(cmd)
+	return cmd
+}
+
+// simOptions are the flags of all that simulates.
+type simOptions struct {
+	workload string
+	seed     uint64
+	asJSON   bool
+}
+
+func (o *simOptions) register(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.workload, "workload", "", "TOML file of the cluster and its workloads, such as --print-workload writes; the paper's if not given")
+	f.Uint64Var(&o.seed, "seed", 1, "what every choice follows from: the same seed gives the same result")
+	command.JSONFlag(cmd, &o.asJSON)
+}
+
+// config is the product's policies on the file's workload.
+func (o *simOptions) config() (sim.Config, error) {
+	text, from := sim.PaperWorkload(), "the paper's workload"
+	if o.workload != "" {
+		data, err := os.ReadFile(o.workload)
+		if err != nil {
+			return sim.Config{}, usage.Errorf("workload: %w", err)
+		}
+		text, from = string(data), o.workload
+	}
+	w, err := sim.ParseWorkload(text)
+	if err != nil {
+		return sim.Config{}, usage.Errorf("%s: %w", from, err)
+	}
+	config := sim.DefaultConfig(w)
+	config.Seed = o.seed
+	return config, nil
+}
+
+// plotOptions are the flags of what draws.
+type plotOptions struct {
+	folder, format string
+}
+
+func (o *plotOptions) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.folder, "plot", "", "folder to draw into; nothing is drawn if not given")
+	cmd.Flags().StringVar(&o.format, "plot-format", plots.Formats[0], "files to draw: "+strings.Join(plots.Formats, ", "))
+}
+
+// check refuses what cannot be drawn before it is computed.
+func (o *plotOptions) check() error {
+	if !slices.Contains(plots.Formats, o.format) {
+		return usage.Errorf("--plot-format %q: want %s", o.format, strings.Join(plots.Formats, " or "))
+	}
+	if o.folder == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.folder, 0o755); err != nil {
+		return usage.Errorf("--plot %s: %w", o.folder, err)
+	}
+	return nil
+}
+
+// simulate runs work with a progress bar where there is a terminal. What a
+// configuration cannot do is wrong usage.
+func simulate(cmd *cobra.Command, work func(ctx context.Context, progress func(float64)) error) error {
+	ctx, cancel := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
+	defer cancel()
+	bar := progressBar{w: io.Discard}
+	if command.IsTerminal(cmd.ErrOrStderr()) {
+		bar.w = cmd.ErrOrStderr()
+	}
+	err := work(ctx, bar.show)
+	bar.clear()
+	if errors.Is(err, sim.ErrConfig) {
+		return usage.Wrap(err)
+	}
+	return err
+}
+
+// progressBar is a line that is written over again.
+type progressBar struct {
+	w     io.Writer
+	shown int // percent and 1; 0 for nothing
+}
+
+const barWidth = 40
+
+// show draws done, 0 to 1, if it looks different from what is there.
+func (b *progressBar) show(done float64) {
+	percent := int(100 * min(max(done, 0), 1))
+	if b.shown == percent+1 {
+		return
+	}
+	b.shown = percent + 1
+	full := barWidth * percent / 100
+	fmt.Fprintf(b.w, "\r[%s%s] %3d%%", strings.Repeat("█", full), strings.Repeat("·", barWidth-full), percent)
+}
+
+// clear takes the bar off the terminal.
+func (b *progressBar) clear() {
+	if b.shown != 0 {
+		fmt.Fprint(b.w, "\r\x1b[K")
+	}
+}
