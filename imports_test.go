@@ -31,7 +31,7 @@ var floors = [][]string{
 var inside = map[string][][]string{
 	"swapdev": {{"journal", "path"}, {"lenders"}, {"placement"}, {"mover"}},
 	"internal/cli": {
-		{"advice", "usage", "build", "process"},
+		{"advice", "usage", "program", "process"},
 		{"flags", "command", "launch"},
 		{"add", "lend", "device", "donor", "cluster", "cert", "bench", "sim", "doctor", "show"},
 		{"daemon"},

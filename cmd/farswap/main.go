@@ -4,8 +4,8 @@ import (
 	"os"
 
 	"github.com/farswap/farswap/internal/cli"
-	"github.com/farswap/farswap/internal/cli/build"
 	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 // The linker sets version (-X main.version=…) for releases, and commit for builds without the
@@ -13,6 +13,6 @@ import (
 var version, commit string
 
 func main() {
-	program := cli.Program(build.Stamp{Version: version, Commit: commit})
-	os.Exit(command.Run(program, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+	farswap := cli.Program(program.Stamp{Version: version, Commit: commit})
+	os.Exit(command.Run(farswap, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }

@@ -48,7 +48,7 @@ var modules = []string{
 var rooms = []string{
 	"bpf", "cluster", "cmd/farswapd", "control", "donor", "evict", "offheap", "slabmap", "status", "swapdev", "ublk", "uring", "verbs",
 	"internal/devserver", "internal/flusher", "internal/inuse", "internal/loghist", "internal/memory",
-	"internal/cli/add", "internal/cli/advice", "internal/cli/build", "internal/cli/command", "internal/cli/daemon", "internal/cli/flags",
+	"internal/cli/add", "internal/cli/advice", "internal/cli/program", "internal/cli/command", "internal/cli/daemon", "internal/cli/flags",
 	"internal/cli/lend", "internal/cli/process", "internal/cli/usage",
 }
 

@@ -14,7 +14,6 @@ import (
 	"github.com/farswap/farswap/dash/web"
 	"github.com/farswap/farswap/internal/cli/add"
 	"github.com/farswap/farswap/internal/cli/bench"
-	"github.com/farswap/farswap/internal/cli/build"
 	"github.com/farswap/farswap/internal/cli/cert"
 	"github.com/farswap/farswap/internal/cli/cluster"
 	"github.com/farswap/farswap/internal/cli/command"
@@ -23,14 +22,15 @@ import (
 	"github.com/farswap/farswap/internal/cli/donor"
 	"github.com/farswap/farswap/internal/cli/launch"
 	"github.com/farswap/farswap/internal/cli/lend"
+	"github.com/farswap/farswap/internal/cli/program"
 	"github.com/farswap/farswap/internal/cli/show"
 	"github.com/farswap/farswap/internal/cli/sim"
 )
 
 // Program is farswap.
-func Program(stamp build.Stamp) command.Program {
+func Program(stamp program.Stamp) command.Program {
 	return command.Program{
-		Name:  build.Farswap,
+		Name:  program.Farswap,
 		Short: "Swap to the unused memory of other machines",
 		Long: `farswap gives a Linux machine the unused memory of its neighbours as swap:
 a donor lends memory, a ublk device sends pages to donors, and a local backing

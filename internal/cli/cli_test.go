@@ -15,9 +15,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/farswap/farswap/internal/cli/build"
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/daemon"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 // mainEnv makes the test binary be farswap, or farswapd where it is called by that name.
@@ -25,11 +25,11 @@ const mainEnv = "FARSWAP_TEST_MAIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(mainEnv) != "" {
-		program := Program(build.Stamp{})
-		if filepath.Base(os.Args[0]) == build.Farswapd {
-			program = daemon.Program(build.Stamp{})
+		acts := Program(program.Stamp{})
+		if filepath.Base(os.Args[0]) == program.Farswapd {
+			acts = daemon.Program(program.Stamp{})
 		}
-		os.Exit(command.Run(program, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+		os.Exit(command.Run(acts, os.Args[1:], command.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 	}
 	folder, err := installFarswapd()
 	if err != nil {
@@ -52,7 +52,7 @@ func installFarswapd() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.Symlink(self, filepath.Join(folder, build.Farswapd)); err != nil {
+	if err := os.Symlink(self, filepath.Join(folder, program.Farswapd)); err != nil {
 		return "", err
 	}
 	return folder, os.Setenv("PATH", folder+":"+os.Getenv("PATH"))

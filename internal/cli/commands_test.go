@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/farswap/farswap/internal/cli/build"
 	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 var record = flag.Bool("record", false, "write the lists that tests compare with")
@@ -21,7 +21,7 @@ var record = flag.Bool("record", false, "write the lists that tests compare with
 func TestCommands(t *testing.T) {
 	const path = "testdata/commands.txt"
 	var got strings.Builder
-	listCommands(&got, command.Root(Program(build.Stamp{})))
+	listCommands(&got, command.Root(Program(program.Stamp{})))
 	if *record {
 		if err := os.WriteFile(path, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)

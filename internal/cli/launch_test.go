@@ -30,20 +30,20 @@ func TestFarswapdBeside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, links := t.TempDir(), t.TempDir()
+	folder, links := t.TempDir(), t.TempDir()
 	binary, err := os.ReadFile(self)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"farswap", "farswapd"} {
-		if err := os.WriteFile(filepath.Join(program, name), binary, 0o700); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, name), binary, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(filepath.Join(program, "farswap"), filepath.Join(links, "swap")); err != nil {
+	if err := os.Symlink(filepath.Join(folder, "farswap"), filepath.Join(links, "swap")); err != nil {
 		t.Fatal(err)
 	}
-	for _, argv0 := range []string{filepath.Join(program, "farswap"), filepath.Join(links, "swap")} {
+	for _, argv0 := range []string{filepath.Join(folder, "farswap"), filepath.Join(links, "swap")} {
 		cmd := exec.Command(argv0, strings.Fields("donor"+noConfig)...)
 		cmd.Dir = t.TempDir()
 		cmd.Env = append(os.Environ(), mainEnv+"=1", "PATH=/nowhere")

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/farswap/farswap/benchmarks/harness"
-	"github.com/farswap/farswap/internal/cli/build"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 func TestVersion(t *testing.T) {
@@ -17,7 +17,7 @@ func TestVersion(t *testing.T) {
 	if got.code != 0 || !strings.HasPrefix(got.stdout, "farswap ") || got.stderr != "" {
 		t.Errorf("got %+v", got)
 	}
-	var v build.Info
+	var v program.Info
 	got = execute(t, dir, "version", "--json")
 	if err := json.Unmarshal([]byte(got.stdout), &v); err != nil || v.Version == "" || v.Kernel == "" {
 		t.Errorf("got %+v, %v", got, err)

@@ -4,6 +4,8 @@ package add
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -57,14 +59,23 @@ func (o *options) prepare(cmd *cobra.Command, log zerolog.Logger) (opener, error
 	case o.size == 0 && o.target != targetLoop:
 		return nil, usage.Errorf("--size is missing: give the device's size, such as --size 16G")
 	}
-	t, err := findTarget(o.target)
-	if err != nil {
+	if !slices.Contains(targetNames, o.target) {
+		last := len(targetNames) - 1
+		return nil, usage.Errorf("--target %q: want %s or %s", o.target, strings.Join(targetNames[:last], ", "), targetNames[last])
+	}
+	if err := refuseForeign(cmd.Flags(), o.target); err != nil {
 		return nil, err
 	}
-	if err := o.refuseForeign(cmd.Flags()); err != nil {
-		return nil, err
+	switch o.target {
+	case targetNull:
+		return o.prepareNull(log)
+	case targetLoop:
+		return o.prepareLoop(log)
+	case targetHDD:
+		return o.prepareHDD(log)
+	default:
+		return o.prepareSwap(log)
 	}
-	return t.prepare(o, log)
 }
 
 // serve makes this process fit to serve swap, opens the device and serves it to its end.

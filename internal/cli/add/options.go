@@ -59,7 +59,7 @@ type group struct {
 // groups are all flags of the command, each in one group. A flag that a target does not have
 // is refused with it.
 var groups = []group{
-	{targetNames(), "", (*options).registerDevice},
+	{targetNames, "", (*options).registerDevice},
 	{[]string{targetSwap, targetNull, targetLoop}, "a disk has one head", (*options).registerShape},
 	{[]string{targetSwap, targetLoop}, "", (*options).registerBacking},
 	{[]string{targetSwap}, "", (*options).registerSwap},

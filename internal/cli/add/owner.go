@@ -17,18 +17,18 @@ const (
 
 // refuseForeign refuses flags of the command line that the target does not have. A
 // configuration file may have them: it serves devices of every target.
-func (o *options) refuseForeign(f *pflag.FlagSet) error {
+func refuseForeign(f *pflag.FlagSet, target string) error {
 	var err error
 	f.Visit(func(flag *pflag.Flag) {
 		owners, ok := flag.Annotations[ofTargets]
-		if err != nil || !ok || slices.Contains(owners, o.target) || isNoBacking(flag) {
+		if err != nil || !ok || slices.Contains(owners, target) || isNoBacking(flag) {
 			return
 		}
 		reason := flag.Annotations[why][0]
 		if reason != "" {
 			reason = ": " + reason
 		}
-		err = usage.Errorf("--%s means nothing with --target %s%s", flag.Name, o.target, reason)
+		err = usage.Errorf("--%s means nothing with --target %s%s", flag.Name, target, reason)
 	})
 	return err
 }

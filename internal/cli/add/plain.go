@@ -14,14 +14,6 @@ import (
 	disks "github.com/farswap/farswap/ublk/targets"
 )
 
-// plain is a device whose target package ublk/targets has. Such a target knows no donors.
-type plain struct {
-	name    string // of the target
-	spec    ublk.Spec
-	backing string // what the status says of the local copy
-	open    func(*plain) (ublk.Target, io.Closer, error)
-}
-
 // Shapes of a plain target, in bytes. The block is the swap device's.
 const (
 	blockSize  = 4096

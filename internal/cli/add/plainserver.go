@@ -4,12 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/rs/zerolog"
 
 	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
 )
+
+// plain is a device whose target package ublk/targets has. Such a target knows no donors.
+type plain struct {
+	name    string // of the target
+	spec    ublk.Spec
+	backing string // what the status says of the local copy
+	open    func(*plain) (ublk.Target, io.Closer, error)
+}
 
 // plainServer is a plain device that takes I/O.
 type plainServer struct {

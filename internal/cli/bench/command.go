@@ -10,8 +10,8 @@ import (
 // Command returns `farswap bench`.
 func Command(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{Use: "bench", Short: "Measure swap, and what it travels over, with workloads that check every byte"}
-	cmd.AddCommand(paging(a), compare(a), pingPong(a), verbsCommand(a), load(a), grow(a), work(a))
-	cmd.AddCommand(list(a), run(a), reportCommand(a))
+	cmd.AddCommand(pagingCommand(a), compareCommand(a), pingPongCommand(a), verbsCommand(a), loadCommand(a), growCommand(a), workCommand(a))
+	cmd.AddCommand(listCommand(a), runCommand(a), reportCommand(a))
 	command.Group(cmd)
 	return cmd
 }

@@ -24,7 +24,7 @@ func writeComparison(w io.Writer, results []benchmarks.PagingResult, asJSON bool
 	return c.WriteTable(w)
 }
 
-func compare(a *command.App) *cobra.Command {
+func compareCommand(a *command.App) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "compare FILE…",

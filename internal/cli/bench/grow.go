@@ -13,7 +13,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/flags"
 )
 
-func grow(a *command.App) *cobra.Command {
+func growCommand(a *command.App) *cobra.Command {
 	var size, rate, below flags.Size
 	config := benchmarks.GrowConfig{}
 	cmd := &cobra.Command{

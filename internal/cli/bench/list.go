@@ -2,17 +2,14 @@ package bench
 
 import (
 	"bufio"
-	"cmp"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/benchmarks/backend"
 	"github.com/farswap/farswap/benchmarks/workload"
 	"github.com/farswap/farswap/internal/cli/command"
-	"github.com/farswap/farswap/internal/cli/usage"
 )
 
 // benchEntry is a workload or a backend as it is listed.
@@ -28,7 +25,7 @@ type benchEntries struct {
 	Backends  []benchEntry `json:"backends"`
 }
 
-func list(a *command.App) *cobra.Command {
+func listCommand(a *command.App) *cobra.Command {
 	var asJSON bool
 	var device, dir string
 	cmd := &cobra.Command{
@@ -82,34 +79,4 @@ func writeEntries(w io.Writer, entries benchEntries) error {
 		}
 	}
 	return out.Flush()
-}
-
-// missingCommands are those of a workload's that this machine has not got.
-func missingCommands(w workload.Workload) string {
-	missing := w.Missing()
-	if len(missing) == 0 {
-		return ""
-	}
-	return "commands: " + strings.Join(missing, ", ")
-}
-
-// named finds entries by name, in the order of the names; what is unknown is wrong usage.
-func named[T any](kind string, all []T, name func(T) string, wanted []string) ([]T, error) {
-	var found []T
-	var known []string
-	for _, e := range all {
-		known = append(known, name(e))
-	}
-	for _, want := range wanted {
-		i := len(found)
-		for _, e := range all {
-			if name(e) == want {
-				found = append(found, e)
-			}
-		}
-		if len(found) == i {
-			return nil, usage.Errorf("unknown %s %q: want one of %s", kind, want, cmp.Or(strings.Join(known, ", "), "none, there are none"))
-		}
-	}
-	return found, nil
 }

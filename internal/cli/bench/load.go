@@ -19,7 +19,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/usage"
 )
 
-func load(a *command.App) *cobra.Command {
+func loadCommand(a *command.App) *cobra.Command {
 	var size flags.Size
 	config := benchmarks.LoadConfig{}
 	cmd := &cobra.Command{

@@ -19,7 +19,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-func paging(a *command.App) *cobra.Command {
+func pagingCommand(a *command.App) *cobra.Command {
 	var size flags.Size
 	var patterns []string
 	var asJSON bool

@@ -15,7 +15,7 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-func pingPong(a *command.App) *cobra.Command {
+func pingPongCommand(a *command.App) *cobra.Command {
 	var listen, connect string
 	var duration time.Duration
 	var asJSON bool

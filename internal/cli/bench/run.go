@@ -25,9 +25,6 @@ import (
 	"github.com/farswap/farswap/internal/cli/usage"
 )
 
-// benchDir is where runs have their files: on a disk, on most machines.
-const benchDir = "/var/tmp"
-
 // Those of the workloads and backends that are run if none are named, as far as this
 // machine has what they need.
 var (
@@ -47,7 +44,7 @@ type benchOptions struct {
 	compare                     compareOptions
 }
 
-func run(a *command.App) *cobra.Command {
+func runCommand(a *command.App) *cobra.Command {
 	o := benchOptions{}
 	cmd := &cobra.Command{
 		Use:   "run",
@@ -221,16 +218,6 @@ func withoutMissing(log zerolog.Logger, o *benchOptions, workloads []workload.Wo
 		return nil, nil, fmt.Errorf("%s: get it, or leave it out with --skip-missing", strings.Join(refused, "; "))
 	}
 	return workloads, backends, nil
-}
-
-// backendOptions are those with which a backend is asked what it lacks, before peaks are
-// known: an application takes somewhat more than the bytes of its data.
-func backendOptions(bytes int64, dir, device string) backend.Options {
-	self, err := os.Executable()
-	if err != nil {
-		self = "farswap"
-	}
-	return backend.Options{Size: harness.SwapSize(bytes + bytes/4), Dir: dir, Device: device, Farswap: self, Log: func(string, ...any) {}}
 }
 
 // openBenchStore begins the result file, or goes on with it.

@@ -86,13 +86,6 @@ Without --donor it starts a donor of its own on this machine and ends it.`,
 	return cmd
 }
 
-// Values of --transport.
-const (
-	transportAuto = "auto"
-	transportRDMA = "rdma"
-	transportTCP  = "tcp"
-)
-
 // defaultVerbsSpin is what a device polls.
 const defaultVerbsSpin = 100 * time.Microsecond
 
@@ -176,9 +169,6 @@ func measureVerbs(ctx context.Context, log zerolog.Logger, o *verbsOptions, c be
 	rows, err = benchmarks.RunVerbs(ctx, c, target, progress)
 	return rows, errors.Join(err, unmapVerbs(s))
 }
-
-// verbsSlab is the memory borrowed, in bytes: the smallest slab there is.
-const verbsSlab = control.MinSlab
 
 // unmapVerbs gives the memory back, also after a signal.
 func unmapVerbs(s *control.Session) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/flags"
 )
 
-func work(a *command.App) *cobra.Command {
+func workCommand(a *command.App) *cobra.Command {
 	var size string
 	var asJSON, wait bool
 	config := workload.ProgramConfig{}

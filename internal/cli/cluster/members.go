@@ -29,7 +29,7 @@ type donorLine struct {
 	RefusedFor string `json:"refused_for,omitempty"` // address of the donor that has its name; free and all after it are 0
 }
 
-func members(a *command.App) *cobra.Command {
+func membersCommand(a *command.App) *cobra.Command {
 	o := &flags.Gossip{}
 	var asJSON bool
 	cmd := &cobra.Command{

@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"github.com/farswap/farswap/internal/cli/advice"
-	"github.com/farswap/farswap/internal/cli/build"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 // typed is the program in whose name both programs speak: whoever started farswapd typed
 // farswap, or can type it to learn more.
-const typed = build.Farswap
+const typed = program.Farswap
 
 // Run executes one command line and returns the exit code. An error is one line on
 // standard error.

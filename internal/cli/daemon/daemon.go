@@ -9,15 +9,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/internal/cli/add"
-	"github.com/farswap/farswap/internal/cli/build"
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/lend"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 // Program is farswapd.
-func Program(stamp build.Stamp) command.Program {
+func Program(stamp program.Stamp) command.Program {
 	return command.Program{
-		Name:  build.Farswapd,
+		Name:  program.Farswapd,
 		Short: "Serve swap devices and donors",
 		Long: `farswapd serves a swap device or a donor. It is what ` + "`farswap ublk add`" + ` and
 ` + "`farswap donor`" + ` execute, with the same options. All other commands are those of farswap.`,

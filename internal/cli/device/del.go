@@ -14,7 +14,7 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-func del(a *command.App) *cobra.Command {
+func deleteCommand(a *command.App) *cobra.Command {
 	var root string
 	var force bool
 	cmd := &cobra.Command{

@@ -24,7 +24,7 @@ import (
 // than status.MaxEvents in it has some missed.
 const followPause = 500 * time.Millisecond
 
-func events(a *command.App) *cobra.Command {
+func eventsCommand(a *command.App) *cobra.Command {
 	var root string
 	var asJSON, follow bool
 	cmd := &cobra.Command{

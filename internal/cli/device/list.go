@@ -52,7 +52,7 @@ type listed struct {
 	Error     string   `json:"error,omitempty"`
 }
 
-func list(a *command.App) *cobra.Command {
+func listCommand(a *command.App) *cobra.Command {
 	var root string
 	var asJSON bool
 	cmd := &cobra.Command{

@@ -20,7 +20,7 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-func showStatus(a *command.App) *cobra.Command {
+func statusCommand(a *command.App) *cobra.Command {
 	var root string
 	var asJSON bool
 	cmd := &cobra.Command{

@@ -36,7 +36,7 @@ func refuseIfUsed(path string) error {
 	return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, path, strings.Join(reasons, "; "))
 }
 
-func stop(a *command.App) *cobra.Command {
+func stopCommand(a *command.App) *cobra.Command {
 	var root string
 	var timeout time.Duration
 	cmd := &cobra.Command{

@@ -17,7 +17,7 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-func why(a *command.App) *cobra.Command {
+func whyCommand(a *command.App) *cobra.Command {
 	var root, device string
 	var asJSON bool
 	cmd := &cobra.Command{

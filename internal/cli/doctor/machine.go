@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/bpf"
-	"github.com/farswap/farswap/internal/cli/build"
 	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/program"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs/rdma"
@@ -44,7 +44,7 @@ func thisMachine() *machine {
 	var limit unix.Rlimit
 	_ = unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit) // cannot fail
 	return &machine{
-		root: "/", kernel: build.Kernel(), uid: os.Geteuid(), memlock: limit.Cur,
+		root: "/", kernel: program.Kernel(), uid: os.Geteuid(), memlock: limit.Cur,
 		ublk: openUblk, ring: openRing, libraries: rdma.Available, probes: bpf.Survey, lookup: lookupHost, route: routeTo,
 		flusher: func() error { _, err := unix.PrctlRetInt(unix.PR_GET_IO_FLUSHER, 0, 0, 0, 0); return err },
 	}

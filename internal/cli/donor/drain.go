@@ -18,7 +18,7 @@ import (
 // pollDrain is how often a draining donor is looked at.
 const pollDrain = 200 * time.Millisecond
 
-func drain(a *command.App) *cobra.Command {
+func drainCommand(a *command.App) *cobra.Command {
 	var root string
 	var timeout time.Duration
 	cmd := &cobra.Command{

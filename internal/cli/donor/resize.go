@@ -9,7 +9,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-func resize(a *command.App) *cobra.Command {
+func resizeCommand(a *command.App) *cobra.Command {
 	var root string
 	var memory flags.Size
 	var keep flags.HeadRoom

@@ -15,7 +15,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-func showStatus(a *command.App) *cobra.Command {
+func statusCommand(a *command.App) *cobra.Command {
 	var root string
 	var asJSON bool
 	cmd := &cobra.Command{

@@ -12,11 +12,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/farswap/farswap/internal/cli/build"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 // ErrNotFound means that farswapd is neither beside this program nor in a folder of PATH.
-var ErrNotFound = errors.New("cannot find " + build.Farswapd + ", the program that serves devices and donors")
+var ErrNotFound = errors.New("cannot find " + program.Farswapd + ", the program that serves devices and donors")
 
 // Farswapd executes farswapd with the arguments of this process. It returns only if that
 // fails.
@@ -42,11 +42,11 @@ func Find() (string, error) {
 
 // find looks in one folder, then where look does.
 func find(folder string, look func(string) (string, error)) (string, error) {
-	beside := filepath.Join(folder, build.Farswapd)
+	beside := filepath.Join(folder, program.Farswapd)
 	if _, err := os.Stat(beside); err == nil {
 		return beside, nil
 	}
-	path, err := look(build.Farswapd)
+	path, err := look(program.Farswapd)
 	if err == nil {
 		path, err = filepath.Abs(path)
 	}

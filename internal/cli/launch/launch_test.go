@@ -8,12 +8,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/farswap/farswap/internal/cli/build"
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 func place(t *testing.T, folder string) string {
 	t.Helper()
-	path := filepath.Join(folder, build.Farswapd)
+	path := filepath.Join(folder, program.Farswapd)
 	if err := os.WriteFile(path, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func place(t *testing.T, folder string) string {
 func TestFind(t *testing.T) {
 	own, other := t.TempDir(), t.TempDir()
 	t.Setenv("PATH", other)
-	if path, err := find(own, exec.LookPath); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), filepath.Join(own, build.Farswapd)) || !strings.Contains(err.Error(), "PATH") {
+	if path, err := find(own, exec.LookPath); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), filepath.Join(own, program.Farswapd)) || !strings.Contains(err.Error(), "PATH") {
 		t.Errorf("nowhere: %q, %v", path, err)
 	}
 	want := place(t, other)

@@ -3,8 +3,6 @@
 package lend
 
 import (
-	"time"
-
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -19,25 +17,6 @@ const defaultConfig = "/etc/farswap/donor.toml"
 // gossipAddress is where a donor gossips: the port after those of its control and its
 // transports. Who only listens takes a free port.
 const gossipAddress = ":9403"
-
-// options are the flags of `donor`.
-type options struct {
-	listen, dataListen, rdmaListen string
-
-	memory    flags.Size
-	keep      flags.HeadRoom
-	allow     []string
-	ahead     int
-	lease     time.Duration
-	name      string
-	transport string
-	rdma      flags.RDMA
-	cert      string
-	insecure  bool
-	cluster   flags.Gossip
-	announced string // HOST or HOST:PORT
-	root      string
-}
 
 // Command returns `farswap donor`, which serves. The commands below it are those of package
 // internal/cli/donor.

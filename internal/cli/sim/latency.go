@@ -26,7 +26,7 @@ type latencyRuns struct {
 // simTail is how long a simulation goes on after the slow machine is well again.
 const simTail = 5 * time.Minute
 
-func latency(a *command.App) *cobra.Command {
+func latencyCommand(a *command.App) *cobra.Command {
 	o, model := &simOptions{}, sim.DefaultLatency()
 	from, length := time.Duration(model.From)*time.Second, time.Duration(model.For)*time.Second
 	by := time.Duration(model.Add * float64(time.Millisecond))

@@ -17,10 +17,7 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// maxRuns bounds --runs, which multiplies the time.
-const maxRuns = 1000
-
-func paper(a *command.App) *cobra.Command {
+func paperCommand(a *command.App) *cobra.Command {
 	o, drawing := &simOptions{}, &plotOptions{}
 	slab := flags.Size(slabmap.DefaultSlabSize)
 	var runs, choices, extra int

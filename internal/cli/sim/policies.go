@@ -10,7 +10,7 @@ import (
 	"github.com/farswap/farswap/sim"
 )
 
-func policies(a *command.App) *cobra.Command {
+func policiesCommand(a *command.App) *cobra.Command {
 	o := &simOptions{}
 	var runs int
 	cmd := &cobra.Command{

@@ -22,7 +22,7 @@ type scaleResult struct {
 	Runs []sim.ScaleRun `json:"runs"`
 }
 
-func scale(a *command.App) *cobra.Command {
+func scaleCommand(a *command.App) *cobra.Command {
 	o, drawing := &simOptions{}, &plotOptions{}
 	var machines []int
 	var hours float64

@@ -1,5 +1,6 @@
-// Package build says which build of farswap this is, on which kernel.
-package build
+// Package program names the two programs of farswap, and says which build this is and on
+// which kernel it runs.
+package program
 
 import (
 	"fmt"

@@ -3,7 +3,6 @@ package sim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -18,14 +17,6 @@ import (
 	"github.com/farswap/farswap/sim"
 	"github.com/farswap/farswap/sim/plots"
 )
-
-// Command returns `farswap sim`.
-func Command(a *command.App) *cobra.Command {
-	cmd := &cobra.Command{Use: "sim", Short: "Try placement and eviction on virtual machines, in virtual time"}
-	cmd.AddCommand(paper(a), policies(a), latency(a), scale(a))
-	command.Group(cmd)
-	return cmd
-}
 
 // simOptions are the flags of all that simulates.
 type simOptions struct {
@@ -101,28 +92,5 @@ func simulate(cmd *cobra.Command, work func(ctx context.Context, progress func(f
 	return err
 }
 
-// progressBar is a line that is written over again.
-type progressBar struct {
-	w     io.Writer
-	shown int // percent and 1; 0 for nothing
-}
-
-const barWidth = 40
-
-// show draws done, 0 to 1, if it looks different from what is there.
-func (b *progressBar) show(done float64) {
-	percent := int(100 * min(max(done, 0), 1))
-	if b.shown == percent+1 {
-		return
-	}
-	b.shown = percent + 1
-	full := barWidth * percent / 100
-	fmt.Fprintf(b.w, "\r[%s%s] %3d%%", strings.Repeat("█", full), strings.Repeat("·", barWidth-full), percent)
-}
-
-// clear takes the bar off the terminal.
-func (b *progressBar) clear() {
-	if b.shown != 0 {
-		fmt.Fprint(b.w, "\r\x1b[K")
-	}
-}
+// maxRuns bounds --runs, which multiplies the time.
+const maxRuns = 1000

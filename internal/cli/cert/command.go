@@ -1,0 +1,27 @@
+// Package cert is `farswap cert`: a certificate authority and identities of machines.
+package cert
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/internal/cli/command"
+)
+
+// Command returns `farswap cert`.
+func Command(a *command.App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cert",
+		Short: "Make a certificate authority and identities of machines",
+		Long: `Device and donor prove who they are with certificates of one authority.
+
+  farswap cert init /root/farswap-ca
+  farswap cert issue --ca /root/farswap-ca --name db1 /root/db1
+  farswap cert issue --ca /root/farswap-ca --name mem1 --host mem1.lan --host 10.0.0.7 /root/mem1
+
+Keep the authority's folder off the machines that run farswap. Copy each
+identity's folder to its machine and name it with --cert.`,
+	}
+	cmd.AddCommand(initCommand(a), issueCommand(a))
+	command.Group(cmd)
+	return cmd
+}
