@@ -16,6 +16,7 @@ import (
 
 	"github.com/farswap/farswap/bpf"
 	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/machine"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
@@ -25,7 +26,7 @@ import (
 // sickbay makes machines for doctor.
 type sickbay struct {
 	t *testing.T
-	*machine
+	*machine.Machine
 }
 
 const allCapabilities = "000001ffffffffff"
@@ -33,25 +34,25 @@ const allCapabilities = "000001ffffffffff"
 // healthy is a machine where everything works: soft-RoCE over d0 with 10.9.0.1,
 // run by root.
 func healthy(t *testing.T) sickbay {
-	s := sickbay{t, &machine{
-		root: t.TempDir(), kernel: "6.12.117+deb12-amd64", memlock: math.MaxUint64,
-		ublk:      func() (ublk.Flags, error) { return ublk.FlagUserRecovery | 1<<40, nil },
-		ring:      func() error { return nil },
-		flusher:   func() error { return nil },
-		libraries: func() error { return nil },
-		probes:    func() ([]string, []bpf.Missing, error) { return []string{"do_swap_page", "block_rq_issue"}, nil, nil },
-		lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
+	s := sickbay{t, &machine.Machine{
+		Root: t.TempDir(), Release: "6.12.117+deb12-amd64", Memlock: math.MaxUint64,
+		OpenDriver:    func() (ublk.Flags, error) { return ublk.FlagUserRecovery | 1<<40, nil },
+		OpenRing:      func() error { return nil },
+		AskFlusher:    func() error { return nil },
+		LoadLibraries: func() error { return nil },
+		SurveyProbes:  func() ([]string, []bpf.Missing, error) { return []string{"do_swap_page", "block_rq_issue"}, nil, nil },
+		Lookup: func(_ context.Context, host string) ([]netip.Addr, error) {
 			if host == "mem1" {
 				host = "10.9.0.2"
 			}
 			a, err := netip.ParseAddr(host)
 			return []netip.Addr{a}, err
 		},
-		route: func(to netip.AddrPort) (source, error) {
+		Route: func(to netip.AddrPort) (machine.Source, error) {
 			if to.Addr().IsLoopback() {
-				return source{to.Addr(), "lo"}, nil
+				return machine.Source{Address: to.Addr(), Netdev: "lo"}, nil
 			}
-			return source{netip.MustParseAddr("10.9.0.1"), "d0"}, nil
+			return machine.Source{Address: netip.MustParseAddr("10.9.0.1"), Netdev: "d0"}, nil
 		},
 	}}
 	s.file("proc/self/status", "Name:\tfarswap\nCapEff:\t"+allCapabilities)
@@ -67,7 +68,7 @@ func healthy(t *testing.T) sickbay {
 
 func (s sickbay) file(path, content string) {
 	s.t.Helper()
-	full := filepath.Join(s.root, path)
+	full := filepath.Join(s.Root, path)
 	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 		s.t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func (s sickbay) file(path, content string) {
 
 func (s sickbay) remove(path string) {
 	s.t.Helper()
-	if err := os.RemoveAll(filepath.Join(s.root, path)); err != nil {
+	if err := os.RemoveAll(filepath.Join(s.Root, path)); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -108,7 +109,7 @@ func (s sickbay) rxe(name string, number int, netdev, state, address string) {
 
 func (s sickbay) mustExamine() examination {
 	s.t.Helper()
-	e, err := s.examine()
+	e, err := examine(s.Machine, goodServer)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -118,7 +119,7 @@ func (s sickbay) mustExamine() examination {
 func TestDoctorHealthy(t *testing.T) {
 	e := healthy(t).mustExamine()
 	for _, c := range e.Checks {
-		if c.State != checkOK || c.Found == "" || c.Advice != "" {
+		if c.State != machine.OK || c.Found == "" || c.Advice != "" {
 			t.Errorf("got %+v", c)
 		}
 	}
@@ -132,45 +133,45 @@ func failing(err error) func() error { return func() error { return err } }
 // TestDoctorFinds spoils one thing of a healthy machine at a time.
 func TestDoctorFinds(t *testing.T) {
 	noUblk := func(err error) func(sickbay) {
-		return func(s sickbay) { s.ublk = func() (ublk.Flags, error) { return 0, fmt.Errorf("open: %w", err) } }
+		return func(s sickbay) { s.OpenDriver = func() (ublk.Flags, error) { return 0, fmt.Errorf("open: %w", err) } }
 	}
 	for name, tc := range map[string]struct {
 		spoil      func(sickbay)
 		check      string
-		state      verdict
+		state      machine.State
 		parts      string
 		device     bool
 		transports string
 	}{
-		"old kernel":      {func(s sickbay) { s.kernel = "6.1.0-13-amd64" }, "kernel", checkMissing, "6.1.0|6.4|newer", false, "rdma tcp"},
-		"odd kernel":      {func(s sickbay) { s.kernel = "mine" }, "kernel", checkWarn, "cannot tell", true, "rdma tcp"},
-		"newer kernel":    {func(s sickbay) { s.kernel = "7.3.4" }, "kernel", checkOK, "7.3.4", true, "rdma tcp"},
-		"no ublk":         {noUblk(ublk.ErrNoDriver), "ublk", checkMissing, "/dev/ublk-control|modprobe ublk_drv", false, "rdma tcp"},
-		"forbidden":       {noUblk(ublk.ErrPermission), "ublk", checkMissing, "no permission|CAP_SYS_ADMIN", false, "rdma tcp"},
-		"ublk is mute":    {noUblk(ublk.ErrTimeout), "ublk", checkMissing, "did not answer", false, "rdma tcp"},
-		"io_uring off":    {func(s sickbay) { s.ring = failing(uring.ErrUnsupported); s.sysctl("2") }, "io_uring", checkMissing, "is 2|io_uring_disabled=0", false, "rdma tcp"},
-		"io_uring denied": {func(s sickbay) { s.ring = failing(uring.ErrUnsupported) }, "io_uring", checkMissing, "not available|seccomp", false, "rdma tcp"},
-		"capability":      {func(s sickbay) { s.capabilities("000001fffeffffff") }, "capabilities", checkMissing, "without CAP_SYS_RESOURCE →|--cap-add", false, "rdma tcp"},
-		"no flusher":      {func(s sickbay) { s.flusher = failing(unix.EPERM) }, "I/O flusher", checkMissing, "not allowed|CAP_SYS_RESOURCE", false, "rdma tcp"},
-		"flusher unknown": {func(s sickbay) { s.flusher = failing(unix.EINVAL) }, "I/O flusher", checkMissing, "invalid argument|5.6", false, "rdma tcp"},
-		"limit, capable":  {func(s sickbay) { s.memlock = 8 << 20 }, "locked memory", checkOK, "8M|CAP_IPC_LOCK", true, "rdma tcp"},
-		"THP off":         {func(s sickbay) { s.thp("always madvise [never]") }, "huge pages", checkWarn, "off (never)|echo madvise", true, "rdma tcp"},
-		"no THP":          {func(s sickbay) { s.remove("sys/kernel/mm") }, "huge pages", checkWarn, "has no", true, "rdma tcp"},
-		"huge page pool":  {func(s sickbay) { s.file("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "12") }, "huge pages", checkOK, "12 free pages", true, "rdma tcp"},
-		"small reserve":   {func(s sickbay) { s.file("proc/sys/vm/min_free_kbytes", "67584") }, "reserve", checkWarn, "66M|min_free_kbytes=262144", true, "rdma tcp"},
-		"small machine":   {func(s sickbay) { s.reserve("22528", "2980000") }, "reserve", checkWarn, "22M|min_free_kbytes=94208", true, "rdma tcp"},
-		"enough for it":   {func(s sickbay) { s.reserve("94208", "2980000") }, "reserve", checkOK, "92M", true, "rdma tcp"},
-		"not real-time":   {func(s sickbay) { s.capabilities("000001ffff7fffff") }, "real-time", checkWarn, "CAP_SYS_NICE", true, "rdma tcp"},
+		"old kernel":      {func(s sickbay) { s.Release = "6.1.0-13-amd64" }, "kernel", machine.Missing, "6.1.0|6.4|newer", false, "rdma tcp"},
+		"odd kernel":      {func(s sickbay) { s.Release = "mine" }, "kernel", machine.Warn, "cannot tell", true, "rdma tcp"},
+		"newer kernel":    {func(s sickbay) { s.Release = "7.3.4" }, "kernel", machine.OK, "7.3.4", true, "rdma tcp"},
+		"no ublk":         {noUblk(ublk.ErrNoDriver), "ublk", machine.Missing, "/dev/ublk-control|modprobe ublk_drv", false, "rdma tcp"},
+		"forbidden":       {noUblk(ublk.ErrPermission), "ublk", machine.Missing, "no permission|CAP_SYS_ADMIN", false, "rdma tcp"},
+		"ublk is mute":    {noUblk(ublk.ErrTimeout), "ublk", machine.Missing, "did not answer", false, "rdma tcp"},
+		"io_uring off":    {func(s sickbay) { s.OpenRing = failing(uring.ErrUnsupported); s.sysctl("2") }, "io_uring", machine.Missing, "is 2|io_uring_disabled=0", false, "rdma tcp"},
+		"io_uring denied": {func(s sickbay) { s.OpenRing = failing(uring.ErrUnsupported) }, "io_uring", machine.Missing, "not available|seccomp", false, "rdma tcp"},
+		"capability":      {func(s sickbay) { s.capabilities("000001fffeffffff") }, "capabilities", machine.Missing, "without CAP_SYS_RESOURCE →|--cap-add", false, "rdma tcp"},
+		"no flusher":      {func(s sickbay) { s.AskFlusher = failing(unix.EPERM) }, "I/O flusher", machine.Missing, "not allowed|CAP_SYS_RESOURCE", false, "rdma tcp"},
+		"flusher unknown": {func(s sickbay) { s.AskFlusher = failing(unix.EINVAL) }, "I/O flusher", machine.Missing, "invalid argument|5.6", false, "rdma tcp"},
+		"limit, capable":  {func(s sickbay) { s.Memlock = 8 << 20 }, "locked memory", machine.OK, "8M|CAP_IPC_LOCK", true, "rdma tcp"},
+		"THP off":         {func(s sickbay) { s.thp("always madvise [never]") }, "huge pages", machine.Warn, "off (never)|echo madvise", true, "rdma tcp"},
+		"no THP":          {func(s sickbay) { s.remove("sys/kernel/mm") }, "huge pages", machine.Warn, "has no", true, "rdma tcp"},
+		"huge page pool":  {func(s sickbay) { s.file("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "12") }, "huge pages", machine.OK, "12 free pages", true, "rdma tcp"},
+		"small reserve":   {func(s sickbay) { s.file("proc/sys/vm/min_free_kbytes", "67584") }, "reserve", machine.Warn, "66M|min_free_kbytes=262144", true, "rdma tcp"},
+		"small machine":   {func(s sickbay) { s.reserve("22528", "2980000") }, "reserve", machine.Warn, "22M|min_free_kbytes=94208", true, "rdma tcp"},
+		"enough for it":   {func(s sickbay) { s.reserve("94208", "2980000") }, "reserve", machine.OK, "92M", true, "rdma tcp"},
+		"not real-time":   {func(s sickbay) { s.capabilities("000001ffff7fffff") }, "real-time", machine.Warn, "CAP_SYS_NICE", true, "rdma tcp"},
 		"no libraries": {func(s sickbay) {
-			s.libraries = failing(fmt.Errorf("RDMA: %w: libibverbs.so.1: apt-get install libibverbs1", verbs.ErrUnavailable))
-		}, "libibverbs", checkMissing, "libibverbs.so.1: apt", true, "tcp"},
-		"no manager":   {func(s sickbay) { s.remove("dev/infiniband/rdma_cm") }, "rdma_cm", checkMissing, "no /dev/infiniband/rdma_cm|modprobe rdma_ucm", true, "tcp"},
-		"no device":    {func(s sickbay) { s.remove("sys/class/infiniband") }, "RDMA device", checkMissing, "none|rdma link add", true, "tcp"},
-		"no node":      {func(s sickbay) { s.remove("dev/infiniband/uverbs0") }, "rxe0 port 1", checkMissing, "no /dev/infiniband/uverbs0|--device", true, "tcp"},
-		"no uverbs":    {func(s sickbay) { s.remove("sys/class/infiniband_verbs") }, "rxe0 port 1", checkMissing, "modprobe ib_uverbs", true, "tcp"},
-		"port down":    {func(s sickbay) { s.rxe("rxe0", 0, "d0", "DOWN", "10.9.0.1") }, "rxe0 port 1", checkWarn, "DOWN (LinkUp)|ip link set d0 up", true, "tcp"},
-		"no address":   {func(s sickbay) { s.rxe("rxe0", 0, "d0", "ACTIVE", "") }, "rxe0 port 1", checkWarn, "no IP address|ip addr add ADDRESS/BITS dev d0", true, "tcp"},
-		"another down": {func(s sickbay) { s.rxe("rxe1", 1, "d1", "DOWN", "") }, "rxe1 port 1", checkWarn, "DOWN", true, "rdma tcp"},
+			s.LoadLibraries = failing(fmt.Errorf("RDMA: %w: libibverbs.so.1: apt-get install libibverbs1", verbs.ErrUnavailable))
+		}, "libibverbs", machine.Missing, "libibverbs.so.1: apt", true, "tcp"},
+		"no manager":   {func(s sickbay) { s.remove("dev/infiniband/rdma_cm") }, "rdma_cm", machine.Missing, "no /dev/infiniband/rdma_cm|modprobe rdma_ucm", true, "tcp"},
+		"no device":    {func(s sickbay) { s.remove("sys/class/infiniband") }, "RDMA device", machine.Missing, "none|rdma link add", true, "tcp"},
+		"no node":      {func(s sickbay) { s.remove("dev/infiniband/uverbs0") }, "rxe0 port 1", machine.Missing, "no /dev/infiniband/uverbs0|--device", true, "tcp"},
+		"no uverbs":    {func(s sickbay) { s.remove("sys/class/infiniband_verbs") }, "rxe0 port 1", machine.Missing, "modprobe ib_uverbs", true, "tcp"},
+		"port down":    {func(s sickbay) { s.rxe("rxe0", 0, "d0", "DOWN", "10.9.0.1") }, "rxe0 port 1", machine.Warn, "DOWN (LinkUp)|ip link set d0 up", true, "tcp"},
+		"no address":   {func(s sickbay) { s.rxe("rxe0", 0, "d0", "ACTIVE", "") }, "rxe0 port 1", machine.Warn, "no IP address|ip addr add ADDRESS/BITS dev d0", true, "tcp"},
+		"another down": {func(s sickbay) { s.rxe("rxe1", 1, "d1", "DOWN", "") }, "rxe1 port 1", machine.Warn, "DOWN", true, "rdma tcp"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := healthy(t)
@@ -192,7 +193,7 @@ func TestDoctorFinds(t *testing.T) {
 			if err := e.unfit(); (err == nil) != tc.device || err != nil && !errors.Is(err, errUnfit) {
 				t.Errorf("got %v", err)
 			}
-			others := slices.DeleteFunc(e.Checks, func(c check) bool { return c.State == checkOK || c.Name == tc.check })
+			others := slices.DeleteFunc(e.Checks, func(c check) bool { return c.State == machine.OK || c.Name == tc.check })
 			if len(others) > 0 {
 				t.Errorf("finds more: %+v", others)
 			}
@@ -212,19 +213,19 @@ func (s sickbay) reserve(reserve, memory string) {
 // TestDoctorUnprivileged: what only root may is a warning for others.
 func TestDoctorUnprivileged(t *testing.T) {
 	s := healthy(t)
-	s.uid, s.memlock = 1000, 8<<20
+	s.UID, s.Memlock = 1000, 8<<20
 	s.capabilities("0000000000000000")
-	s.ublk = func() (ublk.Flags, error) { return 0, ublk.ErrPermission }
-	s.flusher = failing(unix.EPERM)
-	s.ring = failing(uring.ErrUnsupported)
+	s.OpenDriver = func() (ublk.Flags, error) { return 0, ublk.ErrPermission }
+	s.AskFlusher = failing(unix.EPERM)
+	s.OpenRing = failing(uring.ErrUnsupported)
 	s.sysctl("1")
 	e := s.mustExamine()
 	warned := 0
 	for _, c := range e.Checks {
-		if c.State == checkMissing {
+		if c.State == machine.Missing {
 			t.Errorf("got %+v", c)
 		}
-		if c.State == checkWarn {
+		if c.State == machine.Warn {
 			warned++
 			if !strings.Contains(c.Advice, "run as root") {
 				t.Errorf("got %+v", c)
@@ -239,30 +240,30 @@ func TestDoctorUnprivileged(t *testing.T) {
 func TestDoctorProbes(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spoil func(sickbay)
-		state verdict
+		state machine.State
 		found string
 	}{
 		"no BTF": {
 			func(s sickbay) {
-				s.probes = func() ([]string, []bpf.Missing, error) { return nil, nil, bpf.ErrUnsupported }
+				s.SurveyProbes = func() ([]string, []bpf.Missing, error) { return nil, nil, bpf.ErrUnsupported }
 			},
-			checkWarn, "cannot run the probes",
+			machine.Warn, "cannot run the probes",
 		},
 		"a hook is missing": {
 			func(s sickbay) {
-				s.probes = func() ([]string, []bpf.Missing, error) {
+				s.SurveyProbes = func() ([]string, []bpf.Missing, error) {
 					return []string{"block_rq_issue"}, []bpf.Missing{{Source: bpf.Fault, Why: errors.New("no do_swap_page")}}, nil
 				}
 			},
-			checkWarn, "hooks block_rq_issue; no fault: no do_swap_page",
+			machine.Warn, "hooks block_rq_issue; no fault: no do_swap_page",
 		},
-		"the two rights": {func(s sickbay) { s.file("proc/self/status", "CapEff:\t000000c000000000") }, checkOK, "hooks do_swap_page"},
-		"one right":      {func(s sickbay) { s.file("proc/self/status", "CapEff:\t0000008000000000") }, checkWarn, "without CAP_BPF and CAP_PERFMON"},
+		"the two rights": {func(s sickbay) { s.file("proc/self/status", "CapEff:\t000000c000000000") }, machine.OK, "hooks do_swap_page"},
+		"one right":      {func(s sickbay) { s.file("proc/self/status", "CapEff:\t0000008000000000") }, machine.Warn, "without CAP_BPF and CAP_PERFMON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := healthy(t)
 			tc.spoil(s)
-			if c := s.checkProbes(); c.State != tc.state || !strings.Contains(c.Found, tc.found) {
+			if c := checkProbes(s.Machine); c.State != tc.state || !strings.Contains(c.Found, tc.found) {
 				t.Errorf("got %+v, want %s with %q", c, tc.state, tc.found)
 			}
 		})
@@ -294,7 +295,7 @@ func TestDoctorFor(t *testing.T) {
 			if tc.spoil != nil {
 				tc.spoil(s)
 			}
-			w, err := s.wayTo(t.Context(), tc.donor, s.mustExamine(), tc.config)
+			w, err := s.mustExamine().wayTo(t.Context(), s.Machine, tc.donor, tc.config)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -321,13 +322,13 @@ func TestDoctorForRefuses(t *testing.T) {
 		"10.9.0.2:1":   {rdma.Config{GIDIndex: 7}, command.ExitUsage, "GID 7"},
 		"10.9.0.2:1:1": {rdma.DefaultConfig(), command.ExitFailed, "10.9.0.2:1:1"},
 	} {
-		_, err := s.wayTo(t.Context(), donor, e, tc.config)
+		_, err := e.wayTo(t.Context(), s.Machine, donor, tc.config)
 		if command.ExitCode(err, true) != tc.code || !strings.Contains(fmt.Sprint(err), tc.part) {
 			t.Errorf("%s: got %v", donor, err)
 		}
 	}
-	s.route = func(netip.AddrPort) (source, error) { return source{}, unix.ENETUNREACH }
-	if _, err := s.wayTo(t.Context(), "mem1", e, rdma.DefaultConfig()); !errors.Is(err, unix.ENETUNREACH) {
+	s.Route = func(netip.AddrPort) (machine.Source, error) { return machine.Source{}, unix.ENETUNREACH }
+	if _, err := e.wayTo(t.Context(), s.Machine, "mem1", rdma.DefaultConfig()); !errors.Is(err, unix.ENETUNREACH) {
 		t.Errorf("no route: got %v", err)
 	}
 }

@@ -2,10 +2,12 @@ package doctor
 
 import (
 	"bytes"
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
 
+	"github.com/farswap/farswap/internal/machine"
 	"github.com/farswap/farswap/verbs/rdma"
 )
 
@@ -22,11 +24,12 @@ func TestDoctorText(t *testing.T) {
 	s := healthy(t)
 	e := s.mustExamine()
 	var err error
-	if e.For, err = s.wayTo(t.Context(), "mem1", e, rdma.DefaultConfig()); err != nil {
+	if e.For, err = e.wayTo(t.Context(), s.Machine, "mem1", rdma.DefaultConfig()); err != nil {
 		t.Fatal(err)
 	}
 	requireLines(t, text(t, e), []string{
 		"STATE CHECK FOUND",
+		"ok farswapd /usr/bin/farswapd, of the same build",
 		"ok kernel 6.12.117+deb12-amd64, 6.4 or newer is needed",
 		"ok ublk the driver answers, with user-recovery",
 		"ok io_uring works",
@@ -58,7 +61,7 @@ func TestDoctorTextOfDevice(t *testing.T) {
 	s := healthy(t)
 	e := s.mustExamine()
 	var err error
-	if e.For, err = s.wayTo(t.Context(), "127.0.0.1", e, rdma.Config{Device: "rxe0", GIDIndex: 0}); err != nil {
+	if e.For, err = e.wayTo(t.Context(), s.Machine, "127.0.0.1", rdma.Config{Device: "rxe0", GIDIndex: 0}); err != nil {
 		t.Fatal(err)
 	}
 	requireTail(t, text(t, e),
@@ -73,15 +76,31 @@ func TestDoctorTextOfDevice(t *testing.T) {
 func TestDoctorTextWithout(t *testing.T) {
 	s := healthy(t)
 	s.remove("sys/class/infiniband")
-	s.kernel = "5.10.0"
+	s.Release = "5.10.0"
 	e := s.mustExamine()
 	requireTail(t, text(t, e),
 		"missing RDMA device none → load the network card's driver; to try it without, modprobe rdma_rxe; rdma link add rxe0 type rxe netdev NETDEV",
 		"ok rdma_cm /dev/infiniband/rdma_cm",
 		"ok libibverbs finds a device",
 		"", "No device can be served here. A donor can: it needs memory that it may lock, and over TCP nothing else.")
-	e.Checks[0].State, e.Device = checkOK, true
+	e.Checks[1].State, e.Device = machine.OK, true
 	requireTail(t, text(t, e), "", "A device can be served here, over tcp. Not over rdma: RDMA device: none.")
+}
+
+// TestDoctorTextWithoutServer: without farswapd nothing is served, however fit the machine is.
+func TestDoctorTextWithoutServer(t *testing.T) {
+	missing := goodServer
+	missing.State, missing.Found = machine.Missing, "cannot find farswapd"
+	e, err := examine(healthy(t).Machine, missing)
+	if err != nil || e.Device || !errors.Is(e.unfit(), errUnfit) {
+		t.Errorf("%v, device %v, %v", err, e.Device, e.unfit())
+	}
+	requireTail(t, text(t, e), "", "Neither a device nor a donor can be served here: cannot find farswapd.")
+	missing.State = machine.Warn
+	if e, err = examine(healthy(t).Machine, missing); err != nil || !e.Device {
+		t.Errorf("%v, device %v", err, e.Device)
+	}
+	requireTail(t, text(t, e), "", "A device can be served here, over rdma and tcp.")
 }
 
 // TestDoctorTextOfOtherLinks: iWARP and InfiniBand have addresses apart from GIDs.

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/machine"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/rdma"
 )
@@ -18,11 +18,11 @@ import (
 // defaultControlPort is that of `farswap donor`.
 const defaultControlPort = "9400"
 
-// source is where packets to an address are sent from.
-type source struct {
-	address netip.Addr
-	netdev  string
-}
+// Transports of pages.
+const (
+	transportRDMA = "rdma"
+	transportTCP  = "tcp"
+)
 
 // way is how a device of this machine would reach a donor.
 type way struct {
@@ -36,30 +36,30 @@ type way struct {
 	Reason    string         `json:"reason"`
 }
 
-// wayTo finds the way to a donor without contacting it.
-func (m *machine) wayTo(ctx context.Context, donor string, e examination, config rdma.Config) (*way, error) {
+// findWay finds the way to a donor without contacting it.
+func findWay(ctx context.Context, m *machine.Machine, donor string, devices []rdma.DeviceInfo, config rdma.Config) (*way, error) {
 	host, port := splitDonor(donor)
 	number, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
 	if err != nil {
 		return nil, usage.Errorf("--for %q: want HOST or HOST:PORT", donor)
 	}
-	addresses, err := m.lookup(ctx, host)
+	addresses, err := m.Lookup(ctx, host)
 	if err != nil {
 		return nil, fmt.Errorf("--for %s: %w: give its address, or a name that this machine resolves", donor, err)
 	}
 	w := &way{Donor: net.JoinHostPort(host, port)}
-	var from source
+	var from machine.Source
 	for _, a := range addresses {
 		w.Address = netip.AddrPortFrom(a.Unmap(), uint16(number))
-		if from, err = m.route(w.Address); err == nil {
+		if from, err = m.Route(w.Address); err == nil {
 			break
 		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--for %s: no route: %w", donor, err)
 	}
-	w.Local, w.Netdev = from.address, from.netdev
-	choice, err := rdma.Choose(e.RDMA, rdmaSource(from.address, config), config)
+	w.Local, w.Netdev = from.Address, from.Netdev
+	choice, err := rdma.Choose(devices, rdmaSource(from.Address, config), config)
 	switch {
 	case err == nil:
 		w.RDMA = &choice
@@ -68,7 +68,6 @@ func (m *machine) wayTo(ctx context.Context, donor string, e examination, config
 	default:
 		w.NoRDMA = strings.TrimPrefix(command.OneLine(err), verbs.ErrUnavailable.Error()+": ")
 	}
-	w.decide(e)
 	return w, nil
 }
 
@@ -85,14 +84,14 @@ func rdmaSource(route netip.Addr, config rdma.Config) netip.Addr {
 	}
 }
 
-// decide says what --transport auto takes.
-func (w *way) decide(e examination) {
+// decide says what --transport auto takes. blocks is the check that keeps this machine from
+// RDMA, nil if nothing does.
+func (w *way) decide(blocks *check) {
 	switch {
 	case w.RDMA == nil:
 		w.Transport, w.Reason = transportTCP, "there is no way by RDMA"
-	case !slices.Contains(e.Transports, transportRDMA):
-		c := e.first(areaRDMA, checkMissing, checkWarn)
-		w.Transport, w.Reason = transportTCP, fmt.Sprintf("RDMA cannot be used: %s: %s", c.Name, c.Found)
+	case blocks != nil:
+		w.Transport, w.Reason = transportTCP, fmt.Sprintf("RDMA cannot be used: %s: %s", blocks.Name, blocks.Found)
 	default:
 		w.Transport, w.Reason = transportRDMA, "if the donor offers it and answers, else tcp"
 	}
@@ -107,36 +106,4 @@ func splitDonor(donor string) (host, port string) {
 		return host, port
 	}
 	return strings.Trim(donor, "[]"), defaultControlPort
-}
-
-func lookupHost(ctx context.Context, host string) ([]netip.Addr, error) {
-	if host == "" {
-		return nil, errors.New("no host")
-	}
-	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-}
-
-// routeTo asks the kernel's routes: connecting a datagram socket sends nothing.
-func routeTo(to netip.AddrPort) (source, error) {
-	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(to))
-	if err != nil {
-		return source{}, err
-	}
-	local := conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
-	return source{local, netdevOf(local)}, conn.Close()
-}
-
-// netdevOf is the network device that has an address, "" if none has.
-func netdevOf(a netip.Addr) string {
-	all, _ := net.Interfaces()
-	for _, i := range all {
-		addresses, _ := i.Addrs()
-		for _, have := range addresses {
-			prefix, err := netip.ParsePrefix(have.String())
-			if err == nil && prefix.Addr().Unmap() == a.WithZone("") && (a.Zone() == "" || a.Zone() == i.Name) {
-				return i.Name
-			}
-		}
-	}
-	return ""
 }
