@@ -116,22 +116,25 @@ func (s *Server) close(release func() error) error {
 	if s.socket != nil {
 		err = s.socket.Close()
 	}
-	left := s.lock != nil && s.device == nil && s.lock.Used() // another server's, as it was
+	deleted := true
 	if s.device != nil {
 		if deleteErr := s.device.Delete(); deleteErr != nil {
-			err = errors.Join(err, deleteErr)
-			left = true
+			err, deleted = errors.Join(err, deleteErr), false
 		}
 	}
-	err = errors.Join(err, release())
-	switch {
-	case s.lock == nil:
-	case left:
-		err = errors.Join(err, s.lock.Release())
-	default:
-		err = errors.Join(err, s.lock.Remove())
+	return errors.Join(err, release(), s.leaveFolder(deleted), s.driver.Close())
+}
+
+// leaveFolder gives the state folder up. It goes with the device, and stays where the kernel
+// still has the device: this one, or that of the dead server whose folder it was.
+func (s *Server) leaveFolder(deleted bool) error {
+	if s.lock == nil {
+		return nil
 	}
-	return errors.Join(err, s.driver.Close())
+	if others := s.device == nil && s.lock.Used(); others || !deleted {
+		return s.lock.Release()
+	}
+	return s.lock.Remove()
 }
 
 // ID is the number of a device that was started.

@@ -21,6 +21,7 @@ type advice struct {
 
 // allAdvice is searched in order. The first that fits is given.
 var allAdvice = slices.Concat(
+	devserverAdvice,
 	swapdevAdvice,
 	ublkAdvice,
 	controlAdvice,

@@ -8,6 +8,7 @@ import (
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/internal/devserver"
 )
 
 // TestAdvice: every piece of advice can be reached, and none repeats the error.
@@ -23,6 +24,9 @@ func TestAdvice(t *testing.T) {
 		if strings.Contains(err.Error(), a.say) {
 			t.Errorf("advice on %v repeats it", a.about)
 		}
+		if strings.ContainsAny(a.say, "\r\n") || strings.HasSuffix(a.say, ".") { // it follows an error's text
+			t.Errorf("advice on %v is not the end of a line: %q", a.about, a.say)
+		}
 	}
 	for _, c := range []struct {
 		err  error
@@ -33,6 +37,7 @@ func TestAdvice(t *testing.T) {
 		{fmt.Errorf("%w: %w", control.ErrIdentity, control.ErrKeyExposed), "if they did"},
 		{fmt.Errorf("%w: %w", control.ErrCA, control.ErrExpired), "farswap cert init"},
 		{errors.Join(errors.New("other"), donor.ErrMemory), "--memory"},
+		{fmt.Errorf("start: %w", devserver.ErrLeft), "farswap ublk del"},
 	} {
 		if got := For(c.err); !strings.Contains(got, c.want) {
 			t.Errorf("%v: advice %q, want %q", c.err, got, c.want)
