@@ -22,13 +22,13 @@ type placement struct {
 }
 
 func (o *placement) register(f *pflag.FlagSet) {
-	f.StringVar(&o.policy, "placement", swapdev.DefaultPlacement, "how slabs get their donors: by latency, so that slow donors get none and lose their hottest, or as in the paper")
-	f.StringVar(&o.by, "slow-by", swapdev.DefaultSlowBy, "what tells whether a donor is slow: server, its reads as the server sees them, or kernel, those of its slabs as the probes do")
-	f.Float64Var(&o.factor, "slow-factor", slabmap.DefaultFactor, "a donor is slow whose p99 is so many times what it is when all is well")
-	f.IntVar(&o.periods, "slow-periods", slabmap.DefaultPeriods, "in so many periods in a row")
+	f.StringVar(&o.policy, "placement", swapdev.DefaultPlacement, "how slabs get their donors: latency, where slow donors get no slabs and lose their hottest, or paper, as in the paper")
+	f.StringVar(&o.by, "slow-by", swapdev.DefaultSlowBy, "what shows that a donor is slow: server, its reads as the server sees them, or kernel, reads of its slabs as the probes see them")
+	f.Float64Var(&o.factor, "slow-factor", slabmap.DefaultFactor, "a donor is slow when its p99 is so many times its p99 when all is well")
+	f.IntVar(&o.periods, "slow-periods", slabmap.DefaultPeriods, "and stays so for so many periods in a row")
 	f.DurationVar(&o.period, "slow-period", swapdev.DefaultPeriod, "length of such a period, 100ms to 1h")
 	f.IntVar(&o.rate, "slow-rate", slabmap.DefaultRate, "slabs moved away from slow donors per period at most")
-	f.IntVar(&o.reads, "slow-reads", slabmap.DefaultMinReads, "reads that a donor's p99 takes; fewer in a period are added to the next one's")
+	f.IntVar(&o.reads, "slow-reads", slabmap.DefaultMinReads, "reads that a p99 needs; fewer reads of a period are added to the next period's")
 }
 
 // check returns when a donor is slow. A 0, which stands for the default elsewhere, is

@@ -24,8 +24,8 @@ type session struct {
 	log zerolog.Logger
 }
 
-// run announces the device and waits for its end: asked for and allowed, or by
-// its own failure.
+// run announces the device and waits for its end. It ends when somebody asks for it and the
+// device is not in use, or when the device fails.
 func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error {
 	if o.swapon {
 		if err := s.swapOn(o.priority); err != nil {
@@ -53,7 +53,8 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 	}
 }
 
-// stop takes the device away, or is one of refusals and the device serves on.
+// stop takes the device away. While the device is in use, the error has the exit code
+// command.ExitRefused and the device serves on.
 func (s *session) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
@@ -63,7 +64,7 @@ func (s *session) stop() error {
 	return s.ended()
 }
 
-// ended says how a device went that is gone.
+// ended says why a device that is gone ended.
 func (s *session) ended() error {
 	if err := s.dev.Err(); err != nil {
 		return fmt.Errorf("%s failed: %w", s.dev.Path(), err)
@@ -72,8 +73,8 @@ func (s *session) ended() error {
 	return nil
 }
 
-// swapOn fails only when nothing uses the device: a server must not leave one
-// that is swap after all.
+// swapOn makes the device swap. It fails only when nothing uses the device: a server must not
+// end while its device is swap after all.
 func (s *session) swapOn(priority int) error {
 	err := swapOn(s.dev.Path(), priority)
 	if err == nil {

@@ -63,10 +63,10 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	return config, config.Validate()
 }
 
-// dnsPrefix begins a --donor that stands for all that a name resolves to.
+// dnsPrefix begins a --donor that stands for all addresses of a name.
 const dnsPrefix = "dns:"
 
-// splitDonors tells addresses from names that resolve to many.
+// splitDonors separates addresses from names that stand for several.
 func splitDonors(donors []string) (addresses, names []string) {
 	for _, d := range donors {
 		if strings.HasPrefix(d, dnsPrefix) {
@@ -78,7 +78,8 @@ func splitDonors(donors []string) (addresses, names []string) {
 	return addresses, names
 }
 
-// discover opens what tells of donors that have no address on the command line.
+// discover opens the sources of donors that have no address on the command line: names and
+// gossip.
 func (o *options) discover(ctx context.Context, names []string, log zerolog.Logger) (cluster.Source, error) {
 	resolved, err := cluster.Open(log, names...)
 	if err != nil {

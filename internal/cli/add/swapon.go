@@ -13,10 +13,9 @@ import (
 // device that answers.
 const swaponTimeout = time.Minute
 
-// swapOn makes the device swap, with discards of freed pages. mkswap and swapon
-// run as processes of their own: a thread of the server that waits in swapon(2)
-// for its own device could not be ended, and would keep the server from ending,
-// if that device stopped answering.
+// swapOn makes the device swap, with discards of freed pages. mkswap and swapon run as
+// processes of their own. A thread of the server would wait in swapon(2) for the server's own
+// device. If that device stopped answering, nobody could end the thread, nor the server.
 func swapOn(path string, priority int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), swaponTimeout)
 	defer cancel()

@@ -19,18 +19,18 @@ func growCommand(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "grow --size SIZE",
 		Short: "Use more and more memory at a fixed rate, and check pages of it",
-		Long: `grow is a program that comes to need memory which a donor on its machine has lent: it
-takes memory at a fixed rate, touches every page, and checks some in each twentieth
-of a second, then and for a while afterwards. The work is always the same, so the busy
-time of a run beside a donor and of one without say what the donor costs. With
---below it also tells when the machine had less available, and when no longer.`,
+		Long: `grow is a program that needs memory which a donor on its machine has lent. It takes memory
+at a fixed rate and touches every page. Twenty times a second, and for a while afterwards,
+it checks some of the pages. The work is always the same, so the busy times of a run beside
+a donor and of one without a donor show what the donor costs. With --below it also tells
+when the machine had less memory available, and when it had more again.`,
 		Args: a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config.Size, config.Rate, config.Below = int64(size), int64(rate), int64(below)
 			ctx, cancel := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
 			defer cancel()
 			result, err := benchmarks.RunGrow(ctx, config)
-			if result.Steps == 0 { // it did not come to anything
+			if result.Steps == 0 { // nothing was measured
 				return err
 			}
 			return errors.Join(err, command.PrintJSON(cmd.OutOrStdout(), result))

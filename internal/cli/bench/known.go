@@ -11,11 +11,11 @@ import (
 	"github.com/farswap/farswap/internal/cli/usage"
 )
 
-// benchDir is where runs have their files: on a disk, on most machines.
+// benchDir is the folder for files of runs. On most machines it is on a disk.
 const benchDir = "/var/tmp"
 
-// backendOptions are those with which a backend is asked what it lacks, before peaks are
-// known: an application takes somewhat more than the bytes of its data.
+// backendOptions are the options for asking a backend what this machine lacks for it. The
+// peak of an application is not known then; it is somewhat more than the bytes of its data.
 func backendOptions(bytes int64, dir, device string) backend.Options {
 	self, err := os.Executable()
 	if err != nil {
@@ -24,7 +24,7 @@ func backendOptions(bytes int64, dir, device string) backend.Options {
 	return backend.Options{Size: harness.SwapSize(bytes + bytes/4), Dir: dir, Device: device, Farswap: self, Log: func(string, ...any) {}}
 }
 
-// missingCommands are those of a workload's that this machine has not got.
+// missingCommands lists the commands that a workload needs and this machine does not have.
 func missingCommands(w workload.Workload) string {
 	missing := w.Missing()
 	if len(missing) == 0 {
@@ -33,7 +33,7 @@ func missingCommands(w workload.Workload) string {
 	return "commands: " + strings.Join(missing, ", ")
 }
 
-// named finds entries by name, in the order of the names; what is unknown is wrong usage.
+// named finds entries by name, in the order of the names. An unknown name is wrong usage.
 func named[T any](kind string, all []T, name func(T) string, wanted []string) ([]T, error) {
 	var found []T
 	var known []string

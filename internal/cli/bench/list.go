@@ -16,7 +16,7 @@ import (
 type benchEntry struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
-	// Lacks is what this machine has not got for it, empty if nothing.
+	// Lacks says what this machine does not have for it, empty if it has all.
 	Lacks string `json:"lacks,omitempty"`
 }
 

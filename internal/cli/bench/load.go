@@ -49,7 +49,7 @@ latencies of each phase are written as JSON.`,
 			if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
 				err = cause
 			}
-			if result.FillSeconds == 0 { // it did not come to anything
+			if result.FillSeconds == 0 { // nothing was measured
 				return err
 			}
 			return errors.Join(err, command.PrintJSON(cmd.OutOrStdout(), result))

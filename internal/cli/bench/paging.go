@@ -30,8 +30,8 @@ func pagingCommand(a *command.App) *cobra.Command {
 		Use:   "paging --size SIZE",
 		Short: "Fill memory, read and write its pages at random, and check each one",
 		Long: `paging fills memory of the given size, then reads and writes its pages at random
-and checks the content of each. It swaps when its memory is limited, which is the
-caller's to do: without a limit below --size it measures RAM.
+and checks the content of each. It swaps when its memory is limited, and the caller sets
+the limit: without one below --size it measures RAM.
 
   systemd-run --scope -p MemoryMax=512M farswap bench paging --size 1G`,
 		Args: a.NoArgs,

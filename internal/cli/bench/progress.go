@@ -12,8 +12,8 @@ import (
 	"github.com/farswap/farswap/internal/cli/command"
 )
 
-// benchProgress says how far a plan is: on a terminal in one line that is written over
-// again each second, else in a line for each run.
+// benchProgress says how far a plan is. On a terminal it is one line, which is updated every
+// second; elsewhere it is a line for each run.
 type benchProgress struct {
 	w        io.Writer
 	terminal bool

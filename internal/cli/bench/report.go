@@ -74,7 +74,7 @@ func (o *compareOptions) register(cmd *cobra.Command) {
 	cmd.Flags().Float64Var(&o.tolerance, "tolerance", 0.05, "with --compare: how much slower is accepted, as a share")
 }
 
-// check reads the older file before anything else is done.
+// check reads the older file, before the work begins.
 func (o *compareOptions) check() (err error) {
 	if !(o.tolerance >= 0 && o.tolerance < 1) {
 		return usage.Errorf("--tolerance %v: want 0 or more and less than 1", o.tolerance)
@@ -110,7 +110,7 @@ func (o *compareOptions) writeAs(w io.Writer, now harness.File, asJSON bool) err
 	return nil
 }
 
-// writeHTML writes the page; a file that is there is replaced.
+// writeHTML writes the page. It replaces a file that is there.
 func writeHTML(path string, file harness.File) error {
 	f, err := os.Create(path)
 	if err != nil {

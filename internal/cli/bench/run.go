@@ -25,8 +25,8 @@ import (
 	"github.com/farswap/farswap/internal/cli/usage"
 )
 
-// Those of the workloads and backends that are run if none are named, as far as this
-// machine has what they need.
+// The workloads and backends that run if the command line names none, as far as this machine
+// has what they need.
 var (
 	defaultWorkloads = []string{"memcached-etc", "pagerank", "gups"}
 	defaultBackends  = []string{harness.Reference, "disk", "zram", "nbd", "farswap-tcp"}
@@ -72,7 +72,7 @@ at once: the same command goes on where it was interrupted.
 	f.StringVar(&o.size, "size", string(workload.Small), "memory of the workloads: small, medium, paper or a size")
 	f.StringVar(&o.plan.Device, "device", "", "block device for the backends that need one; what is on it is overwritten")
 	f.StringVar(&o.dir, "dir", benchDir, "folder for files of runs, on a disk")
-	f.StringVar(&o.file, "json", "farswap-bench.json", "result file; one that is there is gone on with")
+	f.StringVar(&o.file, "json", "farswap-bench.json", "result file; a file that is there is continued")
 	f.StringVar(&o.html, "html", "", "file for the report as a page")
 	f.Uint64Var(&o.plan.Seed, "seed", 1, "what the intervals follow from")
 	f.BoolVar(&o.skipMissing, "skip-missing", false, "leave out what this machine lacks something for")
@@ -182,7 +182,7 @@ func (o *benchOptions) choose(cmd *cobra.Command) ([]workload.Workload, []backen
 		}
 		o.plan.Limits = append(o.plan.Limits, limit)
 	}
-	// What the names are does not matter to the rest; they may still be left out.
+	// The plan is checked with all names. Some of them may still be left out.
 	check := o.plan
 	for _, w := range workloads {
 		check.Workloads = append(check.Workloads, w.Name)
@@ -191,8 +191,8 @@ func (o *benchOptions) choose(cmd *cobra.Command) ([]workload.Workload, []backen
 	return workloads, backends, check.Validate()
 }
 
-// withoutMissing leaves out what this machine lacks something for, if that was asked for or
-// nothing was; else it is refused.
+// withoutMissing leaves out workloads and backends for which this machine lacks something. It
+// refuses to leave out those that the command line names, unless --skip-missing is given.
 func withoutMissing(log zerolog.Logger, o *benchOptions, workloads []workload.Workload, backends []backend.Backend) ([]workload.Workload, []backend.Backend, error) {
 	var refused []string
 	lacks := func(named bool, name, what string) bool {
@@ -220,7 +220,7 @@ func withoutMissing(log zerolog.Logger, o *benchOptions, workloads []workload.Wo
 	return workloads, backends, nil
 }
 
-// openBenchStore begins the result file, or goes on with it.
+// openBenchStore begins the result file, or continues the one that is there.
 func openBenchStore(a *command.App, o *benchOptions) (*harness.Store, string, error) {
 	if info, err := os.Stat(o.dir); err != nil || !info.IsDir() {
 		return nil, "", usage.Errorf("--dir %s is no folder", o.dir)

@@ -133,8 +133,8 @@ func (o *verbsOptions) config(given func(string) bool) (benchmarks.VerbsConfig, 
 // verbsDeadline bounds each step on the way to a connection.
 const verbsDeadline = 10 * time.Second
 
-// measureVerbs opens a session with the donor and measures over the first
-// transport that connects. No rows at all means that it did not come to that.
+// measureVerbs opens a session with the donor and measures over the first transport that
+// connects. Without any row nothing was measured.
 func measureVerbs(ctx context.Context, log zerolog.Logger, o *verbsOptions, c benchmarks.VerbsConfig, progress io.Writer) (rows []benchmarks.VerbsRow, err error) {
 	address, insecure := o.donor, o.insecure
 	if address == "" {
@@ -175,13 +175,13 @@ func unmapVerbs(s *control.Session) error {
 	ctx, cancel := context.WithTimeout(context.Background(), verbsDeadline)
 	defer cancel()
 	if s.Err() != nil {
-		return nil // with the session the memory has gone
+		return nil // the memory went with the session
 	}
 	return s.Unmap(ctx, 0)
 }
 
-// connectVerbs connects over the transport that was asked for; with auto over
-// RDMA, and where that cannot be over TCP.
+// connectVerbs connects over the transport that was asked for. With auto it tries RDMA first
+// and TCP then.
 func connectVerbs(ctx context.Context, log zerolog.Logger, s *control.Session, transport string, qp verbs.QPConfig) (verbs.Device, verbs.Conn, error) {
 	names := []string{transport}
 	if transport == transportAuto {

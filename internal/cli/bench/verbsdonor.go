@@ -26,8 +26,8 @@ func openTransport(name string) (verbs.Device, error) {
 	return tcp.Open(tcp.Config{})
 }
 
-// ownDonor is a donor in a process of its own: within one process, one runtime
-// would serve both ends, which no two machines can.
+// ownDonor is a donor in a process of its own. In one process one Go runtime would serve both
+// ends, unlike on two machines.
 type ownDonor struct {
 	address string
 	cmd     *exec.Cmd

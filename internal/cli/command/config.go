@@ -79,8 +79,8 @@ func applyConfig(text string, flags *pflag.FlagSet) error {
 	return nil
 }
 
-// configWords is a TOML value as it would stand on the command line: one word,
-// or one for each element of a list.
+// configWords turns a TOML value into words of a command line: one word, or one for each
+// element of a list.
 func configWords(value any) ([]string, error) {
 	switch v := value.(type) {
 	case string:

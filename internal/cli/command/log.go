@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newLog writes one line per event: for people on a terminal, as JSON else.
+// newLog writes one line per event: text on a terminal, JSON elsewhere.
 func newLog(w io.Writer, level zerolog.Level) zerolog.Logger {
 	if IsTerminal(w) {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}

@@ -21,10 +21,11 @@ func deleteCommand(a *command.App) *cobra.Command {
 		Use:   "del DEVICE",
 		Short: "Remove a device whose server is gone",
 		Long: `del removes a device whose server is gone, from the kernel and from the state
-folders. A device with a server is stopped with stop.
+folders. stop ends a device that has a server.
 
-With --force it also removes one that is in use, and one that another program
-made: what is on it is lost, and programs with pages there are killed.`,
+With --force it also removes a device that is in use, and one that another program
+made. What is on the device is then lost, and the kernel kills programs with pages
+there.`,
 		Args: a.OneArg("DEVICE, a number or path,"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			id, err := flags.ParseDevice(args[0])
@@ -53,7 +54,7 @@ func deleteDevice(root string, id int, force bool) error {
 	if !ours {
 		return deleteFromKernel(id, force, false)
 	}
-	// Holding the lock, no new server can start under the removal.
+	// While this process holds the lock, no new server can start.
 	lock, err := status.Acquire(dir)
 	if errors.Is(err, status.ErrStateInUse) {
 		return fmt.Errorf("%s has a server: stop it with `farswap ublk stop %d`: %w", path, id, err)

@@ -20,8 +20,8 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-// followPause is between two questions of `events --follow`. A server that tells more
-// than status.MaxEvents in it has some missed.
+// followPause is the time between two questions of `events --follow`. When a device has more
+// than status.MaxEvents events in that time, the first of them are missed.
 const followPause = 500 * time.Millisecond
 
 func eventsCommand(a *command.App) *cobra.Command {
@@ -29,10 +29,10 @@ func eventsCommand(a *command.App) *cobra.Command {
 	var asJSON, follow bool
 	cmd := &cobra.Command{
 		Use:   "events [DEVICE]",
-		Short: "Show what has happened to a device: donors come and lost, slabs moved, copies gone bad",
-		Long: fmt.Sprintf(`Show the last %d events of a device, oldest first. With --follow, wait for more until
-the device is gone or a signal comes; with --json as well, each is a line. Events that
-came too fast to be seen are said on standard error.`, status.MaxEvents),
+		Short: "Show what has happened to a device: donors that came or were lost, slabs that moved, bad copies",
+		Long: fmt.Sprintf(`events shows the last %d events of a device, oldest first. With --follow it waits for more
+until the device is gone or a signal comes; with --json as well, each event is a line. A
+line on standard error counts events that came too fast to be shown.`, status.MaxEvents),
 		Args: a.PerhapsOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := chosenDevice(args, root)
@@ -77,12 +77,12 @@ type follower struct {
 	last          uint64    // Seq
 }
 
-// run prints those of d, then asks again and again. It ends without an error with
-// ctx, or when nobody answers any more: the device is gone.
+// run prints the events of d, then asks again and again. It ends without an error when ctx
+// ends, or when nobody answers any more: the device is gone.
 func (f *follower) run(ctx context.Context, d status.Device, ask func() (status.Device, error)) error {
 	f.begun = d.Started
 	if len(d.Events) > 0 {
-		f.last = d.Events[0].Seq - 1 // what is older is not missed, but not asked for
+		f.last = d.Events[0].Seq - 1 // nobody asked for older events, so they are not missed
 	}
 	for {
 		if err := f.take(d); err != nil {

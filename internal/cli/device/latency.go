@@ -15,7 +15,7 @@ const (
 	eventsShown  = 5
 )
 
-// writeLatencies shows the latencies by source, of those that have any.
+// writeLatencies shows the latencies of every source that has any.
 func writeLatencies(w io.Writer, d status.Device) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	head := "\nLATENCY\tCOUNT\tP50\tP99\tP999\n"

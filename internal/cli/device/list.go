@@ -57,7 +57,7 @@ func listCommand(a *command.App) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List all ublk devices, also those without a server and those of other programs",
+		Short: "List all ublk devices, including those without a server and those of other programs",
 		Args:  a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			devices, err := listDevices(cmd.Context(), "/sys", root)

@@ -9,8 +9,8 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// probesLine is what the kernel measured of page faults, or why it did not; "" where
-// nobody asked for it.
+// probesLine says what the kernel measured of page faults, or why it measured nothing. It is
+// empty where nobody asked for it.
 func probesLine(d status.Device) string {
 	switch d.Probes.State {
 	case status.ProbesOn:

@@ -50,9 +50,8 @@ func statusCommand(a *command.App) *cobra.Command {
 	return cmd
 }
 
-// writeStatus shows a device at a glance: one line for each subject, then its
-// donors, where the time goes, what has happened, then its slabs, neighbours alike on
-// one line.
+// writeStatus shows a device: one line for each subject, then its donors, its latencies and
+// its last events. The slabs come last; neighbours that are alike share a line.
 func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "%s\t%s\n", d.Path, strings.Join(headline(d, now), ", "))
@@ -119,7 +118,7 @@ func headline(d status.Device, now time.Time) []string {
 	return words
 }
 
-// over is how a device's pages travel, and what was asked for if that says less.
+// over says how a device's pages travel, and the setting where it leaves a choice.
 func over(d status.Device) string {
 	if d.TransportSetting == "" || d.TransportSetting == d.Transport {
 		return human.OrDash(d.Transport)
@@ -151,7 +150,7 @@ func writeDonors(w io.Writer, donors []status.Donor) error {
 	return t.Flush()
 }
 
-// donorNote is what is to be said of a donor.
+// donorNote says what is wrong with a donor, empty if nothing is.
 func donorNote(d status.Donor) string {
 	if d.Error != "" || !d.Slow {
 		return d.Error

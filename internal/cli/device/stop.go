@@ -17,10 +17,10 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-// pollGone is how often a stopping server is looked at.
+// pollGone is the time between two looks at a server that stops.
 const pollGone = 50 * time.Millisecond
 
-// refuseIfUsed is status.ErrRefused, with what to do, while a device is in use.
+// refuseIfUsed returns status.ErrRefused while a device is in use, and says how to end the use.
 func refuseIfUsed(path string) error {
 	uses, err := inuse.Find(path)
 	if err != nil {

@@ -22,7 +22,7 @@ func whyCommand(a *command.App) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "why SLAB",
-		Short: "Say why a slab is where it is: its last maps and moves, and what they went by",
+		Short: "Say why a slab is where it is: its last maps and moves, and the reasons for them",
 		Args:  a.OneArg("SLAB"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			slab, err := strconv.ParseUint(args[0], 10, 31)
@@ -71,7 +71,7 @@ func writeWhy(w io.Writer, slab int, decisions []status.Decision) error {
 	return nil
 }
 
-// what is a decision in a few words.
+// what says in a few words what was decided.
 func what(d status.Decision) string {
 	took := ""
 	if d.Took > 0 {

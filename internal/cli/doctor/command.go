@@ -20,11 +20,11 @@ func Command(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine can do, what would be used, and why",
-		Long: `doctor looks at what a device, a donor and RDMA need of this machine, and says
-what is missing and what to do. It changes nothing and contacts nobody; --for only
-resolves the donor's name. It runs as any user, and sees most as root.
+		Long: `doctor looks at what a device, a donor and RDMA need of this machine. It says what is
+missing and what to do about it. It changes nothing and contacts nobody; --for only
+resolves the donor's name. Any user may run it, and root sees most.
 
-It fails when no device could be served here, be it over TCP alone.`,
+It fails when this machine cannot serve a device, not even over TCP.`,
 		Example: "  farswap doctor --for mem1:9400",
 		Args:    a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -44,8 +44,8 @@ func examine(m *machine.Machine, server check) (examination, error) {
 	return e, nil
 }
 
-// first is the first check of an area that has the first of the outcomes, else
-// the next one, and that something depends on.
+// first finds the first check of an area that has the first of the states, else the next
+// state, and so on. It passes over optional checks.
 func (e examination) first(area string, states ...machine.State) *check {
 	for _, state := range states {
 		i := slices.IndexFunc(e.Checks, func(c check) bool { return c.Area == area && c.State == state && !c.optional })

@@ -71,8 +71,8 @@ func findWay(ctx context.Context, m *machine.Machine, donor string, devices []rd
 	return w, nil
 }
 
-// rdmaSource is the address that RDMA is to be used from: that of the route, or any
-// that fits where a device or a GID is insisted on, as package rdma does it.
+// rdmaSource is the address that RDMA would send from. It is that of the route. If the flags
+// name a device or a GID it is any address of the family, as in package rdma.
 func rdmaSource(route netip.Addr, config rdma.Config) netip.Addr {
 	switch {
 	case config.Device == "" && config.GIDIndex < 0:

@@ -15,7 +15,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// pollDrain is how often a draining donor is looked at.
+// pollDrain is the time between two looks at a donor that drains.
 const pollDrain = 200 * time.Millisecond
 
 func drainCommand(a *command.App) *cobra.Command {
@@ -24,9 +24,9 @@ func drainCommand(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drain [NAME]",
 		Short: "Give back all memory that a donor lends, and end it",
-		Long: `drain has a donor of this machine lend nothing more and ask its devices for all
-slabs. They move them to other donors, or keep the pages in their backing files.
-When the last slab is back the donor ends. A device that does not return a slab
+		Long: `drain tells a donor of this machine to lend nothing more and to ask its devices for
+all slabs. The devices move the slabs to other donors, or keep the pages in their
+backing files. The donor ends when the last slab is back. A device that does not return a slab
 within 10 seconds loses its session.`,
 		Args: a.PerhapsOne,
 		RunE: func(cmd *cobra.Command, args []string) error {

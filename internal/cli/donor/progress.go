@@ -8,7 +8,8 @@ import (
 	"github.com/farswap/farswap/internal/human"
 )
 
-// progress is one line that is written over on a terminal, and nothing elsewhere.
+// progress is one line on a terminal, which each call of show overwrites. Elsewhere it writes
+// nothing.
 type progress struct {
 	out      io.Writer
 	terminal bool

@@ -16,9 +16,9 @@ func resizeCommand(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resize [NAME] [--memory SIZE] [--headroom SIZE or SHARE]",
 		Short: "Change how much a running donor lends, or keeps available",
-		Long: `resize changes a donor of this machine while it runs. More is lent at once. With
-less, prepared slabs go back first and then slabs of devices, the least active
-ones first, which takes a while: see ` + "`farswap donor status`.",
+		Long: `resize changes a donor of this machine while it runs. A larger --memory is lent at
+once. With a smaller one, prepared slabs go back first, then slabs of devices, the
+least active ones first. That takes a while: see ` + "`farswap donor status`.",
 		Args: a.PerhapsOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch given := cmd.Flags().Changed; {

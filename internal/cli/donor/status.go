@@ -79,7 +79,7 @@ func writeDonor(w io.Writer, d status.DonorDaemon, now time.Time) error {
 	return t.Flush()
 }
 
-// evictions are what went back so far, and how the last of it did.
+// evictions says how much went back so far, and how the last eviction went.
 func evictions(d status.DonorDaemon, now time.Time) string {
 	text := fmt.Sprintf("%d slabs (%s)", d.Evictions, human.Bytes(int64(d.EvictedBytes)))
 	e := d.LastEviction
@@ -96,7 +96,8 @@ func evictions(d status.DonorDaemon, now time.Time) string {
 	return text + fmt.Sprintf(", returned in %s", human.Nanos(e.Choosing+e.Returning+e.Freeing))
 }
 
-// writeIdentities shows who has bounds. Those without are seen by their devices.
+// writeIdentities shows the identities if any of them has a bound. The list of devices shows
+// the others.
 func writeIdentities(w io.Writer, list []status.DonorIdentity) {
 	if !slices.ContainsFunc(list, func(i status.DonorIdentity) bool { return i.Most > 0 || i.Reserve > 0 }) {
 		return

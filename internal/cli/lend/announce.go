@@ -18,8 +18,8 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// announcePeriod is how often a donor tells its gossip what it has. That decides
-// itself when it is worth a message.
+// announcePeriod is the time between two updates of the gossip on what the donor has. The
+// gossip decides which of them are worth a message.
 const announcePeriod = time.Second
 
 // checkAnnounce refuses an --announce that no device could use.
@@ -60,8 +60,8 @@ func announcedAs(given, bound string) (string, error) {
 	return address, cluster.CheckAddress(address)
 }
 
-// covers says whether devices will accept the certificate at an address. Without TLS
-// there is none.
+// covers says whether devices will accept the certificate at an address. Without TLS there is
+// no certificate, and every address passes.
 func covers(id *control.Identity, address string) error {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil || id == nil {

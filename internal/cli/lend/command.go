@@ -27,15 +27,15 @@ func Command(a *command.App) *cobra.Command {
 		Short: "Lend memory to devices of other machines, until stopped",
 		Long: `donor lends up to --memory of this machine to devices of other machines, and
 serves in the foreground until SIGTERM or SIGINT. Devices then go on with their
-local copies. ` + "`farswap donor drain`" + ` has them move their slabs away before. For systemd
-it is Type=notify.
+local copies. ` + "`farswap donor drain`" + ` asks the devices to move their slabs away first.
+For systemd it is Type=notify.
 
-When less than --headroom is available to this machine's own programs, slabs go
-back: those prepared ahead, then the least active ones of devices.
+When less than --headroom is available to this machine's own programs, the donor
+takes slabs back: first those prepared ahead, then the least active ones of devices.
 
-Every certificate of the authority may use the donor, or with --allow those of
-the given names. Their devices together may have SIZE at most, and of what is
-lent, reserve=SIZE is kept for them alone.`,
+Every certificate of the authority may use the donor. With --allow only certificates
+of the given names may. All devices of one name together get SIZE at most, and the
+donor keeps reserve=SIZE of its memory for them alone.`,
 		Example: `  farswap donor --listen :9400 --memory 8G --cert /etc/farswap/cert
   farswap donor --memory 8G --headroom 25% --cert ID --allow web1=2G --allow db1,reserve=4G`,
 		Args: a.NoArgs,

@@ -22,8 +22,8 @@ func Dash(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dash",
 		Short: "Show devices and donors on a web page",
-		Long: `Serves a page with the devices and donors of this machine, and of others whose
-dashboards are named with --peer.
+		Long: `dash serves a page with the devices and donors of this machine, and of the machines
+whose dashboards --peer names.
 
   farswap dash                                             http://127.0.0.1:9480, for this machine
   farswap dash --listen :9480 --cert ID                    for browsers with a certificate, and peers

@@ -28,7 +28,7 @@ const (
 	defaultMetricsListen = "127.0.0.1:9481"
 )
 
-// Limits of a scrape. Prometheus waits for 10 s if it is not told otherwise.
+// Limits of a scrape. Prometheus waits for 10 s by default.
 const (
 	scrapeRequest = 5 * time.Second
 	scrapeAnswer  = time.Minute
@@ -47,20 +47,20 @@ func Metrics(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "metrics",
 		Short: "Serve the metrics of all devices and donors of this machine to Prometheus",
-		Long: `metrics answers GET /metrics on --listen, in the foreground until SIGTERM or
-SIGINT, with what every device and donor of this machine says about itself. For systemd
-it is Type=notify. It has to run as the servers' user, usually root. For histograms of
-full resolution let Prometheus ask for native ones.
+		Long: `metrics answers GET /metrics on --listen with what every device and donor of this machine
+says about itself. It runs in the foreground until SIGTERM or SIGINT. Its user is the
+servers' user, usually root. For systemd it is Type=notify. Prometheus gets histograms of
+full resolution if it asks for native ones.
 
-Anybody on this machine may read the metrics. For an address that other machines reach
-there is --cert: then only who has a certificate of the same authority is answered, over
-TLS (in Prometheus' tls_config: ca_file ca.crt, cert_file identity.crt, key_file
-identity.key of an identity of its own). --plain answers everybody, without TLS. Names of
-donors, certificates and control groups are in the metrics, contents of pages never.
+Anybody on this machine may read the metrics. An address that other machines reach needs
+--cert: the exporter then answers over TLS, and only clients with a certificate of the same
+authority (in Prometheus' tls_config: ca_file ca.crt, cert_file identity.crt, key_file
+identity.key of an identity of its own). --plain answers everybody, without TLS. The metrics
+name donors, certificates and control groups, and never hold contents of pages.
 
-With --once the metrics go to standard output, for node_exporter's textfile collector.
+--once prints the metrics on standard output, for node_exporter's textfile collector.
 
-Alerts for Prometheus are in contrib/prometheus, a dashboard in contrib/grafana.`,
+Alerts for Prometheus are in contrib/prometheus, a dashboard is in contrib/grafana.`,
 		Example: `  farswap metrics
   farswap metrics --listen :9481 --cert /etc/farswap/cert
   farswap metrics --once >/var/lib/node_exporter/farswap.new && mv /var/lib/node_exporter/farswap.{new,prom}`,

@@ -21,9 +21,8 @@ func Top(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top [DEVICE]",
 		Short: "Watch a device: latencies, traffic, slabs, donors, events",
-		Long: `Watch a device on the terminal: a heatmap of its latency, quantiles by source,
-what goes in and out, where its slabs are, its donors, and what happened last.
-Press h for the keys.
+		Long: `top shows a device on the terminal: a heatmap of its latency, quantiles by source,
+traffic, where its slabs are, its donors, and the last events. Press h for the keys.
 
 Where standard output is not a terminal it prints a frame for each interval.`,
 		Args: a.PerhapsOne,

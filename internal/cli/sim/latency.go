@@ -33,9 +33,9 @@ func latencyCommand(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "latency",
 		Short: "A slow machine: its hot slabs leave, and it is used again when it is well",
-		Long: `latency runs the cluster of sim paper with a model of how long page-ins take, and has
-the machine that holds the most hot slabs be slow for a while: once with the placement
-by latency, which the device judges its donors with, and once with the paper's.
+		Long: `latency runs the cluster of sim paper with a model of how long page-ins take. The
+machine that holds the most hot slabs is slow for a while. The simulation runs once with
+the placement by latency, where a device judges its donors, and once with the paper's.
 
   SLABS   at the slow machine, and how many of them are hot
   SLOW TO devices that take it for slow
@@ -83,7 +83,7 @@ by latency, which the device judges its donors with, and once with the paper's.
 	f.DurationVar(&from, "slow-from", from, "when a machine becomes slow")
 	f.DurationVar(&length, "slow-for", length, "how long it is slow")
 	f.DurationVar(&by, "slow-by", by, "what each of its page-ins takes longer")
-	f.BoolVar(&model.All, "all-slow", false, "have all machines be slow, not one")
+	f.BoolVar(&model.All, "all-slow", false, "make all machines slow, not one")
 	return cmd
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/farswap/farswap/sim/plots"
 )
 
-// simOptions are the flags of all that simulates.
+// simOptions are the flags of every command that simulates.
 type simOptions struct {
 	workload string
 	seed     uint64
@@ -32,7 +32,7 @@ func (o *simOptions) register(cmd *cobra.Command) {
 	command.JSONFlag(cmd, &o.asJSON)
 }
 
-// config is the product's policies on the file's workload.
+// config returns a simulation of the real policies on the file's workload.
 func (o *simOptions) config() (sim.Config, error) {
 	text, from := sim.PaperWorkload(), "the paper's workload"
 	if o.workload != "" {
@@ -51,7 +51,7 @@ func (o *simOptions) config() (sim.Config, error) {
 	return config, nil
 }
 
-// plotOptions are the flags of what draws.
+// plotOptions are the flags of every command that draws.
 type plotOptions struct {
 	folder, format string
 }
@@ -61,7 +61,7 @@ func (o *plotOptions) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.format, "plot-format", plots.Formats[0], "files to draw: "+strings.Join(plots.Formats, ", "))
 }
 
-// check refuses what cannot be drawn before it is computed.
+// check refuses a format or a folder that cannot be used, before anything is computed.
 func (o *plotOptions) check() error {
 	if !slices.Contains(plots.Formats, o.format) {
 		return usage.Errorf("--plot-format %q: want %s", o.format, strings.Join(plots.Formats, " or "))
@@ -75,8 +75,8 @@ func (o *plotOptions) check() error {
 	return nil
 }
 
-// simulate runs work with a progress bar where there is a terminal. What a
-// configuration cannot do is wrong usage.
+// simulate runs work with a progress bar where there is a terminal. An error about the
+// configuration is wrong usage.
 func simulate(cmd *cobra.Command, work func(ctx context.Context, progress func(float64)) error) error {
 	ctx, cancel := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
 	defer cancel()

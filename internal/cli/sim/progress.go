@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// progressBar is a line that is written over again.
+// progressBar is a line that each call of show overwrites.
 type progressBar struct {
 	w     io.Writer
 	shown int // percent and 1; 0 for nothing

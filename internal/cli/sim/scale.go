@@ -30,10 +30,10 @@ func scaleCommand(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scale",
 		Short: "Simulate up to 65,535 machines, and measure the simulator",
-		Long: `scale runs the workload file's programs on as many machines as told, with 2.8
-containers each, and says what that cost in time and memory. With several numbers of
-machines it runs one after the other; --json has the last one's figures on top and
-all of them in "runs".`,
+		Long: `scale runs the workload file's programs on --machines machines with 2.8 containers each,
+and says how much time and memory the simulator took. With several numbers of machines
+it runs one simulation after the other; --json has the figures of the last one on top
+and those of all in "runs".`,
 		Example: "  farswap sim scale --machines 10000 --hours 1 --json\n  farswap sim scale --machines 100,1000,10000 --plot pictures",
 		Args:    a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
