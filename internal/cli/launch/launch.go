@@ -51,7 +51,7 @@ func find(folder string, look func(string) (string, error)) (string, error) {
 		path, err = filepath.Abs(path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%w: tried %s and the folders of PATH (%w): install it beside farswap, as `go build ./cmd/...` makes both", ErrNotFound, beside, err)
+		return "", fmt.Errorf("%w: tried %s and the folders of PATH (%w): install it beside farswap, `go build -o FOLDER ./cmd/...` makes both", ErrNotFound, beside, err)
 	}
 	return path, nil
 }
