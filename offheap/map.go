@@ -13,9 +13,10 @@ var ErrLocked = errors.New("memory cannot be locked")
 
 // Options says how Map prepares memory.
 type Options struct {
-	Huge     bool // ask for transparent huge pages (madvise, best effort)
-	Lock     bool // mlock: the memory is resident and stays so
-	Populate bool // touch every page now; implied by Lock
+	Huge     bool   // ask for transparent huge pages (madvise, best effort)
+	Lock     bool   // mlock: the memory is resident and stays so
+	Populate bool   // touch every page now; implied by Lock
+	Purpose  string // what the memory is for, in the owner's words; see Mappings
 }
 
 // Map returns size bytes of zeroed, page-aligned private memory. size is
@@ -46,17 +47,21 @@ func Map(size int, opt Options) ([]byte, error) {
 		_ = unix.Munmap(mem)
 		return nil, err
 	}
+	live.add(mem, opt.Purpose)
 	return mem, nil
 }
 
 // Unmap gives memory from Map back to the kernel.
 func Unmap(mem []byte) error {
+	live.remove(mem) // first: the addresses can be another mapping's at once
 	if err := unix.Munmap(mem); err != nil {
 		return fmt.Errorf("unmap %d bytes of memory: %w", len(mem), err)
 	}
 	return nil
 }
 
+// lock makes every page resident, also in a process whose mlockall waits for the first
+// access (MCL_ONFAULT).
 func lock(mem []byte) error {
 	if err := unix.Mlock(mem); err != nil {
 		return fmt.Errorf("lock %d bytes: %w (%w): run as root, or raise the limit (ulimit -l, LimitMEMLOCK=)", len(mem), ErrLocked, err)

@@ -18,3 +18,5 @@ func New[T any](n int) ([]T, func() error, error) {
 // Pointer returns the address of the first byte of mem, for an SQE or an iovec.
 // It keeps nothing alive: mem must be from this package, or be pinned.
 func Pointer(mem []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(mem)) }
+
+func address(mem []byte) uint64 { return uint64(uintptr(Pointer(mem))) }
