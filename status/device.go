@@ -107,10 +107,12 @@ type Latency struct {
 // Memory is the memory that the server holds for a device.
 type Memory struct {
 	PerPage float64 `json:"per_page_bytes"` // bytes of state for each page of the device
-	Locked  int64   `json:"locked_bytes"`   // off-heap memory locked in RAM
+	Locked  int64   `json:"locked_bytes"`   // that the server's process has locked in RAM, all of it
 
 	PerPageTotal int64   `json:"per_page_total_bytes"` // PerPage for all pages
 	PerPageShare float64 `json:"per_page_percent"`     // PerPageTotal in percent of the device's size
+
+	LockedFor Locked `json:"locked"` // Locked by what it is for
 }
 
 // SetPerPage sets the three figures about per-page state from the total, in bytes. With a deviceSize of 0

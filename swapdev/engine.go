@@ -11,6 +11,7 @@ import (
 
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/memory"
 	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
@@ -48,7 +49,8 @@ type engine struct {
 	failovers atomic.Uint64
 	counting  sync.Mutex // guards census
 	census    *slabmap.Census
-	probes    probes // in the kernel; constant once the device is open
+	locked    memory.LockedMeter // what this process has locked
+	probes    probes             // in the kernel; constant once the device is open
 
 	mapping, moving, following, telling, judging task
 	over                                         chan struct{} // closed when the queues have ended
@@ -71,7 +73,7 @@ func newEngine(cfg Config, transports []*lenders.Transport, backing *path.Backin
 		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, path.MaxQueues, ErrConfig)
 	}
 	var err error
-	e.memory, err = offheap.Map(slabmap.MemoryNeeded(cfg.geometry()), offheap.Options{Huge: true, Lock: true})
+	e.memory, err = offheap.Map(slabmap.MemoryNeeded(cfg.geometry()), offheap.Options{Huge: true, Lock: true, Purpose: mapMemory})
 	if err != nil {
 		return nil, fmt.Errorf("page states: %w", err)
 	}

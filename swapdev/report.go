@@ -34,8 +34,7 @@ func (e *engine) report() status.Device {
 	s.Moves = status.Moves{Slabs: moves.Moved, Dropped: moves.Dropped, Slow: moves.Slow, Pages: moves.Pages, Last: int64(moves.Last), Drained: int64(moves.Drained)}
 	s.Placement, s.Decisions = e.cfg.Placement, e.decisions(e.steering.Decisions.All())
 	s.Memory.SetPerPage(int64(slabmap.MemoryNeeded(g)), g.Size, slabmap.PageSize)
-	arena := int64(e.spec.Depth+e.spec.Spare) * int64(e.spec.MaxIO)
-	s.Memory.Locked = int64(len(e.memory)) + int64(e.spec.Queues)*arena
+	e.reportLocked(&s.Memory)
 
 	donors, holds := e.donors.All(), e.holds()
 	for i, d := range donors[:len(t.Donors)] { // there may be more since

@@ -211,7 +211,8 @@ func (q *Queue) mapMemory() error {
 		return err
 	}
 	n := q.Depth() + d.spec.Spare
-	q.arena, err = offheap.Map(n*d.spec.MaxIO, offheap.Options{Huge: true, Lock: q.simulation == nil, Populate: true})
+	options := offheap.Options{Huge: true, Lock: q.simulation == nil, Populate: true, Purpose: "queue buffers"}
+	q.arena, err = offheap.Map(n*d.spec.MaxIO, options)
 	if err != nil {
 		return fmt.Errorf("queue %d, %d buffers of %d bytes: %w", q.index, n, d.spec.MaxIO, err)
 	}

@@ -105,6 +105,7 @@ func testDevice() status.Device {
 	}
 	d.Memory.SetPerPage(5<<18, d.Size, 4096)
 	d.Memory.Locked = 42 << 20
+	d.Memory.LockedFor = status.Locked{Program: 14 << 20, Heap: 9 << 20, Buffers: 16 << 20, Map: 3<<20 - 100, Rings: 100}
 	return d
 }
 
@@ -126,7 +127,7 @@ func TestStatusText(t *testing.T) {
 		"given back 2 slabs moved, the last in 1.5s, 1 dropped; 1 of them left slow donors",
 		"latency read p50 13.9µs, p99 1.24ms, p999 2s",
 		"write p50 -, p99 -, p999 -",
-		"memory 5.00 bytes per page (0.122% of the device), 42M locked",
+		"memory 5.00 bytes per page (0.122% of the device), 42M locked (buffers 16M, program 14M, heap 9M, map 3M)",
 		"",
 		"DONOR ADDRESS STATE OVER SLABS FREE P50 P99 NOTE",
 		"mem1 mem1:9400 up rdma 3 2G 9µs 20µs",

@@ -30,9 +30,10 @@ var (
 	deviceDegraded = deviceGauge("degraded", "Whether the device serves with less safety than was asked for (1); the degraded_reason of its status says why.")
 	deviceBacking  = deviceGauge("backing_ok", "Whether the backing file works (1) or has failed (0); absent without one.")
 	deviceInsecure = deviceGauge("insecure", "Whether control sessions run without TLS (1) or not (0).")
-	deviceLocked   = deviceGauge("locked_bytes", "Memory that the server has locked in RAM for the device.")
+	deviceLocked   = deviceGauge("locked_bytes", "Memory that the server has locked in RAM, all of it.")
 	devicePerPage  = deviceGauge("page_state_bytes", "Of the server's memory, what it knows of all pages.")
 
+	deviceLockedFor    = deviceGauge("locked_purpose_bytes", "Of locked_bytes, by what it is for: program, libraries, heap, stacks, buffers, map, rings, probes, other.", "purpose")
 	devicePages        = deviceGauge("pages", "Pages by where their valid copies are. none: never written or discarded; lost: no copy is left, reads give errors.", "place")
 	deviceRequests     = deviceCounter("requests_total", "Requests of the kernel.", "op")
 	deviceBytes        = deviceCounter("request_bytes_total", "Bytes in requests of the kernel.", "op")
@@ -79,6 +80,9 @@ func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 		s.truth(deviceBacking, d.BackingOK)
 	}
 	s.put(deviceLocked, float64(d.Memory.Locked))
+	for _, part := range d.Memory.LockedFor.Parts() {
+		s.put(deviceLockedFor, float64(part.Bytes), part.Purpose)
+	}
 	s.put(devicePerPage, float64(d.Memory.PerPageTotal))
 	s.pages(&d.Pages)
 	s.io(&d.IO)

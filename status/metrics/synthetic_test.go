@@ -32,6 +32,10 @@ func newSynthetic(slabs, donors, cgroups int) *synthetic {
 		Probes: status.Probes{State: status.ProbesOn, Memory: 1 << 20},
 	}
 	s.device.Memory = status.Memory{PerPage: 8, Locked: 42 << 20, PerPageTotal: 1 << 21, PerPageShare: 0.196}
+	s.device.Memory.LockedFor = status.Locked{
+		Program: 13 << 20, Libraries: 2 << 20, Heap: 6 << 20, Stacks: 1 << 20, Buffers: 16 << 20,
+		Map: 2 << 20, Rings: 1 << 19, Probes: 1 << 19, Other: 1 << 20,
+	}
 	for i := range donors {
 		d := status.Donor{Name: fmt.Sprintf("mem%d", i), Address: fmt.Sprintf("mem%d:9400", i), State: donorUpState, Transport: "tcp", Total: 8 << 30, Baseline: 90_000}
 		if i == 1 {

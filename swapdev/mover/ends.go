@@ -51,7 +51,7 @@ func (c *ends) open() error {
 	if c.loop != nil {
 		return nil
 	}
-	arena, err := offheap.Map(copySlots*copyPages*slabmap.PageSize, offheap.Options{Lock: true})
+	arena, err := offheap.Map(copySlots*copyPages*slabmap.PageSize, offheap.Options{Lock: true, Purpose: "buffers of moves"})
 	if err != nil {
 		return err
 	}

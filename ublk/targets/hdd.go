@@ -60,7 +60,7 @@ var _ ublk.Target = (*HDD)(nil)
 
 // OpenHDD takes size bytes of memory. Close it when the device is deleted.
 func OpenHDD(model DiskModel, size int64) (*HDD, error) {
-	mem, err := offheap.Map(int(size), offheap.Options{Lock: true})
+	mem, err := offheap.Map(int(size), offheap.Options{Lock: true, Purpose: "disk"})
 	if err != nil {
 		return nil, fmt.Errorf("memory of a hard disk: %w", err)
 	}

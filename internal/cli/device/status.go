@@ -88,8 +88,8 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	if line := probesLine(d); line != "" {
 		fmt.Fprintf(t, "probes\t%s\n", line)
 	}
-	fmt.Fprintf(t, "memory\t%.2f bytes per page (%.3f%% of the device), %s locked\n", d.Memory.PerPage, d.Memory.PerPageShare,
-		human.Bytes(d.Memory.Locked))
+	fmt.Fprintf(t, "memory\t%.2f bytes per page (%.3f%% of the device), %s\n", d.Memory.PerPage, d.Memory.PerPageShare,
+		lockedWords(d.Memory))
 	if err := t.Flush(); err != nil {
 		return err
 	}
