@@ -7,8 +7,14 @@
 //   - [Reexec] replaces the process image. Call it before anything is opened or
 //     started: whatever is not inherited over exec is lost, and nothing deferred
 //     runs.
-//   - [Protect] locks all memory, also what is mapped later. A mapping that does
-//     not fit into RAM then fails instead of being made lazily.
+//   - [Protect] locks each page when it is first touched, also of what is mapped
+//     later. It does not touch any. A server on which the kernel depends before
+//     [Settle] has returned can wait for a disk that is this very swap.
+//   - After Settle these can still wait for new memory: the heap beyond its largest
+//     size so far, the stack of a thread that starts later, a library that is loaded
+//     later. None of them is on the way of a page. A thread that waits there keeps
+//     the garbage collector from stopping the others, as it does in a system call
+//     that makes memory.
 //   - What runs without end here runs at real-time priority: only the kernel's
 //     throttling (sched_rt_runtime_us) leaves others the rest of a CPU.
 //   - After both the kernel's OOM killer passes this process over. What leaks
@@ -20,4 +26,33 @@
 // itself; an OOM score of -1000; a cgroup without a memory limit, since reclaim
 // for such a limit runs on the thread that allocates; and real-time scheduling,
 // which opens part of the kernel's reserve of memory to it.
+//
+// # What is resident, and why not all is
+//
+// mlockall can fill every mapping at once (MCL_FUTURE alone) or lock what is touched
+// (with MCL_ONFAULT). The first is simple and takes 70 MiB that nobody ever touches: a
+// table of 32 MiB in which Go's runtime lists the arenas of its heap, 32 MiB of variables
+// of the standard library's random numbers for FIPS mode, and the unused part of every
+// stack and arena; huge pages add more. It also defeats the runtime when that gives memory
+// back: the pages are filled again at once. A machine of 192 MiB can stop with that much
+// locked.
+//
+// The second needs care, because a page that was never touched is not there when it is
+// needed. So Settle touches all that the data path can touch, by kind:
+//
+//	program, libraries  all pages, read from disk and locked; pages of variables are
+//	                    copied now. A text page that is missing would be read from the
+//	                    root file system while that waits for memory.
+//	variables           the first MiB of those that begin as zeros, where Go's linker
+//	                    puts all but the largest.
+//	stacks of threads,  all pages of every mapping up to 1 MiB.
+//	small tables
+//	buffers, page map   all pages, by package offheap when it maps them.
+//	rings               the kernel makes them whole, and never takes them away.
+//	Go's heap           what is in use, and three quarters of what it may grow by before
+//	                    it is collected. The data path allocates nothing; the control
+//	                    plane works within this.
+//
+// Once touched, a page stays: locked memory is neither swapped nor dropped. Go's runtime
+// alone gives heap away again, down to a tenth above the size at which it collects.
 package flusher

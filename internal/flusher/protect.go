@@ -15,10 +15,12 @@ var ErrMemlock = errors.New("memory cannot be locked")
 const oomImmune = "-1000"
 
 // Protect locks the memory of the process, present and future, and exempts it
-// from the OOM killer. It is to be called after [Reexec]. The warnings are what
-// the cgroup can still do to it, one sentence each; see [Cgroup].
+// from the OOM killer. It is to be called after [Reexec], and to be followed by
+// [Settle]: until then a page is locked from its first access on, and that access
+// waits for memory or for a disk. The warnings are what the cgroup can still do to
+// the process, one sentence each; see [Cgroup].
 func Protect() (warnings []string, err error) {
-	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE); err != nil {
+	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
 		return nil, fmt.Errorf("%w: mlockall: %w: run as root, or give CAP_IPC_LOCK, or raise the limit (ulimit -l, LimitMEMLOCK=infinity)", ErrMemlock, err)
 	}
 	err = os.WriteFile("/proc/self/oom_score_adj", []byte(oomImmune), 0)

@@ -3,6 +3,7 @@
 package add
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,6 +103,9 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 		return err
 	}
 	s := &session{dev: dev, log: log}
+	if err := flusher.Settle(); err != nil { // before anything is swapped to the device
+		return errors.Join(err, s.stop())
+	}
 	return s.run(cmd.OutOrStdout(), o, end.Asked)
 }
 
