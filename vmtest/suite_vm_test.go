@@ -49,6 +49,7 @@ var scenarios = []Scenario{
 	{64, "clock-set", 4 * time.Minute, onlyTCP, clockSet},
 	{70, "probes", 5 * time.Minute, onlyTCP, probesUnderSwap},
 	{72, "probes-leave-nothing", 3 * time.Minute, onlyTCP, probesLeaveNothing},
+	{73, "locked-memory", 3 * time.Minute, onlyTCP, lockedMemory},
 	{74, "metrics", 3 * time.Minute, onlyTCP, metricsTrue},
 
 	{40, "stop-refused", 2 * time.Minute, onlyTCP, stopRefused},
