@@ -45,8 +45,8 @@
 //	                    root file system while that waits for memory.
 //	variables           the first MiB of those that begin as zeros, where Go's linker
 //	                    puts all but the largest.
-//	stacks of threads,  all pages of every mapping up to 1 MiB.
-//	small tables
+//	stacks of threads   the upper 64 KiB, four times what Go's runtime needs.
+//	small tables        all pages of every other mapping up to 1 MiB.
 //	buffers, page map   all pages, by package offheap when it maps them.
 //	rings               the kernel makes them whole, and never takes them away.
 //	Go's heap           what is in use, and three quarters of what it may grow by before

@@ -34,7 +34,8 @@ const guard = "FARSWAP_IO_FLUSHER_PID"
 // runtime or C libraries own.
 //
 // Where it may, it makes all threads real-time in the same way; [Realtime] says
-// whether it did. Threads that the C library starts get small stacks.
+// whether it did. Threads that the C library starts get small stacks, and share one
+// arena of its allocator; only memory that asks for huge pages gets them.
 //
 // The errors are ErrCapability and ErrUnsupported; the process goes on as it
 // was.
@@ -42,6 +43,7 @@ func Reexec() error {
 	both := mark{has: ioFlusher.has, set: func() error {
 		_ = realtime.set()    // better with it, possible without
 		_ = smallStacks.set() // likewise
+		_ = smallPages()      // likewise
 		return ioFlusher.set()
 	}}
 	return reexec(both)
@@ -87,7 +89,7 @@ func reexec(m mark) error {
 	if second {
 		return nil
 	}
-	env := append(os.Environ(), guard+"="+strconv.Itoa(os.Getpid()))
+	env := append(oneArena(os.Environ()), guard+"="+strconv.Itoa(os.Getpid()))
 	path := self()
 	return fmt.Errorf("execute %s again: %w", path, unix.Exec(path, os.Args, env))
 }

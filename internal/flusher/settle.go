@@ -13,11 +13,17 @@ import (
 )
 
 // wholeBelow is the size in bytes up to which anonymous memory is made resident as a
-// whole. Stacks of threads (256 KiB) and the C library's arenas (132 KiB) are smaller;
-// what is larger is the heap of Go's runtime, its tables, of which it uses some pages
+// whole. The C library's arenas (132 KiB) are smaller; what is larger is the heap of Go's runtime, its tables, of which it uses some pages
 // (32 MiB that list the arenas of the heap), and the cryptographic library's 32 MiB for a
 // source of entropy that it uses in FIPS mode only.
 const wholeBelow = 1 << 20
+
+// stackUsed is how much of a thread's stack is made resident, in bytes from its top. In a
+// build without cgo Go's runtime makes do with 16 KiB; the C library keeps some KiB of its
+// own there. Only C code that the control plane calls, such as that which resolves names,
+// goes deeper, and Go's scheduler does not wait for a thread in C. C functions on a
+// queue's thread run on stacks of package offheap.
+const stackUsed = 64 << 10
 
 // Settle makes resident what a server touches, and gives back what starting has left. It
 // is to be called after [Protect], when everything is open and before the kernel swaps to
@@ -63,8 +69,11 @@ func settle(before, m memory.Mapping) error {
 	case !m.Anonymous() && m.Name != "[stack]" && m.Name != "[heap]": // the kernel's own, and devices
 		return nil
 	}
-	end := m.End
-	if m.Size() > wholeBelow {
+	start, end := m.Start, m.End
+	switch {
+	case m.ThreadStack(before):
+		start = max(start, end-stackUsed)
+	case m.Size() > wholeBelow:
 		// One touched byte would lock 2 MiB.
 		if !m.Huge {
 			_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(m.Start), uintptr(m.Size()), unix.MADV_NOHUGEPAGE)
@@ -73,14 +82,14 @@ func settle(before, m memory.Mapping) error {
 			return nil
 		}
 		// Variables of the program. Go's linker puts large ones last.
-		end = m.Start + wholeBelow
+		end = start + wholeBelow
 	}
-	err := populate(m.Start, end)
+	err := populate(start, end)
 	if errors.Is(err, unix.ENOMEM) { // the thread whose stack it was has ended
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %d bytes at %x: %w", ErrMemlock, end-m.Start, m.Start, err)
+		return fmt.Errorf("%w: %d bytes at %x: %w", ErrMemlock, end-start, start, err)
 	}
 	return nil
 }

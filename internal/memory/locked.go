@@ -94,7 +94,7 @@ func (p Process) purpose(sum *Locked, before, m Mapping) *int64 {
 		return &sum.Rings
 	case strings.HasPrefix(m.Name, "anon_inode:bpf"):
 		return &sum.Probes
-	case m.Name == "[stack]", m.Anonymous() && m.Size() <= stackSize && adjacent && before.Perms == "---p" && before.Size() == guardSize:
+	case m.Name == "[stack]", m.ThreadStack(before):
 		return &sum.Stacks
 	case m.Anonymous() && distance(m.Start, p.Heap) < heapSpan:
 		return &sum.Heap
@@ -102,6 +102,12 @@ func (p Process) purpose(sum *Locked, before, m Mapping) *int64 {
 		return &sum.Libraries
 	}
 	return &sum.Other
+}
+
+// ThreadStack says whether the memory is the stack of a thread that the C library has
+// started, by the mapping before it: memory without access guards the end of a stack.
+func (m Mapping) ThreadStack(before Mapping) bool {
+	return m.Anonymous() && m.Size() <= stackSize && before.End == m.Start && before.Perms == "---p" && before.Size() == guardSize
 }
 
 // Anonymous says whether the memory has no file behind it and may be of any purpose.
