@@ -48,9 +48,9 @@ compare-probes *ARGS: build
 compare-donor *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-donor" "$@"
 
-# Everything: lint, unit tests with the race detector, the page in a browser, the suite on both kernels, a small machine
+# Everything: lint, unit tests with the race detector, the page in a browser, what a page costs, the suite on both kernels, a small machine
 test:
-    @vmtest/steps lint unit dash-test "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
+    @vmtest/steps lint unit dash-test path-cost "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
 
 # Boot a virtual machine and run a script in it, or a shell; see vmtest/vm/vm
 [no-cd]

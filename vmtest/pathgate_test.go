@@ -12,7 +12,7 @@ import (
 
 // TestPathGate runs the gate with figures as they come, and as they should not.
 func TestPathGate(t *testing.T) {
-	const recorded = "# kernel 7.3.4\nread 1 1000 900\nwrite 32 2000 1800\n"
+	const recorded = "# kernel 7.3.4\nread 1 1000 900\nread 8 500 700\nwrite 32 2000 1800\n"
 	for name, test := range map[string]struct {
 		measured string
 		passes   bool
@@ -20,22 +20,25 @@ func TestPathGate(t *testing.T) {
 	}{
 		"as recorded": {recorded, true, "ok    read 1 under way: 1000"},
 		"a little more": {
-			"# kernel 7.3.4\nread 1 1049 900\nwrite 32 2000 1800\n", true, "+4.9% of 1000",
+			"# kernel 7.3.4\nread 1 1049 900\nread 8 500 700\nwrite 32 2000 1800\n", true, "+4.9% of 1000",
 		},
 		"too much more": {
-			"# kernel 7.3.4\nread 1 1000 900\nwrite 32 2110 1800\n", false, "FAIL  write 32 under way: 2110 instructions a page, +5.5% of 2000",
+			"# kernel 7.3.4\nread 1 1000 900\nread 8 500 700\nwrite 32 2110 1800\n", false, "FAIL  write 32 under way: 2110 instructions a page, +5.5% of 2000",
 		},
 		"cheaper": {
-			"# kernel 7.3.4\nread 1 900 900\nwrite 32 2000 1800\n", true, "cheaper than recorded: read 1;",
+			"# kernel 7.3.4\nread 1 900 900\nread 8 500 700\nwrite 32 2000 1800\n", true, "cheaper than recorded: read 1;",
 		},
 		"not measured": {
-			"# kernel 7.3.4\nread 1 1000 900\n", false, "FAIL  write 32 under way: not measured",
+			"# kernel 7.3.4\nread 1 1000 900\nread 8 500 700\n", false, "FAIL  write 32 under way: not measured",
 		},
 		"nbd alone is dearer, on the same kernel": {
-			"# kernel 7.3.4\nread 1 1100 990\nwrite 32 2000 1800\n", false, "FAIL  read 1",
+			"# kernel 7.3.4\nread 1 1100 990\nread 8 500 700\nwrite 32 2000 1800\n", false, "FAIL  read 1",
+		},
+		"another kernel, and nbd as it varies with many under way": {
+			"# kernel 7.3.5\nread 1 1000 900\nread 8 500 500\nwrite 32 2000 1800\n", true, "read 8 under way: 500 instructions a page, +0.0% of 500",
 		},
 		"another kernel, on which nbd is dearer, too": {
-			"# kernel 7.3.5\nread 1 1100 990\nwrite 32 2000 1800\n", true, "read 1 under way: 1100 instructions a page, +0.0% of 1100",
+			"# kernel 7.3.5\nread 1 1100 990\nread 8 550 700\nwrite 32 2000 1800\n", true, "read 1 under way: 1100 instructions a page, +0.0% of 1100",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
