@@ -1,6 +1,7 @@
 package vmtest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -79,7 +80,7 @@ func (p *Process) end() {
 		return
 	}
 	p.cmd.Process.Kill()
-	if !p.w.until(10*time.Second, func() bool { return !p.Running() }) {
+	if !p.ends(10 * time.Second) {
 		p.w.Errorf("%s: process %d does not end, even killed:\n%s", p.name, p.PID(), waiting(p.PID()))
 	}
 }
@@ -95,6 +96,17 @@ func (p *Process) Running() bool {
 	default:
 		return true
 	}
+}
+
+// ends waits for the end of the process, and says whether it has come.
+func (p *Process) ends(timeout time.Duration) bool {
+	ctx, cancel := context.WithTimeout(p.w.ctx, timeout)
+	defer cancel()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+	}
+	return !p.Running()
 }
 
 // Signal sends a signal.
@@ -115,7 +127,7 @@ func (p *Process) Kill() {
 // Wait waits for the process to end, and kills it if it does not in time.
 func (p *Process) Wait(timeout time.Duration) Result {
 	p.w.Helper()
-	if !p.w.until(timeout, func() bool { return !p.Running() }) {
+	if !p.ends(timeout) {
 		p.w.Errorf("%s: has not ended after %v; killing it", p.name, timeout)
 		p.end()
 	}

@@ -72,7 +72,12 @@ func (w *World) keepLogs() {
 	}
 }
 
-// Until waits until ready says yes. It looks ten times a second.
+// longestPause is between two looks at what is waited for: often enough, and little
+// work for the emulated machine.
+const longestPause = 100 * time.Millisecond
+
+// Until waits until ready says yes. It looks at once, soon after, and then every
+// longestPause.
 func (w *World) Until(timeout time.Duration, what string, ready func() bool) {
 	w.Helper()
 	if !w.until(timeout, ready) {
@@ -83,11 +88,11 @@ func (w *World) Until(timeout time.Duration, what string, ready func() bool) {
 func (w *World) until(timeout time.Duration, ready func() bool) bool {
 	ctx, cancel := context.WithTimeout(w.ctx, timeout)
 	defer cancel()
-	for !ready() {
+	for pause := longestPause / 8; !ready(); pause = min(2*pause, longestPause) {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 	return true
