@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 )
 
@@ -17,9 +18,14 @@ func historyOn(t *testing.T) History {
 }
 
 func TestHistoryOnFile(t *testing.T) {
-	n, err := historyOn(t).Play(context.Background())
+	h := historyOn(t)
+	h.Done = new(atomic.Int64)
+	n, err := h.Play(context.Background())
 	if err != nil || n.Writes == 0 || n.Reads == 0 || n.Discards == 0 {
 		t.Errorf("got %+v, %v", n, err)
+	}
+	if done := h.Done.Load(); done != int64(h.Workers*h.Ops) {
+		t.Errorf("%d operations are done, want %d of each of %d workers", done, h.Ops, h.Workers)
 	}
 }
 
