@@ -25,7 +25,7 @@ func TestPingPong(t *testing.T) {
 			t.Errorf("implausible: %+v", p)
 		}
 	}
-	// Either end is told to end in the middle.
+	// Each end must stop in the middle.
 	short, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer stop()
 	if _, err := RunPingPong(short, l.Addr().String(), time.Hour); !errors.Is(err, context.DeadlineExceeded) {

@@ -52,7 +52,7 @@ func TestZipfIsAsExpected(t *testing.T) {
 	}
 }
 
-// TestKeysAreAsMeasured holds the two of memcached's loads against what was measured at
+// TestKeysAreAsMeasured compares the two loads of memcached with what was measured at
 // Facebook, for the keys of one connection at the small size.
 func TestKeysAreAsMeasured(t *testing.T) {
 	for _, tt := range []struct {

@@ -147,7 +147,7 @@ func TestResultsDoNotHangOnThreads(t *testing.T) {
 	}
 }
 
-// TestPageRankIsPageRank holds the ranks against those of the plain algorithm, which
+// TestPageRankIsPageRank compares the ranks with those of the plain algorithm, which
 // pushes along outgoing edges.
 func TestPageRankIsPageRank(t *testing.T) {
 	made := done[*pagerankTask](t, pagerank, 3)

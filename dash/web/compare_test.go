@@ -16,7 +16,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// comparison holds a view that the browser shows against a status.
+// comparison compares a view in the browser with a status.
 type comparison struct {
 	b     *browser
 	want  *status.Device

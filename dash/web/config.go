@@ -36,7 +36,7 @@ type Config struct {
 	Root     string        // of the state folders; empty: status.DefaultRoot
 	Interval time.Duration // between two questions to each server; 0: a second
 
-	// Token lets in whoever knows it, with or without a certificate. Empty: nobody.
+	// Token lets in everybody who knows it, with or without a certificate. Empty: nobody.
 	Token string
 	// Identity is needed if Listen or a peer is not a loopback address.
 	Identity *control.Identity

@@ -22,7 +22,7 @@ var (
 	liveDir = flag.String("live.dir", "", "folder that this process and that machine share")
 )
 
-// orderPatience is how long the machine may take to do what it is told: it is emulated.
+// orderPatience is how long the emulated machine may take to carry out an order.
 const orderPatience = time.Minute
 
 // machine is the virtual machine that vmtest/dash-live started, which says what it can be

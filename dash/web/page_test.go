@@ -51,7 +51,7 @@ func still(t *testing.T) (*browser, *Server, status.Device) {
 	return openBrowser(t), s, w.Device()
 }
 
-// TestPageShowsTheStatus holds what each view shows against the device's status.
+// TestPageShowsTheStatus compares what each view shows with the device's status.
 func TestPageShowsTheStatus(t *testing.T) {
 	b, s, want := still(t)
 	b.look("light", 1440, 900)
@@ -353,7 +353,7 @@ func TestManySlabs(t *testing.T) {
 	for _, bad := range eval[[]string](b, "checks.wide()") {
 		t.Errorf("sticks out: %s", bad)
 	}
-	// This device has no histograms, no probes, no events: nothing of it may be in the way.
+	// This device has no histograms, no probes and no events. The page must cope with that.
 	for _, v := range deviceViews {
 		b.open(viewURL(s, deviceKey, v.id))
 		b.until(v.id, "document.querySelector('main .panel') && document.getElementById('live').dataset.state === 'live'")

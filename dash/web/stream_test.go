@@ -265,7 +265,7 @@ func TestWatchOfNothing(t *testing.T) {
 	}
 }
 
-// TestPlacesAreBounded: who comes too late is told so, and has a place when one is free.
+// TestPlacesAreBounded: a reader without a place gets an error, and a place once one is free.
 func TestPlacesAreBounded(t *testing.T) {
 	root, _, _ := fakeWorld(t)
 	s := serve(t, Config{Root: root, Interval: 100 * time.Millisecond})
