@@ -89,7 +89,7 @@ func TestReferenceHasAllKeys(t *testing.T) {
 		path, _, _ := strings.Cut(line, " ")
 		for _, key := range strings.Split(path, ".")[1:] {
 			looked++
-			if key = strings.TrimSuffix(key, "[]"); !strings.Contains(text, "`"+key+"`") {
+			if key = strings.ReplaceAll(key, "[]", ""); !strings.Contains(text, "`"+key+"`") {
 				t.Errorf("docs/reference.md does not have the key %q of %s", key, path)
 			}
 		}
