@@ -53,5 +53,5 @@ func Markdown(w io.Writer, f harness.File) error {
 
 // legend says how to read the tables.
 const legend = `Medians with 95% bootstrap intervals. "To in memory" is the ratio to the same application without
-a limit, turned so that above 1 is better; a verdict takes five runs and an interval without 1. CPU is in
-percent of one processor; waiting is the share of the time in which some task waited for memory.`
+a limit; above 1 is better. A verdict needs five runs and an interval without 1. CPU is in percent of one
+processor. Waiting is the share of the time in which some task waited for memory.`
