@@ -28,7 +28,10 @@ import (
 )
 
 // Program is farswap.
-func Program(stamp program.Stamp) command.Program {
+func Program(stamp program.Stamp) command.Program { return becoming(stamp, launch.Farswapd) }
+
+// becoming is farswap, which calls become with its command line for a command that serves.
+func becoming(stamp program.Stamp, become func(args []string) error) command.Program {
 	return command.Program{
 		Name:  program.Farswap,
 		Short: "Swap to the unused memory of other machines",
@@ -38,37 +41,37 @@ file keeps a second copy.`,
 		Stamp:       stamp,
 		UsageErrors: []error{benchmarks.ErrConfig, harness.ErrConfig, web.ErrConfig, workload.ErrConfig},
 		Refusals:    []error{harness.ErrOther, harness.ErrDamaged},
-		Commands:    commands,
+		Commands:    func(a *command.App) []*cobra.Command { return commands(a, become) },
 	}
 }
 
-func commands(a *command.App) []*cobra.Command {
+func commands(a *command.App, become func([]string) error) []*cobra.Command {
 	return []*cobra.Command{
-		donorCommand(a), ublkCommand(a), cluster.Command(a), cert.Command(a), bench.Command(a), doctor.Command(a),
+		donorCommand(a, become), ublkCommand(a, become), cluster.Command(a), cert.Command(a), bench.Command(a), doctor.Command(a),
 		show.Metrics(a), sim.Command(a), show.Dash(a), show.Top(a), command.Version(a),
 	}
 }
 
 // donorCommand is the donor that serves, with the commands about donors below it.
-func donorCommand(a *command.App) *cobra.Command {
+func donorCommand(a *command.App, become func([]string) error) *cobra.Command {
 	cmd := lend.Command(a)
-	serve(a, cmd)
+	serve(a, cmd, become)
 	cmd.AddCommand(donor.Commands(a)...)
 	return cmd
 }
 
 // ublkCommand is all about devices.
-func ublkCommand(a *command.App) *cobra.Command {
+func ublkCommand(a *command.App, become func([]string) error) *cobra.Command {
 	cmd := &cobra.Command{Use: "ublk", Short: "Serve, look at and remove swap devices"}
 	server := add.Command(a)
-	serve(a, server)
+	serve(a, server, become)
 	cmd.AddCommand(server)
 	cmd.AddCommand(device.Commands(a)...)
 	command.Group(cmd)
 	return cmd
 }
 
-// serve makes farswapd carry a command out.
-func serve(a *command.App, cmd *cobra.Command) {
-	command.HandOver(cmd, func() error { return launch.Farswapd(a.Args) })
+// serve makes farswapd, which this process becomes, carry a command out.
+func serve(a *command.App, cmd *cobra.Command, become func([]string) error) {
+	command.HandOver(cmd, func() error { return become(a.Args) })
 }

@@ -107,9 +107,39 @@ func bad(name string, code int, args, parts string) badCase {
 	return badCase{name, code, strings.Fields(args), strings.Split(parts, "|")}
 }
 
+// run executes the case in a process of its own.
 func (c badCase) run(t *testing.T, dir string) {
+	t.Helper()
+	c.check(t, dir, func() result { return execute(t, dir, c.args...) })
+}
+
+// runHere runs the case in this process, whose working folder is dir.
+func (c badCase) runHere(t *testing.T, dir string) {
+	t.Helper()
+	c.check(t, dir, func() result { return here(c.args...) })
+}
+
+// here runs a command line in this process. A command that serves goes on as farswapd, as it
+// would in a process of its own.
+func here(args ...string) (got result) {
+	var stdout, stderr bytes.Buffer
+	streams := command.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
+	became := false
+	farswap := becoming(program.Stamp{}, func(args []string) error {
+		became, got.code = true, command.Run(daemon.Program(program.Stamp{}), args, streams)
+		return nil
+	})
+	if code := command.Run(farswap, args, streams); !became {
+		got.code = code
+	}
+	got.stdout, got.stderr = stdout.String(), stderr.String()
+	return got
+}
+
+func (c badCase) check(t *testing.T, dir string, run func() result) {
+	t.Helper()
 	before := tree(t, dir)
-	got := execute(t, dir, c.args...)
+	got := run()
 	if got.code != c.code {
 		t.Errorf("exit code %d, want %d", got.code, c.code)
 	}
