@@ -43,10 +43,10 @@
 //	program, libraries  all pages, read from disk and locked; pages of variables are
 //	                    copied now. A text page that is missing would be read from the
 //	                    root file system while that waits for memory.
-//	variables           the first MiB of those that begin as zeros, where Go's linker
+//	variables           the first 512 KiB of those that begin as zeros, where Go's linker
 //	                    puts all but the largest.
 //	stacks of threads   the upper 64 KiB, four times what Go's runtime needs.
-//	small tables        all pages of every other mapping up to 1 MiB.
+//	small tables        all pages of every other mapping up to 512 KiB.
 //	buffers, page map   all pages, by package offheap when it maps them.
 //	rings               the kernel makes them whole, and never takes them away.
 //	Go's heap           what is in use, and three quarters of what it may grow by before

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -16,7 +17,7 @@ import (
 // whole. The C library's arenas (132 KiB) are smaller; what is larger is the heap of Go's runtime, its tables, of which it uses some pages
 // (32 MiB that list the arenas of the heap), and the cryptographic library's 32 MiB for a
 // source of entropy that it uses in FIPS mode only.
-const wholeBelow = 1 << 20
+const wholeBelow = 512 << 10
 
 // stackUsed is how much of a thread's stack is made resident, in bytes from its top. In a
 // build without cgo Go's runtime makes do with 16 KiB; the C library keeps some KiB of its
@@ -46,9 +47,16 @@ func settleAll() error {
 	if err != nil {
 		return fmt.Errorf("make memory resident: %w", err)
 	}
+	stacks := memory.ThreadStacks(mappings)
+	for _, s := range stacks {
+		if err := populateMade(max(s.Start, s.End-stackUsed), s.End); err != nil {
+			return err
+		}
+	}
 	var before memory.Mapping
 	for _, m := range mappings {
-		if err := settle(before, m); err != nil {
+		stack := slices.ContainsFunc(stacks, func(s memory.Stack) bool { return m.Start < s.End && m.End > s.Start })
+		if err := settle(before, m, stack); err != nil {
 			return err
 		}
 		before = m
@@ -56,10 +64,11 @@ func settleAll() error {
 	return nil
 }
 
-// settle makes one mapping resident, as far as a server touches it.
-func settle(before, m memory.Mapping) error {
+// settle makes one mapping resident, as far as a server touches it. Stacks of threads are
+// so already.
+func settle(before, m memory.Mapping, stack bool) error {
 	switch {
-	case !m.Readable(): // guards, and addresses kept for later
+	case stack, !m.Readable(): // guards, and addresses kept for later
 		return nil
 	case m.File():
 		if err := populate(m.Start, m.End); err != nil {
@@ -69,26 +78,25 @@ func settle(before, m memory.Mapping) error {
 	case !m.Anonymous() && m.Name != "[stack]" && m.Name != "[heap]": // the kernel's own, and devices
 		return nil
 	}
-	start, end := m.Start, m.End
-	switch {
-	case m.ThreadStack(before):
-		start = max(start, end-stackUsed)
-	case m.Size() > wholeBelow:
-		// One touched byte would lock 2 MiB.
-		if !m.Huge {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(m.Start), uintptr(m.Size()), unix.MADV_NOHUGEPAGE)
-		}
-		if !before.File() || before.End != m.Start {
-			return nil
-		}
+	if m.Size() <= wholeBelow {
+		return populateMade(m.Start, m.End)
+	}
+	// One touched byte would lock 2 MiB.
+	if !m.Huge {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, uintptr(m.Start), uintptr(m.Size()), unix.MADV_NOHUGEPAGE)
+	}
+	if before.File() && before.End == m.Start {
 		// Variables of the program. Go's linker puts large ones last.
-		end = start + wholeBelow
+		return populateMade(m.Start, m.Start+wholeBelow)
 	}
+	return nil
+}
+
+// populateMade populates memory that has no file. Some of it may be gone since it was
+// listed: a thread has ended, a table was given back.
+func populateMade(start, end uint64) error {
 	err := populate(start, end)
-	if errors.Is(err, unix.ENOMEM) { // the thread whose stack it was has ended
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, unix.ENOMEM) {
 		return fmt.Errorf("%w: %d bytes at %x: %w", ErrMemlock, end-start, start, err)
 	}
 	return nil

@@ -45,35 +45,40 @@ const (
 	// heap out upwards from one address, and the kernel places all other mappings more
 	// than 64 TiB above it.
 	heapSpan = 1 << 40
-	// guardSize is the memory without access below the stack of a C library's thread.
-	guardSize = 4096
-	// stackSize is the largest stack that a thread has here: limits above it, of 8 MiB
-	// on most machines, are lowered before a server starts.
-	stackSize = 8 << 20
 )
 
 // Split says what locked memory is for. The mappings are ascending, as [Mappings] gives
 // them.
 func (p Process) Split(mappings []Mapping) Locked {
 	var sum Locked
-	parts := p.Parts
+	parts, stacks := p.Parts, ThreadStacks(mappings)
 	for i, m := range mappings {
 		left := m.Locked
 		for len(parts) > 0 && parts[0].End <= m.Start {
 			parts = parts[1:]
 		}
-		// The kernel joins neighbours that are alike into one mapping, hence the overlaps.
+		for len(stacks) > 0 && stacks[0].End <= m.Start {
+			stacks = stacks[1:]
+		}
 		for _, part := range parts {
 			if part.Start >= m.End {
 				break
 			}
-			n := min(left, int64(min(part.End, m.End)-max(part.Start, m.Start)))
+			n := min(left, m.overlap(part.Start, part.End))
 			left -= n
 			if part.Map {
 				sum.Map += n
 			} else {
 				sum.Buffers += n
 			}
+		}
+		for _, stack := range stacks {
+			if stack.Start >= m.End {
+				break
+			}
+			n := min(left, m.overlap(stack.Start, stack.End))
+			left -= n
+			sum.Stacks += n
 		}
 		var before Mapping
 		if i > 0 {
@@ -82,6 +87,12 @@ func (p Process) Split(mappings []Mapping) Locked {
 		*p.purpose(&sum, before, m) += left
 	}
 	return sum
+}
+
+// overlap is how much of a range lies in a mapping, in bytes. The kernel joins neighbours
+// that are alike into one mapping, and splits one that is locked in part.
+func (m Mapping) overlap(start, end uint64) int64 {
+	return int64(min(end, m.End) - max(start, m.Start))
 }
 
 // purpose is the part of the sum to which a mapping belongs, by what stands before it.
@@ -94,7 +105,7 @@ func (p Process) purpose(sum *Locked, before, m Mapping) *int64 {
 		return &sum.Rings
 	case strings.HasPrefix(m.Name, "anon_inode:bpf"):
 		return &sum.Probes
-	case m.Name == "[stack]", m.ThreadStack(before):
+	case m.Name == "[stack]":
 		return &sum.Stacks
 	case m.Anonymous() && distance(m.Start, p.Heap) < heapSpan:
 		return &sum.Heap
@@ -102,12 +113,6 @@ func (p Process) purpose(sum *Locked, before, m Mapping) *int64 {
 		return &sum.Libraries
 	}
 	return &sum.Other
-}
-
-// ThreadStack says whether the memory is the stack of a thread that the C library has
-// started, by the mapping before it: memory without access guards the end of a stack.
-func (m Mapping) ThreadStack(before Mapping) bool {
-	return m.Anonymous() && m.Size() <= stackSize && before.End == m.Start && before.Perms == "---p" && before.Size() == guardSize
 }
 
 // Anonymous says whether the memory has no file behind it and may be of any purpose.

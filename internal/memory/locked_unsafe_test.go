@@ -81,6 +81,13 @@ func TestSplit(t *testing.T) {
 		at(high+60*mib, mib, "rw-p", "[stack]", 16384),
 		at(high+62*mib, mib, "rw-s", "/dev/ublkc0", 20480),
 	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_STACK, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if limit.Cur < 256<<10 || limit.Cur > largestStack {
+		t.Skipf("threads of this process have stacks of %d bytes", limit.Cur)
+	}
 	got := p.Split(mappings)
 	want := Locked{
 		Program: 10*mib + mib/2, Libraries: mib/2 + 4096, Heap: 3 * mib, Stacks: 256<<10 + 16384,
