@@ -275,20 +275,18 @@ var badInputs = []badCase{
 func TestBadInput(t *testing.T) {
 	dir := t.TempDir()
 	prepareBadInput(t, dir)
-	t.Chdir(dir)
 	for i, c := range badInputs {
 		t.Run(c.name, func(t *testing.T) {
-			c.runHere(t, dir)
-			if i%executedEach == 0 {
-				c.run(t, dir)
+			c.run(t, dir)
+			if i%spawnedEach == 0 {
+				c.spawn(t, dir)
 			}
 		})
 	}
 }
 
-// executedEach says how many of the bad inputs are tried in a process of their own, too. To
-// start two programs for each would take minutes.
-const executedEach = 10
+// spawnedEach says how many of the bad inputs are tried in a process of their own, too.
+const spawnedEach = 10
 
 // prepareBadInput makes the files that the cases name.
 func prepareBadInput(t *testing.T, dir string) {
@@ -336,7 +334,7 @@ func TestNoDriver(t *testing.T) {
 		}
 	}
 	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) { c.run(t, t.TempDir()) })
+		t.Run(c.name, func(t *testing.T) { c.spawn(t, t.TempDir()) })
 	}
 }
 
@@ -347,7 +345,7 @@ func TestPortTaken(t *testing.T) {
 	}
 	defer l.Close()
 	args := strings.Replace(runDonor, "127.0.0.1:0", l.Addr().String(), 1)
-	bad("port taken", 1, args, l.Addr().String()+"|another donor may run here").run(t, t.TempDir())
+	bad("port taken", 1, args, l.Addr().String()+"|another donor may run here").spawn(t, t.TempDir())
 	args = "metrics" + noConfig + " --listen " + l.Addr().String()
-	bad("port of metrics taken", 1, args, l.Addr().String()+"|choose another --listen").run(t, t.TempDir())
+	bad("port of metrics taken", 1, args, l.Addr().String()+"|choose another --listen").spawn(t, t.TempDir())
 }

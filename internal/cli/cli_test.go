@@ -75,7 +75,8 @@ type result struct {
 	stdout, stderr string
 }
 
-func execute(t *testing.T, dir string, args ...string) result {
+// spawn runs a command line in a process of its own.
+func spawn(t *testing.T, dir string, args ...string) result {
 	t.Helper()
 	cmd := farswap(dir, args...)
 	var stdout, stderr bytes.Buffer
@@ -107,21 +108,24 @@ func bad(name string, code int, args, parts string) badCase {
 	return badCase{name, code, strings.Fields(args), strings.Split(parts, "|")}
 }
 
-// run executes the case in a process of its own.
+// run runs the case in this process.
 func (c badCase) run(t *testing.T, dir string) {
 	t.Helper()
 	c.check(t, dir, func() result { return execute(t, dir, c.args...) })
 }
 
-// runHere runs the case in this process, whose working folder is dir.
-func (c badCase) runHere(t *testing.T, dir string) {
+// spawn runs the case in a process of its own.
+func (c badCase) spawn(t *testing.T, dir string) {
 	t.Helper()
-	c.check(t, dir, func() result { return here(c.args...) })
+	c.check(t, dir, func() result { return spawn(t, dir, c.args...) })
 }
 
-// here runs a command line in this process. A command that serves goes on as farswapd, as it
-// would in a process of its own.
-func here(args ...string) (got result) {
+// execute runs a command line in this process, in a folder. A command that serves goes on as
+// farswapd, as it would in a process of its own. To start a program for each command line
+// would take minutes with the race detector.
+func execute(t *testing.T, dir string, args ...string) (got result) {
+	t.Helper()
+	t.Chdir(dir)
 	var stdout, stderr bytes.Buffer
 	streams := command.Streams{In: strings.NewReader(""), Out: &stdout, Err: &stderr}
 	became := false

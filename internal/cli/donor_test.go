@@ -86,7 +86,7 @@ func TestDonor(t *testing.T) {
 		t.Errorf("after the resize: %+v, %v", d, err)
 	}
 	// A second donor of the same name must leave the first one's folder alone.
-	second := execute(t, dir, strings.Fields(runDonor)...)
+	second := spawn(t, dir, strings.Fields(runDonor)...)
 	if second.code != 1 || !strings.Contains(second.stderr, "choose another --name") {
 		t.Errorf("second donor: got %+v", second)
 	}
@@ -116,7 +116,7 @@ func TestDonor(t *testing.T) {
 func TestDonorWithIdentity(t *testing.T) {
 	dir := t.TempDir()
 	for _, args := range []string{"cert init ca", "cert issue --ca ca --name mem1 --host 127.0.0.1 id"} {
-		if got := execute(t, dir, strings.Fields(args)...); got.code != 0 || got.stderr != "" || strings.Count(got.stdout, "\n") != 1 {
+		if got := spawn(t, dir, strings.Fields(args)...); got.code != 0 || got.stderr != "" || strings.Count(got.stdout, "\n") != 1 {
 			t.Fatalf("%s: got %+v", args, got)
 		}
 	}

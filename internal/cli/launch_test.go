@@ -12,13 +12,13 @@ import (
 func TestWithoutFarswapd(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	dir := t.TempDir()
-	bad("device", 1, addNull, "cannot find farswapd|beside farswap|PATH").run(t, dir)
-	bad("donor", 1, runDonor, "cannot find farswapd|beside farswap").run(t, dir)
-	bad("a wrong flag is found all the same", 2, addNull+" --fast", "unknown flag: --fast|farswap ublk add --help").run(t, dir)
-	if got := execute(t, dir, "ublk", "add", "--help"); got.code != 0 || !strings.Contains(got.stdout, "farswap ublk add --size") {
+	bad("device", 1, addNull, "cannot find farswapd|beside farswap|PATH").spawn(t, dir)
+	bad("donor", 1, runDonor, "cannot find farswapd|beside farswap").spawn(t, dir)
+	bad("a wrong flag is found all the same", 2, addNull+" --fast", "unknown flag: --fast|farswap ublk add --help").spawn(t, dir)
+	if got := spawn(t, dir, "ublk", "add", "--help"); got.code != 0 || !strings.Contains(got.stdout, "farswap ublk add --size") {
 		t.Errorf("help: %+v", got)
 	}
-	if got := execute(t, dir, "donor", "status", "--state-root", dir); got.code != 1 || !strings.Contains(got.stderr, "no donor runs here") {
+	if got := spawn(t, dir, "donor", "status", "--state-root", dir); got.code != 1 || !strings.Contains(got.stderr, "no donor runs here") {
 		t.Errorf("donor status: %+v", got)
 	}
 }

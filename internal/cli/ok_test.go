@@ -74,14 +74,14 @@ func TestBenchLoad(t *testing.T) {
 }
 
 func TestBenchGrow(t *testing.T) {
-	got := execute(t, t.TempDir(), strings.Fields("bench grow --size 1M --rate 5M --after 50ms --below 1M")...)
+	got := spawn(t, t.TempDir(), strings.Fields("bench grow --size 1M --rate 5M --after 50ms --below 1M")...)
 	if got.code != 0 || !strings.Contains(got.stdout, `"steps": 5`) || !strings.Contains(got.stdout, `"mismatches": 0`) {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestBenchWork(t *testing.T) {
-	got := execute(t, t.TempDir(), strings.Fields("bench work scan --size 1M --threads 3")...)
+	got := spawn(t, t.TempDir(), strings.Fields("bench work scan --size 1M --threads 3")...)
 	if got.code != 0 || !strings.Contains(got.stdout, "bandwidth") {
 		t.Errorf("%+v", got)
 	}
@@ -91,7 +91,7 @@ func TestBenchWork(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(output), "ready\n[") || !strings.Contains(string(output), `"higher_is_better": true`) {
 		t.Errorf("%s, %v", output, err)
 	}
-	got = execute(t, t.TempDir(), strings.Fields("bench work gups --size 1M --wait")...)
+	got = spawn(t, t.TempDir(), strings.Fields("bench work gups --size 1M --wait")...)
 	if got.code != 1 || !strings.Contains(got.stderr, "standard input") {
 		t.Errorf("without the line: %+v", got)
 	}
@@ -101,7 +101,7 @@ func TestBenchPaging(t *testing.T) {
 	dir := t.TempDir()
 	args := strings.Fields("bench paging --size 1M --ops 1000 --duration 0 --threads 2 --json --name")
 	for _, name := range []string{"a", "b"} {
-		got := execute(t, dir, append(args, name)...)
+		got := spawn(t, dir, append(args, name)...)
 		if got.code != 0 || !strings.Contains(got.stdout, `"mismatches": 0`) {
 			t.Fatalf("got %+v", got)
 		}

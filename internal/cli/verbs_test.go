@@ -42,8 +42,8 @@ func requireVerbsRows(t *testing.T, got result) {
 func TestBenchVerbsAlone(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	requireVerbsRows(t, execute(t, dir, strings.Fields(verbsArgs+" --json")...))
-	got := execute(t, dir, strings.Fields(verbsArgs)...)
+	requireVerbsRows(t, spawn(t, dir, strings.Fields(verbsArgs+" --json")...))
+	got := spawn(t, dir, strings.Fields(verbsArgs)...)
 	lines := strings.Split(strings.TrimSuffix(got.stdout, "\n"), "\n")
 	if got.code != 0 || got.stderr != "" || len(lines) != 9 || !strings.Contains(lines[0], "P50") {
 		t.Errorf("got %+v", got)
@@ -55,7 +55,7 @@ func TestBenchVerbsAlone(t *testing.T) {
 
 // TestBenchVerbsAuto measures over whatever this machine has.
 func TestBenchVerbsAuto(t *testing.T) {
-	got := execute(t, t.TempDir(), strings.Fields("bench verbs --ops 10 --size 4K --depth 1 --json")...)
+	got := spawn(t, t.TempDir(), strings.Fields("bench verbs --ops 10 --size 4K --depth 1 --json")...)
 	var rows []benchmarks.VerbsRow
 	if err := json.Unmarshal([]byte(got.stdout), &rows); err != nil || got.code != 0 || len(rows) != 2 ||
 		!slices.Contains([]string{"tcp", "rdma"}, rows[0].Transport) {
@@ -71,7 +71,7 @@ func TestBenchVerbsOfDonor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	requireVerbsRows(t, execute(t, dir, strings.Fields(verbsArgs+" --json --insecure --donor "+d.Address)...))
+	requireVerbsRows(t, spawn(t, dir, strings.Fields(verbsArgs+" --json --insecure --donor "+d.Address)...))
 	if d, err = status.FetchDonor(t.Context(), socket); err != nil || d.Memory.Mapped != 0 {
 		t.Errorf("not given back: %+v, %v", d.Memory, err)
 	}
