@@ -79,7 +79,7 @@ func (o *options) registerDevice(f *pflag.FlagSet) {
 	f.StringVar(&o.target, "target", targetSwap, "what serves the device: swap; null and loop, which try the driver alone; hdd, locked memory as slow as a hard disk")
 	f.IntVar(&o.id, "id", -1, "number of the device; -1 takes the first free one")
 	f.Var(&o.size, "size", "size of the device; for loop the size of the file if not given")
-	f.Var(&o.maxIO, "max-io", "largest request: a power of two from 4K to 32M")
+	f.Var(&o.maxIO, "max-io", "largest request: a power of two from 4K, up to 1M for swap and 32M for the other targets")
 	f.BoolVar(&o.swapon, "swapon", false, "make it swap: mkswap, then swapon with discard")
 	f.IntVar(&o.priority, "priority", -1, "priority of the swap, 0 to 32767; -1 leaves it to the kernel")
 }
@@ -101,7 +101,7 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	f.DurationVar(&o.spin, "spin", swapdev.DefaultSpin, "how long a queue polls for RDMA completions before it sleeps, at most 10ms; it costs CPU time")
 	f.BoolVar(&o.prefetch, "prefetch", true, "fetch pages of donors ahead of a program that reads in order")
 	o.rdma.Register(f)
-	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
+	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from farswap cert issue")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
 	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")

@@ -74,7 +74,7 @@ Without --donor it starts a donor of its own on this machine and ends it.`,
 	f := cmd.Flags()
 	f.StringVar(&o.donor, "donor", "", "HOST:PORT of the donor; one of its own on this machine if not given")
 	f.StringVar(&o.transport, "transport", transportAuto, "how pages travel: auto, rdma or tcp")
-	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
+	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from farswap cert issue")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for a donor on a loopback address only")
 	f.StringSliceVar(&o.ops, "op", []string{"read", "write"}, "operations: read, write")
 	f.StringSliceVar(&o.sizes, "size", []string{"4K", "64K", "1M"}, "sizes of an operation, 1 to 1M")

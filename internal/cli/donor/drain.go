@@ -27,7 +27,7 @@ func drainCommand(a *command.App) *cobra.Command {
 		Long: `drain tells a donor of this machine to lend nothing more and to ask its devices for
 all slabs. The devices move the slabs to other donors, or keep the pages in their
 backing files. The donor ends when the last slab is back. A device that does not return a slab
-within 10 seconds loses its session.`,
+within a minute loses its session.`,
 		Args: a.PerhapsOne,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name, err := chosenDonor(args, root)

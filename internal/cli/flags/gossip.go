@@ -27,7 +27,7 @@ func (o *Gossip) Register(f *pflag.FlagSet) {
 		o.Listen = ":0"
 	}
 	f.StringVar(&o.Listen, "gossip-listen", o.Listen, "IP:PORT or :PORT of gossip, over UDP and TCP, open to all members; port 0 takes a free one")
-	f.StringVar(&o.Key, "gossip-key", "", "file with the cluster's key, from `farswap cluster key`: take part in its gossip")
+	f.StringVar(&o.Key, "gossip-key", "", "file with the cluster's key, from farswap cluster key: take part in its gossip")
 	f.StringSliceVar(&o.Join, "join", nil, "HOST:PORT of gossip of a member of the cluster; repeat it for more")
 }
 

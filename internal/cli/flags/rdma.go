@@ -21,7 +21,7 @@ type RDMA struct{ config rdma.Config }
 // Register adds the flags to a command.
 func (o *RDMA) Register(f *pflag.FlagSet) {
 	o.config = rdma.DefaultConfig()
-	f.StringVar(&o.config.Device, "rdma-device", "", "RDMA device, as `rdma dev` lists it; that of the address if not given")
+	f.StringVar(&o.config.Device, "rdma-device", "", "RDMA device, as rdma dev lists it; that of the address if not given")
 	f.IntVar(&o.config.Port, "rdma-port", 0, "port of --rdma-device, from 1; 0 is that of the address")
 	f.IntVar(&o.config.GIDIndex, "rdma-gid", o.config.GIDIndex, "index of the port's GID; -1 is that of the address")
 	f.IntVar(&o.config.MTU, "rdma-mtu", 0, "largest RDMA packet in bytes: 256, 512, 1024, 2048 or 4096; 0 is what the path allows")

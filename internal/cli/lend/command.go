@@ -59,7 +59,7 @@ donor keeps reserve=SIZE of its memory for them alone.`,
 	f.StringVar(&o.name, "name", "", "what devices know this donor by; the identity's or the host's name if not given")
 	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for both, as far as this machine can")
 	o.rdma.Register(f)
-	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from `farswap cert issue`")
+	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from farswap cert issue")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for loopback addresses only")
 	o.cluster.Register(f)
 	f.StringVar(&o.announced, "announce", "", "`HOST[:PORT]` that gossip tells devices to dial, a name or address in the certificate; the address that members see and the control port if not given")
