@@ -3,6 +3,7 @@ package flusher
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
@@ -26,13 +27,21 @@ const wholeBelow = 512 << 10
 // queue's thread run on stacks of package offheap.
 const stackUsed = 64 << 10
 
+// gcPercent is by how much the heap grows before it is collected. The default, 100, locks
+// twice as much for garbage: 4 MiB at least. The control plane alone allocates, some 100
+// KiB for each question about the status.
+const gcPercent = 50
+
 // Settle makes resident what a server touches, and gives back what starting has left. It
 // is to be called after [Protect], when everything is open and before the kernel swaps to
 // the device: it stops the world, allocates and reads files. Libraries that were loaded
 // since Protect are locked by it, too.
 func Settle() error {
-	// Twice the garbage of the start, which includes the type information of the kernel,
-	// would stay locked otherwise.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	// The garbage of the start, which includes the type information of the kernel, would
+	// stay locked otherwise.
 	debug.FreeOSMemory()
 	if err := settleAll(); err != nil {
 		return err
