@@ -15,9 +15,10 @@ import (
 )
 
 // wholeBelow is the size in bytes up to which anonymous memory is made resident as a
-// whole. The C library's arenas (132 KiB) are smaller; what is larger is the heap of Go's runtime, its tables, of which it uses some pages
-// (32 MiB that list the arenas of the heap), and the cryptographic library's 32 MiB for a
-// source of entropy that it uses in FIPS mode only.
+// whole. The C library's arenas (132 KiB) are smaller. What is larger is the heap of Go's
+// runtime, its tables, of which it uses some pages (32 MiB that list the arenas of the
+// heap), and the cryptographic library's 32 MiB for a source of entropy that it uses in
+// FIPS mode only.
 const wholeBelow = 512 << 10
 
 // stackUsed is how much of a thread's stack is made resident, in bytes from its top. In a
