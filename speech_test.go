@@ -13,7 +13,11 @@ import (
 
 // quiet are the rooms whose errors and log lines name no flag and no command: other programs
 // use them, too. The command line gives the advice.
-var quiet = []string{"bpf", "cluster", "control", "donor", "evict", "slabmap", "status", "status/metrics"}
+var quiet = []string{
+	"bpf", "cluster", "control", "donor", "evict", "internal/devserver", "internal/flusher", "offheap", "slabmap", "status", "status/metrics",
+	"swapdev", "swapdev/journal", "swapdev/lenders", "swapdev/mover", "swapdev/path", "swapdev/placement",
+	"ublk", "ublk/targets", "uring", "verbs", "verbs/rdma", "verbs/tcp",
+}
 
 // commandLine matches a flag, and a command as the command line writes it.
 var commandLine = regexp.MustCompile("(^|[ (])--[a-z]|`farswap|farswap (ublk|donor|cert|cluster|status|bench|doctor|config) ")

@@ -6,42 +6,10 @@
 // here.
 package advice
 
-import (
-	"errors"
-	"slices"
-)
-
 // advice is what a person can do about an error.
 type advice struct {
 	about error  // found by errors.Is
 	say   string // follows the error's text
 
 	of func(error) string // instead of the two: returns what to say, empty if it has nothing to say
-}
-
-// allAdvice is searched in order. The first that fits is given.
-var allAdvice = slices.Concat(
-	devserverAdvice,
-	swapdevAdvice,
-	ublkAdvice,
-	controlAdvice,
-	donorAdvice,
-	clusterAdvice,
-	statusAdvice,
-)
-
-// For returns what to say after an error's text, empty if nothing is known.
-func For(err error) string {
-	for _, a := range allAdvice {
-		if a.of != nil {
-			if say := a.of(err); say != "" {
-				return ": " + say
-			}
-			continue
-		}
-		if errors.Is(err, a.about) {
-			return ": " + a.say
-		}
-	}
-	return ""
 }
