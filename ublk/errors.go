@@ -49,7 +49,7 @@ func (e *UnsupportedError) Unwrap() error { return ErrUnsupported }
 func openError(path string, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
-		return fmt.Errorf("open %s: %w: load it with `modprobe ublk_drv` (Linux %v or newer)", path, ErrNoDriver, sinceIoctl)
+		return fmt.Errorf("open %s: %w: load it with `modprobe ublk_drv` (Linux %v or newer)", path, ErrNoDriver, sinceFeatures)
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return fmt.Errorf("open %s: %w: run as root", path, ErrPermission)
 	}

@@ -11,7 +11,7 @@ import (
 
 // The oldest kernel whose driver takes the control commands of package ublk (ioctl-encoded
 // opcodes).
-const NeedMajor, NeedMinor = 6, 4
+const NeedMajor, NeedMinor = 6, 5
 
 // Kernel is the version of the kernel. Its state is Warn if the release has no version.
 func (m *Machine) Kernel() State {

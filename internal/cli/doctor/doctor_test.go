@@ -143,7 +143,7 @@ func TestDoctorFinds(t *testing.T) {
 		device     bool
 		transports string
 	}{
-		"old kernel":      {func(s sickbay) { s.Release = "6.1.0-13-amd64" }, "kernel", machine.Missing, "6.1.0|6.4|newer", false, "rdma tcp"},
+		"old kernel":      {func(s sickbay) { s.Release = "6.1.0-13-amd64" }, "kernel", machine.Missing, "6.1.0|6.5|newer", false, "rdma tcp"},
 		"odd kernel":      {func(s sickbay) { s.Release = "mine" }, "kernel", machine.Warn, "cannot tell", true, "rdma tcp"},
 		"newer kernel":    {func(s sickbay) { s.Release = "7.3.4" }, "kernel", machine.OK, "7.3.4", true, "rdma tcp"},
 		"no ublk":         {noUblk(ublk.ErrNoDriver), "ublk", machine.Missing, "/dev/ublk-control|modprobe ublk_drv", false, "rdma tcp"},

@@ -30,7 +30,7 @@ func TestDoctorText(t *testing.T) {
 	requireLines(t, text(t, e), []string{
 		"STATE CHECK FOUND",
 		"ok farswapd /usr/bin/farswapd, of the same build",
-		"ok kernel 6.12.117+deb12-amd64, 6.4 or newer is needed",
+		"ok kernel 6.12.117+deb12-amd64, 6.5 or newer is needed",
 		"ok ublk the driver answers, with user-recovery",
 		"ok io_uring works",
 		"ok capabilities SYS_ADMIN SYS_RESOURCE IPC_LOCK",
