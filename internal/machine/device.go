@@ -9,8 +9,8 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-// The oldest kernel whose driver takes the control commands of package ublk (ioctl-encoded
-// opcodes).
+// The oldest kernel whose driver takes all control commands of package ublk: it was the
+// first to tell its features.
 const NeedMajor, NeedMinor = 6, 5
 
 // Kernel is the version of the kernel. Its state is Warn if the release has no version.
