@@ -26,7 +26,7 @@ var (
 
 // maxAnswer bounds a status, in bytes. A device of 1 TiB in slabs of 4 MiB has a quarter of a million
 // slabs, and its status takes less than half of this.
-const maxAnswer = 64 << 20
+var maxAnswer int64 = 64 << 20 // tests set less
 
 // Fetch asks the server of a device on the socket at path for its status. The
 // errors are ErrNoServer, ErrNoAnswer, ErrBadAnswer, ErrNewer, or os.ErrPermission.
@@ -130,7 +130,7 @@ func exchange(ctx context.Context, path, method, url string, request []byte, wan
 	}
 	text := string(bytes.TrimSpace(body[:min(len(body), 1<<10)]))
 	switch {
-	case len(body) > maxAnswer:
+	case int64(len(body)) > maxAnswer:
 		return nil, fmt.Errorf("%w: %s sent more than %d bytes", ErrBadAnswer, path, maxAnswer)
 	case resp.StatusCode == want:
 		return body, nil

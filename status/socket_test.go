@@ -263,6 +263,9 @@ func TestFetchErrors(t *testing.T) {
 		})
 	}
 	t.Run("too long", func(t *testing.T) {
+		was := maxAnswer
+		defer func() { maxAnswer = was }()
+		maxAnswer = 1 << 20
 		chunk := bytes.Repeat([]byte{' '}, 1<<20)
 		path := listen(t, func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 4096))
