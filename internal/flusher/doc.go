@@ -12,9 +12,9 @@
 //     [Settle] has returned can wait for a disk that is this very swap.
 //   - After Settle these can still wait for new memory: the heap beyond its largest
 //     size so far, the stack of a thread that starts later, a library that is loaded
-//     later. None of them is on the way of a page. A thread that waits there keeps
-//     the garbage collector from stopping the others, as it does in a system call
-//     that makes memory.
+//     later. None of them is on the way of a page, but Go code that waits there
+//     can hold up pages all the same: when the garbage collector stops all threads, a
+//     queue that has stopped waits until that one has its memory.
 //   - What runs without end here runs at real-time priority: only the kernel's
 //     throttling (sched_rt_runtime_us) leaves others the rest of a CPU.
 //   - After both the kernel's OOM killer passes this process over. What leaks
