@@ -23,7 +23,7 @@ func hostileDonor(w *World) {
 	}{
 		{name: "hangs up"},
 		{name: "another version", says: preamble(999), parts: []string{"999"}},
-		{name: "another protocol", says: "HTTP/1.1 400 Bad Request\r\n\r\n", parts: []string{"not a farswap"}},
+		{name: "another protocol", says: "HTTP/1.1 400 Bad Request\r\n\r\n", parts: []string{"the peer is not farswap"}},
 		{name: "truncated preamble", says: "fars"},
 		{name: "truncated message", says: preamble(1) + "\x40\x00\x00\x00\x02\x00\x01\x00\x01\x00\x00\x00\xa1"},
 		{name: "oversized message", says: preamble(1) + "\xff\xff\xff\xff\x02\x00\x01\x00\x01\x00\x00\x00", stays: true},
