@@ -21,9 +21,6 @@ func TestExampleIsATarget(t *testing.T) { ublktest.TestTarget(t, example) }
 
 func TestExampleOnTheKernel(t *testing.T) {
 	ublktest.TestOnKernel(t, example)
-	if err := ublk.Probe(ublk.Spec{}.Features()); err != nil {
-		t.Skip(err)
-	}
 	ExampleTarget()
 }
 

@@ -13,6 +13,7 @@ import (
 
 // What a Spec says is what the kernel shows of the device.
 func TestKernelShowsTheSpec(t *testing.T) {
+	ublktest.NeedKernel(t, ublk.Spec{}.Features())
 	const size = 1 << 20
 	for name, tt := range map[string]struct {
 		spec ublk.Spec
@@ -59,6 +60,7 @@ func TestKernelShowsTheSpec(t *testing.T) {
 // A device gets the recovery that was asked for, or is refused with the version of
 // Linux that has it.
 func TestKernelGivesTheRecovery(t *testing.T) {
+	ublktest.NeedKernel(t, ublk.FlagIoctlEncode)
 	for recovery, want := range map[ublk.Recovery]ublk.Flags{
 		ublk.RecoverNone:    0,
 		ublk.RecoverQueue:   ublk.FlagUserRecovery,
@@ -66,9 +68,6 @@ func TestKernelGivesTheRecovery(t *testing.T) {
 		ublk.RecoverFailIO:  ublk.FlagUserRecovery | ublk.FlagRecoveryFailIO,
 	} {
 		spec := ublk.Spec{ID: -1, Size: exampleSize, Recovery: recovery}
-		if err := ublk.Probe(ublk.FlagIoctlEncode); err != nil {
-			t.Skip(err)
-		}
 		var unsupported *ublk.UnsupportedError
 		if err := ublk.Probe(spec.Features()); errors.As(err, &unsupported) {
 			addRefused(t, spec, unsupported)

@@ -86,6 +86,7 @@ func TestTargets(t *testing.T) {
 }
 
 func TestTargetsOnTheKernel(t *testing.T) {
+	ublktest.NeedKernel(t, ublk.Spec{}.Features())
 	for name, config := range all {
 		t.Run(name, func(t *testing.T) { ublktest.TestOnKernel(t, config) })
 	}

@@ -21,18 +21,27 @@ const kernelShare = 5
 // and the history of TestTarget, through the kernel. It skips where the driver, or the
 // right to use it, is lacking. Afterwards nothing of the device is left.
 func TestOnKernel(t *testing.T, c Config) {
+	NeedKernel(t, ublk.Spec{}.Features())
 	c.Requests = c.requests() / kernelShare
 	t.Run("edges", func(t *testing.T) { testEdges(t, c, serve(t, c)) })
 	t.Run("history", func(t *testing.T) { testHistory(t, c, serve(t, c)) })
+}
+
+// NeedKernel skips a test where the driver lacks features, or the right to use it is
+// lacking. A test with subtests calls it before the first: it would pass if all of them
+// skipped.
+func NeedKernel(t *testing.T, features ublk.Flags) {
+	t.Helper()
+	if err := ublk.Probe(features); err != nil {
+		t.Skip(err)
+	}
 }
 
 // Serve makes a real device and starts it. The test removes it at its end, and fails
 // if that fails or something of it is left. It skips where Probe says why it must.
 func Serve(t *testing.T, target ublk.Target, spec ublk.Spec) *ublk.Device {
 	t.Helper()
-	if err := ublk.Probe(spec.Features()); err != nil {
-		t.Skip(err)
-	}
+	NeedKernel(t, spec.Features())
 	control, err := ublk.OpenControl()
 	if err != nil {
 		t.Fatal(err)
