@@ -24,7 +24,6 @@ type request struct {
 	fetcher  uint16 // the donor that it comes from
 
 	// Writes.
-	started     bool // the parts have been made
 	remoteLeft  int  // parts on their way to donors
 	missing     bool // some page of it has not reached a donor
 	backing     backingCopy

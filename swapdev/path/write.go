@@ -97,7 +97,6 @@ func (q *queue) wantSlabs(r *request) {
 // startWrite sends the pages to their donors and to the backing file.
 func (q *queue) startWrite(tag int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
-	r.started = true
 	for i := range states {
 		states[i].crc = slabmap.Checksum(q.bytes(tag, i, i+1))
 	}
