@@ -107,7 +107,7 @@ func (s *Server) Live(release func() error) {
 	}()
 }
 
-// Abandon takes back what a device has that did not come to be live. release is that of Live.
+// Abandon takes back a device that did not become live. release is that of Live.
 func (s *Server) Abandon(release func() error) error { return s.close(release) }
 
 // close takes everything down, in the order in which others stop to see it.

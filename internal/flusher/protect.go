@@ -15,9 +15,9 @@ var ErrMemlock = errors.New("memory cannot be locked")
 const oomImmune = "-1000"
 
 // Protect locks the memory of the process, present and future, and exempts it
-// from the OOM killer. It is to be called after [Reexec], and to be followed by
-// [Settle]: until then a page is locked from its first access on, and that access
-// waits for memory or for a disk. The warnings are what the cgroup can still do to
+// from the OOM killer. Call it after [Reexec], and call [Settle] after it: until then
+// a page is locked from its first access on, and that access waits for memory or for a
+// disk. The warnings are what the cgroup can still do to
 // the process, one sentence each; see [Cgroup].
 func Protect() (warnings []string, err error) {
 	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {

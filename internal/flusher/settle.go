@@ -33,9 +33,9 @@ const stackUsed = 64 << 10
 // KiB for each question about the status.
 const gcPercent = 50
 
-// Settle makes resident what a server touches, and gives back what starting has left. It
-// is to be called after [Protect], when everything is open and before the kernel swaps to
-// the device: it stops the world, allocates and reads files. Libraries that were loaded
+// Settle makes resident what a server touches, and gives back what starting has left. Call
+// it after [Protect], when everything is open and before the kernel swaps to the device: it
+// stops the world, allocates and reads files. Libraries that were loaded
 // since Protect are locked by it, too.
 func Settle() error {
 	if os.Getenv("GOGC") == "" {

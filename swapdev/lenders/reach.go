@@ -41,8 +41,7 @@ func (l *Lenders) Reach(ctx context.Context) ([]*control.Session, error) {
 	return nil, fmt.Errorf("%w: %w", ErrNoDonor, oneLine(errs))
 }
 
-// admit makes d the owner of its session s, if it has room and a transport that can be
-// used here.
+// admit makes d the owner of its session s, if d has room and a transport that works here.
 func (l *Lenders) admit(d *Donor, s *control.Session) error {
 	if free := d.Report().Free; free < l.cfg.SlabSize {
 		return refuse(ErrNoRoom, "donor %s has %d bytes to lend to this device, a slab takes %d", d.address, free, l.cfg.SlabSize)

@@ -97,7 +97,7 @@ func (l *orders) test(donor uint16) {
 	l.rouse()
 }
 
-// takeTests takes the donors that are to be read from.
+// takeTests takes the donors that need test reads.
 func (l *orders) takeTests() []uint16 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

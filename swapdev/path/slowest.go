@@ -28,9 +28,9 @@ type Slow struct {
 	write bool
 }
 
-// slowest keeps the slowest requests of one queue for a minute: of each tenth of it
-// the slowest, so that those of the whole are among them; but for the tenth in which the
-// minute began, part of which is over. It belongs to the queue's
+// slowest keeps the slowest requests of one queue for a minute. It has a slot for each tenth
+// of the minute, so the slowest of the whole are among the slowest of the slots. Only the
+// slot in which the minute began may have kept older ones instead. It belongs to the queue's
 // thread. Nearly every request costs it two comparisons.
 type slowest struct {
 	slots [slowSlots]slowList
@@ -45,7 +45,7 @@ type slowList struct {
 	requests [status.MaxSlowest]Slow
 }
 
-// answered takes down a request that took total nanoseconds and is answered now.
+// answered records a request that took total nanoseconds and is answered now.
 func (s *slowest) answered(r *request, now, total int64) {
 	if now >= s.until {
 		s.now = (s.now + 1) % slowSlots

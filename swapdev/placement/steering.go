@@ -63,7 +63,8 @@ func (s *Steering) Run(ctx context.Context) {
 	}
 }
 
-// since is what has come to each donor's reads. There may be more donors than before.
+// since returns the reads of each donor that are new since before. There may be more
+// donors than before.
 func since(sums, before []loghist.Histogram) []loghist.Histogram {
 	grown := make([]loghist.Histogram, len(sums))
 	for i := range sums {
@@ -94,7 +95,7 @@ func (s *Steering) period(ctx context.Context, took time.Duration, latency []log
 }
 
 // judgeAll ends the judge's period. It returns the slabs that are to leave their donors,
-// and the donors that are to be read from.
+// and the donors that need test reads.
 func (s *Steering) judgeAll(took time.Duration, latency []loghist.Histogram) (leave []slabmap.Held, test []uint16) {
 	held := held(s.cfg.Pages)
 	pending := s.Orders.Leaving()

@@ -67,7 +67,7 @@ func OpenHDD(model DiskModel, size int64) (*HDD, error) {
 	return &HDD{model: model, mem: mem}, nil
 }
 
-// Spec is what the disk has to be served as.
+// Spec is the device that fits the disk: one queue, one request at a time.
 func (h *HDD) Spec() ublk.Spec {
 	return ublk.Spec{ID: -1, Size: int64(len(h.mem)), Queues: 1, Depth: 1, Rotational: true}
 }
