@@ -77,11 +77,11 @@ lint:
     shellcheck {{ scripts }}
     bpf/stale
 
-# Unit tests with the race detector; without it those of sim, which computes for long and has one goroutine
+# Unit tests with the race detector, those that take longest first; without it those of sim, which computes for long and has one goroutine
 unit *ARGS:
     @status=0; \
     go test -v ./sim "$@" || status=1; \
-    go test -race -v $(go list ./... | grep -vx '.*/sim') "$@" || status=1; \
+    go test -race -v ./swapdev ./internal/cli $(go list ./... | grep -vxE '.*/(sim|swapdev|internal/cli)') "$@" || status=1; \
     exit $status
 
 # The dashboard's page in headless Chromium, against what status says; pictures go to out/dash
@@ -93,7 +93,7 @@ dash-live KERNEL="7.3" *ARGS: build
     @CGO_ENABLED=0 go test -c -tags browser -o .cache/bin/dash-live.test ./dash/web
     @vmtest/dash-live "$@"
 
-# The real-kernel suite on one kernel, without what vmtest/left-out names; ARGS go to the test binaries: ./do vmsuite 7.3 -test.run Suite/.*swap
+# The real-kernel suite on one kernel, short: scenarios do less, without what vmtest/left-out names; ARGS go to the test binaries: ./do vmsuite 7.3 -test.run Suite/.*swap
 vmsuite KERNEL *ARGS: suite-binaries
     @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 2100 vmtest/vm-suite -test.v "$@"
 

@@ -5,8 +5,10 @@ package vmtest
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/farswap/farswap/benchmarks/harness"
@@ -15,9 +17,13 @@ import (
 // benchGoesOn interrupts a plan of bench run while an application is swapped out, finds
 // nothing left, and has the same command finish it.
 func benchGoesOn(w *World) {
+	size := 48 << 20
+	if testing.Short() {
+		size = 24 << 20
+	}
 	file := filepath.Join(w.Dir, "result.json")
 	command := []string{
-		"farswap", "bench", "run", "--workload", "gups", "--backend", "zram,farswap-tcp", "--limit", "50%", "--size", "48M",
+		"farswap", "bench", "run", "--workload", "gups", "--backend", "zram,farswap-tcp", "--limit", "50%", "--size", strconv.Itoa(size),
 		"--duration", "1s", "--runs", "1", "--warmup", "0", "--dir", w.Dir, "--json", file, "--html", file + ".html",
 	}
 	first := w.Start(nil, command...)
@@ -53,7 +59,7 @@ func benchGoesOn(w *World) {
 			w.Errorf("%v: the servers took no time: %+v", r.Step, r.Counters.CPU)
 		}
 	}
-	if len(f.Runs) != 3 || len(f.Rows) < 3 || f.Peaks[0].Bytes < 48<<20 {
+	if len(f.Runs) != 3 || len(f.Rows) < 3 || f.Peaks[0].Bytes < int64(size) {
 		w.Errorf("%d runs, %d rows, peaks %+v", len(f.Runs), len(f.Rows), f.Peaks)
 	}
 	if page, err := os.ReadFile(file + ".html"); err != nil || len(page) < 1000 {

@@ -17,7 +17,8 @@
 // their process ids afterwards, and then checks that nothing is left: no
 // device, no farswap process, no state folder, no namespace, no swap, no mount.
 //
-//	./do vmsuite 6.12                              # all of it
+//	./do vm-long 6.12                              # all of it
+//	./do vmsuite 6.12                              # the short run, as in ./do test
 //	./do vmsuite 7.3 -test.run 'Suite/.*swap'      # some
 //
 // What each process wrote lies in out/vm/TIME/SCENARIO afterwards.

@@ -63,7 +63,7 @@ func donorKilledUnderSwap(w *World) {
 	donors := w.donors(2, "24M")
 	d := w.Swap("128M", donors)
 	d.SwapOn()
-	program := w.Page(pagingSize, pagingLimit, "--duration", w.Half(10*time.Second).String(), "--threads", "4")
+	program := w.Page(pagingSize, pagingLimit, "--duration", w.Shorten(10*time.Second).String(), "--threads", "4")
 	w.onBoth(d, donors)
 	w.Phase("killing %s", donors[1].Name)
 	donors[1].Kill()
@@ -174,7 +174,7 @@ func donorsTooSlow(w *World) {
 	d := w.Swap("128M", donors, "--op-timeout", "50ms")
 	w.underHistory(d, 6, func() {
 		// Twice each, if the machine is quick enough.
-		w.until(w.Half(20*time.Second), func() bool {
+		w.until(w.Shorten(20*time.Second), func() bool {
 			lost := d.losses()
 			return lost[donors[0].Name] >= 2 && lost[donors[1].Name] >= 2
 		})

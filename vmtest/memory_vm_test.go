@@ -55,7 +55,7 @@ func (d *Device) noFaults() {
 	d.w.Helper()
 	minor, major := d.faults()
 	d.SwapOn()
-	r := d.w.Page(pagingSize, pagingLimit, "--duration", d.w.Half(5*time.Second).String()).Check(2 * time.Minute)
+	r := d.w.Page(pagingSize, pagingLimit, "--duration", d.w.Shorten(5*time.Second).String()).Check(2 * time.Minute)
 	d.SwapOff()
 	minorAfter, majorAfter := d.faults()
 	d.w.Logf("%d pages swapped in; the server touched %d new pages", r.PswpIn, minorAfter-minor)

@@ -17,7 +17,7 @@ func metricsTrue(w *World) {
 	donors := w.donors(2, "80M")
 	d := w.Swap("128M", donors)
 	d.SwapOn()
-	load := w.Page(pagingSize, pagingLimit, "--duration", w.Half(10*time.Second).String(), "--threads", "4")
+	load := w.Page(pagingSize, pagingLimit, "--duration", w.Shorten(10*time.Second).String(), "--threads", "4")
 	w.Until(time.Minute, "pages are read from donors", func() bool { return d.Status().IO.RemoteReads > 0 })
 	const rounds = 3
 	moved := 0

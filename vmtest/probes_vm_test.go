@@ -69,7 +69,7 @@ func probesUnderSwap(w *World) {
 	}
 	d.SwapOn()
 	before := d.Status()
-	r := w.Page(pagingSize, pagingLimit, "--duration", w.Half(pagingTime).String(), "--threads", "4").Check(4 * time.Minute)
+	r := w.Page(pagingSize, pagingLimit, "--duration", w.Shorten(pagingTime).String(), "--threads", "4").Check(4 * time.Minute)
 	s := d.CheckIO()
 	since := func(source string) uint64 {
 		now, then := w.histogram(s, source), w.histogram(before, source)

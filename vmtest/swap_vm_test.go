@@ -16,7 +16,7 @@ func swap(w *World) {
 	donors := w.donors(2, "80M")
 	d := w.Swap("128M", donors)
 	d.SwapOn()
-	w.Page(pagingSize, pagingLimit, "--duration", w.Half(pagingTime).String(), "--threads", "4").Check(4 * time.Minute)
+	w.Page(pagingSize, pagingLimit, "--duration", w.Shorten(pagingTime).String(), "--threads", "4").Check(4 * time.Minute)
 	s := d.CheckIO()
 	w.Logf("pages: %+v", s.Pages)
 	for _, donor := range donors {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"testing"
 	"time"
 )
 
@@ -32,6 +33,9 @@ func verifyMatrix(w *World) {
 		perJob int // what emulation does in two seconds
 	}{{"4k", 1 << 20}, {"64k", 4 << 20}, {"1m", 8 << 20}}
 	for _, block := range blocks {
+		if testing.Short() {
+			block.perJob /= 2
+		}
 		for _, rw := range []string{"write", "randwrite", "randtrimwrite"} {
 			for _, depth := range []int{1, 8, 64} {
 				if rw == "randtrimwrite" && depth == 8 {
@@ -100,6 +104,9 @@ func (w *World) underHistory(d *Device, seed uint64, f func()) {
 		h     = d.history(seed)
 	)
 	h.Done = &done
+	if testing.Short() {
+		h.Pause = 10 * time.Millisecond // else it takes the processors from what is waited for
+	}
 	go func() {
 		defer close(ended)
 		w.play(ctx, h)
