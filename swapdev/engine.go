@@ -56,6 +56,9 @@ type engine struct {
 	over                                         chan struct{} // closed when the queues have ended
 }
 
+// The barrier has a place for each donor.
+const _ = uint(path.MaxDonors - lenders.MaxDonors)
+
 // fallbackName is shown by donors where neither user nor machine has a name.
 const fallbackName = "device"
 
@@ -88,9 +91,9 @@ func newEngine(cfg Config, transports []*lenders.Transport, backing *path.Backin
 // wire makes the rooms, from the ground up.
 func (e *engine) wire(backing *path.BackingFile) {
 	cfg := e.cfg
-	keys, notes := path.NewKeyring(cfg.geometry().Slabs()), path.NewNotes()
+	keys, barrier, notes := path.NewKeyring(cfg.geometry().Slabs()), new(path.Barrier), path.NewNotes()
 	e.shared = path.NewShared(path.Config{
-		Pages: e.pages, Keys: keys, Backing: backing, Ack: cfg.Ack, Patience: cfg.Patience,
+		Pages: e.pages, Keys: keys, Barrier: barrier, Backing: backing, Ack: cfg.Ack, Patience: cfg.Patience,
 		Hot: cfg.HotThreshold, Prefetch: !cfg.NoPrefetch, Notes: notes, Ended: e.over, Leave: e.leave,
 	}, e.spec.Queues)
 	e.donors = lenders.New(lenders.Config{
@@ -112,7 +115,7 @@ func (e *engine) wire(backing *path.BackingFile) {
 	e.steering.Source = placement.LinkLatency{Queues: func() []*path.Queue { return e.queues }, Donors: e.donorCount}
 	e.mapper = placement.NewMapper(place, e.steering)
 	e.moves = mover.New(mover.Config{
-		Pages: e.pages, Keys: keys, Notes: notes, Donors: e.donors, Transports: e.transports, Journal: e.journal,
+		Pages: e.pages, Keys: keys, Barrier: barrier, Notes: notes, Donors: e.donors, Transports: e.transports, Journal: e.journal,
 		Steering: e.steering, Placement: place, Log: cfg.Log, SlabSize: cfg.SlabSize, Backing: backing != nil,
 		OpTimeout: cfg.OpTimeout, TestReads: cfg.testReads(), TestTime: cfg.Period / 2, Ended: e.over,
 	}, e.tests)

@@ -33,6 +33,13 @@ type QPConfig struct {
 	// sleeps; 0 for not at all. Only implementations that can poll without a
 	// system call make use of it (RDMA).
 	Spin time.Duration
+	// Place names what the connection is for, among those of its session: a server
+	// serves one connection of a place. 0: none; such connections do not fence each
+	// other.
+	Place uint32
+	// Generation orders the connections of a place: each has a higher one than the one
+	// before. It is 1 or more with a place, 0 without.
+	Generation uint64
 }
 
 // WithDefaults fills in zero fields, and checks the others. Its errors wrap

@@ -20,6 +20,7 @@ import (
 type Config struct {
 	Pages      *slabmap.Map
 	Keys       *path.Keyring
+	Barrier    *path.Barrier
 	Notes      *path.Notes
 	Donors     *lenders.Lenders
 	Transports []*lenders.Transport

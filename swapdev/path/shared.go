@@ -20,6 +20,7 @@ const (
 type Config struct {
 	Pages    *slabmap.Map
 	Keys     *Keyring
+	Barrier  *Barrier
 	Backing  *BackingFile // nil: none
 	Ack      AckPolicy
 	Patience time.Duration // longest wait of one request, over all its attempts
