@@ -64,7 +64,7 @@
 // and Connect again.
 //
 // A dead peer is noticed by operations that do not complete. The owner calls
-// [QP.Tick] from time to time, at least a few times per [QPConfig.Timeout]. A QP
+// [QP.Tick] from time to time, at least four times per [QPConfig.Timeout]. A QP
 // without outstanding operations need not notice that its peer has gone.
 //
 // # Life of a connection

@@ -88,6 +88,11 @@ type QP interface {
 	// uring.Loop.Now of the QP's loop, in nanoseconds. Operations are as old as
 	// the loop's clock was at Post: a thread that has been busy outside of
 	// Loop.Pass for long makes a pass before it posts.
+	//
+	// The time in which the loop did not run is not the peer's: between two calls a
+	// quarter of the timeout counts at most. The call that finds the operation late
+	// does not fail the QP yet; a later one does, after a pass has taken up what was
+	// ready.
 	Tick(now int64)
 	// Fail moves a ready QP to StateError for the given reason (ErrFailed if
 	// nil) and starts to end its operations. They complete, StatusFlushed, once

@@ -134,9 +134,7 @@ func (q *queuePair) Tick(now int64) {
 		return
 	}
 	q.inner.Tick(now)
-	if o := q.oldest(); o != nil {
-		if age := now - max(o.posted, q.progressed); age > q.timeout {
-			q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s not done after %v: %w", o.wr.Op, q.address, time.Duration(age), verbs.ErrTimeout))
-		}
+	if o := q.oldest(); o != nil && q.patience.Late(now, max(o.posted, q.progressed)) {
+		q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s not done after %v: %w", o.wr.Op, q.address, time.Duration(q.patience.Waited()), verbs.ErrTimeout))
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/patience"
 )
 
 // operation is one posted operation and its fate.
@@ -28,13 +29,13 @@ type operation struct {
 
 // queuePair wraps a queue pair. All of it belongs to the loop's thread.
 type queuePair struct {
-	dev     *Device
-	inner   verbs.QP
-	loop    *uring.Loop
-	notify  func()
-	address string
-	depth   int
-	timeout int64 // ns
+	dev      *Device
+	inner    verbs.QP
+	loop     *uring.Loop
+	notify   func()
+	address  string
+	depth    int
+	patience patience.Watch
 
 	progressed int64 // when an operation was last done, on the loop's clock, ns
 	rnd        *rand.Rand
@@ -49,7 +50,7 @@ type queuePair struct {
 func newQueuePair(c *conn, loop *uring.Loop, notify func()) *queuePair {
 	return &queuePair{
 		dev: c.dev, loop: loop, notify: notify, address: c.address,
-		depth: c.cfg.Depth, timeout: int64(c.cfg.Timeout),
+		depth: c.cfg.Depth, patience: patience.NewWatch(int64(c.cfg.Timeout)),
 		rnd: rand.New(rand.NewPCG(c.dev.currentPlan().Seed, c.number)),
 	}
 }

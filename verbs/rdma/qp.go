@@ -13,6 +13,7 @@ import (
 
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/patience"
 )
 
 // What an SQE of a queue pair was for: the id of its completion.
@@ -60,9 +61,9 @@ type queuePair struct {
 	ring                   []request
 	mask                   uint64
 	depth                  int
-	timeout                int64 // ns
 	head, done, rung, tail uint64
-	progressed             int64         // when done last grew, on the loop's clock, ns
+	progressed             int64 // when done last grew, on the loop's clock, ns
+	patience               patience.Watch
 	armed                  bool          // the next completion makes an event
 	polls                  int           // SQEs whose last completion is to come
 	ended                  chan struct{} // closed when the adapter is done with a failed queue pair
@@ -75,7 +76,7 @@ func newQueuePair(c *conn, loop *uring.Loop, notify func()) *queuePair {
 		dev: c.dev, nic: c.nic, channel: c.channel, c: c.qp, wr: wr,
 		loop: loop, notify: notify, peer: c.address,
 		ring: make([]request, len(wr)), mask: uint64(len(wr) - 1),
-		depth: c.cfg.Depth, timeout: int64(c.cfg.Timeout),
+		depth: c.cfg.Depth, patience: patience.NewWatch(int64(c.cfg.Timeout)),
 		ended: make(chan struct{}),
 	}
 	q.class = loop.Attach(q)
@@ -278,13 +279,13 @@ func (q *queuePair) connection() {
 }
 
 func (q *queuePair) Tick(now int64) {
-	if !q.busy() || now-max(q.slot(q.done).posted, q.progressed) <= q.timeout {
+	if !q.busy() || !q.patience.Late(now, max(q.slot(q.done).posted, q.progressed)) {
 		return
 	}
 	if q.reap(0) {
 		return // the next pass tells
 	}
-	q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s: nothing done for %v: %w", q.slot(q.done).op, q.peer, time.Duration(q.timeout), verbs.ErrTimeout))
+	q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s: nothing done for %v: %w", q.slot(q.done).op, q.peer, time.Duration(q.patience.Waited()), verbs.ErrTimeout))
 }
 
 func (q *queuePair) Fail(reason error) {

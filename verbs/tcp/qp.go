@@ -8,6 +8,7 @@ import (
 	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/patience"
 )
 
 // What an SQE of a queue pair was for: the id of its completion.
@@ -61,9 +62,9 @@ type queuePair struct {
 	ring                                           []request
 	mask                                           uint64
 	depth                                          int
-	timeout                                        int64 // ns
 	head, done, received, sent, rung, belled, tail uint64
 	progressed                                     int64 // when done last grew, on the loop's clock, ns
+	patience                                       patience.Watch
 
 	mem     *queueMemory
 	freeMem func() error
@@ -89,7 +90,7 @@ func newQueuePair(c *conn, loop *uring.Loop, notify func()) (*queuePair, error) 
 	q := &queuePair{
 		dev: c.dev, loop: loop, notify: notify, fd: c.fd, peer: c.address,
 		ring: make([]request, slots), mask: uint64(slots - 1),
-		depth: c.cfg.Depth, timeout: int64(c.cfg.Timeout),
+		depth: c.cfg.Depth, patience: patience.NewWatch(int64(c.cfg.Timeout)),
 		mem: &mem[0], freeMem: free,
 	}
 	q.send = vector{msg: &q.mem.sendMsg, iov: q.mem.sendIov[:]}

@@ -14,8 +14,8 @@ func (q *queuePair) Tick(now int64) {
 		return
 	}
 	r := q.slot(q.done)
-	if age := now - max(r.posted, q.progressed); age > q.timeout {
-		q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s not done after %v: %w", r.op, q.peer, time.Duration(age), verbs.ErrTimeout))
+	if q.patience.Late(now, max(r.posted, q.progressed)) {
+		q.fail(verbs.StatusTimeout, fmt.Errorf("%v to %s not done after %v: %w", r.op, q.peer, time.Duration(q.patience.Waited()), verbs.ErrTimeout))
 	}
 }
 
