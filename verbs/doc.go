@@ -16,7 +16,7 @@
 // failed connections too: [QP.Fail] does not give buffers back, completions do.
 // After a completion whose status is not [StatusOK] the contents of a READ's
 // buffer are undefined, and a WRITE may have been carried out wholly, in part or
-// not at all.
+// not at all. It may still be carried out later: see "Failure".
 //
 // Memory handed to [Device.Register] and [Server.Register] must lie off the Go
 // heap (package offheap) and stay mapped until the region is closed or
@@ -63,9 +63,33 @@
 // [StatusFlushed], and Post refuses from then on. There is no way back; Close it
 // and Connect again.
 //
+// A WRITE that did not complete with StatusOK can happen later. Its bytes may lie in a
+// buffer of either machine or of the network, and reach the server's memory long after
+// this side has given the connection up. It is certain that no operation of a failed
+// connection touches memory any more when one of these has happened:
+//
+//   - Connect has returned a later connection of the same place;
+//   - [Server.Revoke] has returned for the session;
+//   - [Server.Deregister] has returned for the key, as far as its region goes.
+//
+// Before that, whoever writes to the memory that such a WRITE named risks that the old
+// bytes overwrite the new ones, whatever connection he writes by.
+//
 // A dead peer is noticed by operations that do not complete. The owner calls
 // [QP.Tick] from time to time, at least four times per [QPConfig.Timeout]. A QP
 // without outstanding operations need not notice that its peer has gone.
+//
+// # Places
+//
+// A connection can have a place in its session: a number that says what it is for. The
+// connections of a place follow one another, and each attempt has a higher generation
+// than the one before. A server that gets a claim to a place ends the connection that has
+// it, waits until none of its operations can touch memory any more, and only then
+// accepts. This is the fence. A claim whose generation is not above the highest that the
+// server has seen is refused with [ErrFenced], so that a claim which was held up on its
+// way cannot end a later connection. The generations of a place live as long as the
+// session. What is known of a place holds for one server: the servers of two transports
+// do not fence each other's connections.
 //
 // # Life of a connection
 //

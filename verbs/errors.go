@@ -15,6 +15,7 @@ var (
 	ErrBusy          = errors.New("still in use")
 	ErrConfig        = errors.New("configuration out of range")
 	ErrRefused       = errors.New("server refused the credential: the session is unknown there or its secret differs")
+	ErrFenced        = errors.New("connection is fenced off: the server knows a later one of the same place")
 	ErrVersion       = errors.New("peer speaks another protocol version: run the same version on both sides")
 	ErrProtocol      = errors.New("peer broke the protocol")
 	ErrSessionExists = errors.New("session is admitted already")

@@ -35,10 +35,10 @@ type QPConfig struct {
 	Spin time.Duration
 	// Place names what the connection is for, among those of its session: a server
 	// serves one connection of a place. 0: none; such connections do not fence each
-	// other.
+	// other. See "Places" in the package comment.
 	Place uint32
-	// Generation orders the connections of a place: each has a higher one than the one
-	// before. It is 1 or more with a place, 0 without.
+	// Generation orders the connections of a place: each attempt to connect has a
+	// higher one than the attempt before. It is 1 or more with a place, 0 without.
 	Generation uint64
 }
 
@@ -53,6 +53,9 @@ func (c QPConfig) WithDefaults() (QPConfig, error) {
 	}
 	if c.Depth < 1 || c.Depth > MaxDepth || c.Timeout < 0 || c.Spin < 0 {
 		return c, fmt.Errorf("depth %d, timeout %v, spin %v, want a depth of 1 to %d and no negative time: %w", c.Depth, c.Timeout, c.Spin, MaxDepth, ErrConfig)
+	}
+	if (c.Place == 0) != (c.Generation == 0) {
+		return c, fmt.Errorf("generation %d at place %d, want both or neither: %w", c.Generation, c.Place, ErrConfig)
 	}
 	return c, nil
 }
@@ -139,9 +142,13 @@ type Device interface {
 	// stay mapped until Region.Close.
 	Register(mem []byte) (Region, error)
 	// Connect establishes a connection to the server at address, authenticated
-	// by cred. It blocks until it is done or ctx is. Errors: ErrRefused when the
-	// server did not take the credential, ErrVersion, ErrProtocol, or what the
-	// network said.
+	// by cred. It blocks until it is done or ctx is. With a place in cfg, all earlier
+	// connections of the place have ended at the server when it returns, and none of
+	// their operations can touch memory any more. Errors: ErrRefused when the
+	// server did not take the credential, ErrFenced when the server knows a
+	// generation of the place that is as high, ErrBusy when it has no room or an
+	// earlier connection of the place does not end, ErrVersion, ErrProtocol, or what
+	// the network said. After any error a higher generation may be tried.
 	Connect(ctx context.Context, address string, cred Credential, cfg QPConfig) (Conn, error)
 	// Close ends the device. ErrBusy, and no effect, while a Conn, QP or Region
 	// of it is open. Closing twice is allowed.

@@ -65,57 +65,67 @@ func (s *Server) welcome(ctx context.Context, tc *net.TCPConn, remote string) er
 	if err := tune(tc, &s.cfg); err != nil {
 		return err
 	}
-	ses, depth, err := s.authenticate(tc)
+	peer, err := s.authenticate(ctx, tc)
 	if err != nil {
 		return err
 	}
-	fd, err := takeFD(tc)
-	if err != nil {
-		s.conns.Add(-1)
+	peer.remote = remote
+	if peer.fd, err = takeFD(tc); err != nil {
+		s.forget(peer)
 		return err
 	}
 	s.accepted.Add(1)
 	if f := s.cfg.Events.Accepted; f != nil {
-		f(remote, ses.id)
+		f(remote, peer.session.id)
 	}
 	w := s.workers[s.next.Add(1)%uint64(len(s.workers))]
-	peer := peer{fd: fd, depth: depth, remote: remote, session: ses}
+	s.give(peer.tenure, w)
 	// Close waits for handshakes before it ends the workers.
 	w.loop.Post(func() { w.adopt(peer) })
 	return nil
 }
 
-// authenticate exchanges the messages. When it succeeds, the connection counts
-// among conns.
-func (s *Server) authenticate(rw io.ReadWriter) (*session, int, error) {
+// authenticate exchanges the messages, and says yes only when the fence of the
+// connection's place stands. When it succeeds, the connection counts among conns and has
+// its tenure.
+func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter) (peer, error) {
 	server := newNonce()
 	if _, err := rw.Write(marshalHello(server)); err != nil {
-		return nil, 0, fmt.Errorf("greet: %w", err)
+		return peer{}, fmt.Errorf("greet: %w", err)
 	}
 	buf := make([]byte, claimSize)
 	if _, err := io.ReadFull(rw, buf); err != nil {
-		return nil, 0, fmt.Errorf("wait for the credential: %w", err)
+		return peer{}, fmt.Errorf("wait for the credential: %w", err)
 	}
 	ses, c, err := s.judge(buf, server)
-	status, secret := uint16(verdictOK), &[32]byte{}
+	p := peer{depth: c.depth, session: ses}
+	status, secret := uint16(verdictRefused), &[32]byte{}
 	switch {
 	case err == nil:
-		secret = &ses.secret
+		status, secret = verdictOK, &ses.secret
+		if p.tenure, err = s.fence(ctx, ses, c); err != nil {
+			s.conns.Add(-1)
+			status = fenceVerdict(err)
+		}
 	case errors.Is(err, verbs.ErrVersion):
 		status = verdictVersion
 	case errors.Is(err, verbs.ErrBusy):
 		status = verdictFull
-	default:
-		status = verdictRefused
 	}
 	if _, werr := rw.Write(marshalVerdict(status, c.nonce, server, secret)); werr != nil && err == nil {
-		s.conns.Add(-1)
+		s.forget(p)
 		err = fmt.Errorf("send the verdict: %w", werr)
 	}
-	return ses, c.depth, err
+	return p, err
 }
 
-// judge decides on a claim; when it agrees, it has taken a place in conns.
+// forget takes back what authenticate has given a connection that no worker has.
+func (s *Server) forget(p peer) {
+	s.conns.Add(-1)
+	s.leave(p.session, p.tenure)
+}
+
+// judge decides on a claim; when it agrees, the connection counts among conns.
 func (s *Server) judge(buf []byte, server nonce) (*session, claim, error) {
 	c, err := parseClaim(buf)
 	if err != nil {

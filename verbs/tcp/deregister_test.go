@@ -134,7 +134,7 @@ func TestDeregisterEndsStalledOperations(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := r.dialRaw(t)
-		if err := introduce(c, r.cred, 4); err != nil {
+		if err := introduce(c, r.cred, verbs.QPConfig{Depth: 4}); err != nil {
 			t.Fatal(err)
 		}
 		request := marshalBatch(5, opHeader{op: op, key: g.Key, length: verbs.MaxLength})
@@ -181,7 +181,7 @@ func TestPeerThatStopsReading(t *testing.T) {
 	const stalled = 4
 	for range stalled {
 		c := r.dialRaw(t)
-		if err := introduce(c, r.cred, 256); err != nil {
+		if err := introduce(c, r.cred, verbs.QPConfig{Depth: 256}); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {

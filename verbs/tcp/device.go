@@ -111,7 +111,7 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 	if err := d.acquire(); err != nil {
 		return fail(err)
 	}
-	fd, err := d.dial(ctx, address, cred, cfg.Depth)
+	fd, err := d.dial(ctx, address, cred, cfg)
 	if err != nil {
 		d.release()
 		return fail(err)
@@ -119,7 +119,7 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 	return &conn{dev: d, fd: fd, cfg: cfg, address: address}, nil
 }
 
-func (d *Device) dial(ctx context.Context, address string, cred verbs.Credential, depth int) (int32, error) {
+func (d *Device) dial(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (int32, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.HandshakeTimeout)
 	defer cancel()
 	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
@@ -131,7 +131,7 @@ func (d *Device) dial(ctx context.Context, address string, cred verbs.Credential
 	stop := context.AfterFunc(ctx, func() { _ = tc.SetDeadline(time.Unix(1, 0)) })
 	err = tune(tc, &d.cfg)
 	if err == nil {
-		err = introduce(tc, cred, depth)
+		err = introduce(tc, cred, cfg)
 	}
 	if !stop() && err == nil {
 		err = ctx.Err()

@@ -11,7 +11,7 @@ import (
 )
 
 // endpointShift is how far a completion's id is shifted to give the endpoint's
-// place; the bits below are idSend, idReceive or idCancel.
+// index; the bits below are idSend, idReceive or idCancel.
 const endpointShift = 2
 
 // inboxSize is the room for what is received ahead of knowing what it is: all
@@ -37,7 +37,7 @@ type endpoint struct {
 	peer
 	worker *worker
 	grants *grants
-	place  int
+	index  int   // among the worker's endpoints
 	err    error // why it ends; nil while it lives
 
 	mem     *endpointMemory
@@ -62,7 +62,7 @@ type endpoint struct {
 	inFlight  int  // SQEs whose completion is to come
 }
 
-func newEndpoint(w *worker, p peer, g *grants, place int) (*endpoint, error) {
+func newEndpoint(w *worker, p peer, g *grants, index int) (*endpoint, error) {
 	mem, free, err := offheap.New[endpointMemory](1)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func newEndpoint(w *worker, p peer, g *grants, place int) (*endpoint, error) {
 		slots *= 2
 	}
 	e := &endpoint{
-		peer: p, worker: w, grants: g, place: place,
+		peer: p, worker: w, grants: g, index: index,
 		mem: &mem[0], freeMem: free,
 		data: make([][]byte, slots), mask: uint64(slots - 1),
 	}
@@ -82,7 +82,7 @@ func newEndpoint(w *worker, p peer, g *grants, place int) (*endpoint, error) {
 	return e, nil
 }
 
-func (e *endpoint) id(kind uint64) uint64 { return uint64(e.place)<<endpointShift | kind }
+func (e *endpoint) id(kind uint64) uint64 { return uint64(e.index)<<endpointShift | kind }
 
 func (e *endpoint) handle(kind uint64, res int32) {
 	e.inFlight--

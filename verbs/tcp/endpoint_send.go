@@ -71,6 +71,6 @@ func (e *endpoint) handleSend(res int32) {
 		return
 	}
 	e.sent = e.flying
-	// Work may have waited for places to reply to.
+	// Work may have waited for room to reply.
 	e.proceed()
 }

@@ -34,10 +34,11 @@ func impostor(t *testing.T, r *rig, script func(c net.Conn)) (address string) {
 			}
 			running.Go(func() {
 				defer c.Close()
-				if _, _, err := r.server.authenticate(c); err != nil {
+				p, err := r.server.authenticate(ctx, c)
+				if err != nil {
 					return
 				}
-				r.server.conns.Add(-1)
+				r.server.forget(p)
 				script(c)
 				<-ctx.Done()
 			})

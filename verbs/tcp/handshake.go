@@ -13,7 +13,7 @@ import (
 // The handshake, all little-endian, three messages of fixed size:
 //
 //	server  magic u32 · version u16 · zero u16 · nonce 32
-//	device  magic u32 · version u16 · depth u16 · session u64 · nonce 32 · mac 32
+//	device  magic u32 · version u16 · depth u16 · session u64 · generation u64 · place u32 · zero u32 · nonce 32 · mac 32
 //	server  magic u32 · version u16 · status u16 · mac 32
 //
 // The macs are HMAC-SHA256 under the session's secret over a label, both nonces
@@ -22,11 +22,12 @@ import (
 // session or the mac was wrong.
 const (
 	helloMagic   = 0x68575346 // "FSWh"
-	protoVersion = 1
+	protoVersion = 2
 	nonceSize    = 32
 	macSize      = sha256.Size
 	helloSize    = 8 + nonceSize
-	claimSize    = 8 + 8 + nonceSize + macSize
+	claimFields  = 32 // bytes before the nonce
+	claimSize    = claimFields + nonceSize + macSize
 	verdictSize  = 8 + macSize
 )
 
@@ -36,6 +37,8 @@ const (
 	verdictRefused = 1
 	verdictVersion = 2
 	verdictFull    = 3
+	verdictFenced  = 4 // a later connection of the place is known
+	verdictHeld    = 5 // an earlier connection of the place has not ended
 )
 
 type nonce [nonceSize]byte
@@ -79,18 +82,21 @@ func parseHello(b []byte) (nonce, error) {
 
 // claim is what a device says about itself.
 type claim struct {
-	session verbs.SessionID
-	depth   int
-	nonce   nonce
-	mac     [macSize]byte
+	session    verbs.SessionID
+	depth      int
+	place      uint32
+	generation uint64
+	nonce      nonce
 }
 
 func marshalClaim(c claim, server nonce, secret *[32]byte) []byte {
 	b := make([]byte, claimSize)
 	putPrefix(b, uint16(c.depth))
 	le.PutUint64(b[8:], uint64(c.session))
-	copy(b[16:], c.nonce[:])
-	copy(b[16+nonceSize:], claimMAC(b[:16], c.nonce, server, secret))
+	le.PutUint64(b[16:], c.generation)
+	le.PutUint32(b[24:], c.place)
+	copy(b[claimFields:], c.nonce[:])
+	copy(b[claimFields+nonceSize:], claimMAC(b[:claimFields], c.nonce, server, secret))
 	return b
 }
 
@@ -104,16 +110,21 @@ func parseClaim(b []byte) (claim, error) {
 	if depth < 1 || depth > verbs.MaxDepth {
 		return claim{}, fmt.Errorf("depth %d, want 1 to %d: %w", depth, verbs.MaxDepth, verbs.ErrProtocol)
 	}
-	return claim{
-		session: verbs.SessionID(le.Uint64(b[8:])),
-		depth:   int(depth),
-		nonce:   nonce(b[16:]),
-		mac:     [macSize]byte(b[16+nonceSize:]),
-	}, nil
+	c := claim{
+		session:    verbs.SessionID(le.Uint64(b[8:])),
+		depth:      int(depth),
+		place:      le.Uint32(b[24:]),
+		generation: le.Uint64(b[16:]),
+		nonce:      nonce(b[claimFields:]),
+	}
+	if (c.place == 0) != (c.generation == 0) {
+		return claim{}, fmt.Errorf("generation %d at place %d, want both or neither: %w", c.generation, c.place, verbs.ErrProtocol)
+	}
+	return c, nil
 }
 
 func verifyClaim(b []byte, server nonce, secret *[32]byte) bool {
-	return hmac.Equal(b[16+nonceSize:claimSize], claimMAC(b[:16], nonce(b[16:]), server, secret))
+	return hmac.Equal(b[claimFields+nonceSize:claimSize], claimMAC(b[:claimFields], nonce(b[claimFields:]), server, secret))
 }
 
 func claimMAC(fields []byte, device, server nonce, secret *[32]byte) []byte {
@@ -147,6 +158,10 @@ func parseVerdict(b []byte, device, server nonce, secret *[32]byte) error {
 		return verbs.ErrVersion
 	case verdictFull:
 		return fmt.Errorf("server has no room for more connections: %w", verbs.ErrBusy)
+	case verdictFenced:
+		return verbs.ErrFenced
+	case verdictHeld:
+		return fmt.Errorf("server still has an earlier connection of the same place: connect again: %w", verbs.ErrBusy)
 	}
 	return fmt.Errorf("handshake ends with status %d: %w", status, verbs.ErrProtocol)
 }
@@ -165,7 +180,7 @@ func mac(label string, fields []byte, device, server nonce, secret *[32]byte) []
 }
 
 // introduce is the device's side of the handshake. rw has a deadline.
-func introduce(rw io.ReadWriter, cred verbs.Credential, depth int) error {
+func introduce(rw io.ReadWriter, cred verbs.Credential, cfg verbs.QPConfig) error {
 	buf := make([]byte, max(helloSize, verdictSize))
 	if _, err := io.ReadFull(rw, buf[:helloSize]); err != nil {
 		return fmt.Errorf("wait for the server's greeting: %w", err)
@@ -174,7 +189,7 @@ func introduce(rw io.ReadWriter, cred verbs.Credential, depth int) error {
 	if err != nil {
 		return err
 	}
-	c := claim{session: cred.Session, depth: depth, nonce: newNonce()}
+	c := claim{session: cred.Session, depth: cfg.Depth, place: cfg.Place, generation: cfg.Generation, nonce: newNonce()}
 	if _, err := rw.Write(marshalClaim(c, server, &cred.Secret)); err != nil {
 		return fmt.Errorf("send the credential: %w", err)
 	}

@@ -40,6 +40,7 @@ type session struct {
 	id      verbs.SessionID
 	secret  [32]byte
 	regions map[verbs.Key][]byte
+	places  map[uint32]*place
 }
 
 // Listen starts a server at addr, host:port; port 0 takes a free one.
@@ -78,7 +79,7 @@ func (s *Server) Name() string { return "tcp" }
 func (s *Server) Admit(c verbs.Credential) error {
 	s.control.Lock()
 	defer s.control.Unlock()
-	ses := &session{id: c.Session, secret: c.Secret, regions: make(map[verbs.Key][]byte)}
+	ses := &session{id: c.Session, secret: c.Secret, regions: make(map[verbs.Key][]byte), places: make(map[uint32]*place)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -162,7 +162,9 @@ func TestGarbageInTheHandshake(t *testing.T) {
 		{"depth within range", damaged(6), verdictRefused, verbs.ErrRefused},
 		{"depth out of range", damaged(7), verdictRefused, verbs.ErrProtocol},
 		{"session", damaged(8), verdictRefused, verbs.ErrNoSession},
-		{"nonce", damaged(20), verdictRefused, verbs.ErrRefused},
+		{"generation without a place", damaged(16), verdictRefused, verbs.ErrProtocol},
+		{"place without a generation", damaged(24), verdictRefused, verbs.ErrProtocol},
+		{"nonce", damaged(claimFields), verdictRefused, verbs.ErrRefused},
 		{"mac", damaged(claimSize - 1), verdictRefused, verbs.ErrRefused},
 		{"replay", func(nonce) []byte { return marshalClaim(claim{session: testSession, depth: 4}, nonce{}, secret) }, verdictRefused, verbs.ErrRefused},
 	} {
@@ -213,6 +215,8 @@ func TestDeviceRefusesAFalseServer(t *testing.T) {
 		{"no mac", marshalHello(nonce{}), func() []byte { b := make([]byte, verdictSize); putPrefix(b, verdictOK); return b }(), verbs.ErrRefused},
 		{"other secret", marshalHello(nonce{}), marshalVerdict(verdictOK, nonce{}, nonce{}, &[32]byte{2}), verbs.ErrRefused},
 		{"full", marshalHello(nonce{}), marshalVerdict(verdictFull, nonce{}, nonce{}, &[32]byte{}), verbs.ErrBusy},
+		{"fenced", marshalHello(nonce{}), marshalVerdict(verdictFenced, nonce{}, nonce{}, &[32]byte{}), verbs.ErrFenced},
+		{"held", marshalHello(nonce{}), marshalVerdict(verdictHeld, nonce{}, nonce{}, &[32]byte{}), verbs.ErrBusy},
 		{"version refused", marshalHello(nonce{}), marshalVerdict(verdictVersion, nonce{}, nonce{}, &[32]byte{}), verbs.ErrVersion},
 		{"unknown verdict", marshalHello(nonce{}), marshalVerdict(77, nonce{}, nonce{}, &[32]byte{}), verbs.ErrProtocol},
 		{"says no more", marshalHello(nonce{}), nil, io.EOF},
@@ -226,7 +230,7 @@ func TestDeviceRefusesAFalseServer(t *testing.T) {
 				_, _ = server.Write(c.verdict)
 			}
 		})
-		if err := introduce(device, cred, 4); !errors.Is(err, c.want) {
+		if err := introduce(device, cred, verbs.QPConfig{Depth: 4}); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 		_ = device.Close()
@@ -253,7 +257,7 @@ func TestGarbageAfterTheHandshake(t *testing.T) {
 	}
 	for name, b := range cases {
 		c := r.dialRaw(t)
-		if err := introduce(c, r.cred, 4); err != nil {
+		if err := introduce(c, r.cred, verbs.QPConfig{Depth: 4}); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = c.Write(b) // may fail, when the server has seen enough

@@ -159,5 +159,8 @@ func FuzzHandshake(f *testing.F) {
 		if err == nil && (c.depth < 1 || c.depth > verbs.MaxDepth) {
 			t.Fatalf("depth %d taken", c.depth)
 		}
+		if err == nil && (c.place == 0) != (c.generation == 0) {
+			t.Fatalf("generation %d taken at place %d", c.generation, c.place)
+		}
 	})
 }

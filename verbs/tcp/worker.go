@@ -35,13 +35,13 @@ type worker struct {
 	ended    chan error
 	counters counters
 
-	places   []*endpoint // by place; nil is free
-	free     []int
-	count    int
-	grants   map[*session]*grants
-	drains   []drain
-	answered bool // somebody who waits for this thread can go on
-	quitting bool
+	endpoints []*endpoint // by index; nil is free
+	free      []int
+	count     int
+	grants    map[*session]*grants
+	drains    []drain
+	answered  bool // somebody who waits for this thread can go on
+	quitting  bool
 }
 
 type counters struct {
@@ -67,6 +67,7 @@ type peer struct {
 	depth   int
 	remote  string
 	session *session
+	tenure  *tenure // of its place; nil without one
 }
 
 func startWorker(s *Server) (*worker, error) {
@@ -111,32 +112,39 @@ func (w *worker) run(started chan<- error) {
 
 // Handle finds the endpoint that a completion belongs to.
 func (w *worker) Handle(id uint64, res int32, _ uint32) {
-	w.places[id>>endpointShift].handle(id&(1<<endpointShift-1), res)
+	w.endpoints[id>>endpointShift].handle(id&(1<<endpointShift-1), res)
 }
 
 // adopt takes a connection that has passed the handshake.
 func (w *worker) adopt(p peer) {
 	g, known := w.grantsOf(p.session)
-	if w.quitting || !known {
+	switch {
+	case w.quitting || !known:
 		w.drop(p, verbs.ErrNoSession)
 		return
+	case p.tenure.ending():
+		w.drop(p, verbs.ErrFenced)
+		return
 	}
-	place := len(w.places)
+	index := len(w.endpoints)
 	if n := len(w.free); n > 0 {
-		place = w.free[n-1]
+		index = w.free[n-1]
 	}
-	e, err := newEndpoint(w, p, g, place)
+	e, err := newEndpoint(w, p, g, index)
 	if err != nil {
 		w.drop(p, err)
 		return
 	}
-	if place == len(w.places) {
-		w.places = append(w.places, e)
+	if index == len(w.endpoints) {
+		w.endpoints = append(w.endpoints, e)
 	} else {
 		w.free = w.free[:len(w.free)-1]
-		w.places[place] = e
+		w.endpoints[index] = e
 	}
 	w.count++
+	if p.tenure != nil {
+		p.tenure.endpoint = e
+	}
 	e.startReceive()
 }
 
@@ -168,6 +176,11 @@ func (w *worker) drop(p peer, err error) {
 
 func (w *worker) farewell(p peer, err error) {
 	w.server.conns.Add(-1)
+	if p.tenure != nil {
+		p.tenure.endpoint = nil
+		w.server.leave(p.session, p.tenure)
+		w.answered = w.answered || p.tenure.ending()
+	}
 	if f := w.server.cfg.Events.Ended; f != nil {
 		f(p.remote, p.session.id, err)
 	}
@@ -175,8 +188,8 @@ func (w *worker) farewell(p peer, err error) {
 
 // remove forgets an endpoint that holds nothing any more.
 func (w *worker) remove(e *endpoint) {
-	w.places[e.place] = nil
-	w.free = append(w.free, e.place)
+	w.endpoints[e.index] = nil
+	w.free = append(w.free, e.index)
 	w.count--
 	w.farewell(e.peer, e.err)
 }
@@ -216,9 +229,16 @@ func (w *worker) revoke(ses *session, done *sync.WaitGroup) {
 	w.drains = append(w.drains, drain{grants: g, done: done})
 }
 
+// evict ends the connection that has a tenure: a later one has claimed its place.
+func (w *worker) evict(t *tenure) {
+	if e := t.endpoint; e != nil {
+		e.end(fmt.Errorf("a later connection has claimed place %d: %w", t.place, verbs.ErrFenced))
+	}
+}
+
 func (w *worker) quit() {
 	w.quitting = true
-	for _, e := range w.places {
+	for _, e := range w.endpoints {
 		if e != nil {
 			e.end(verbs.ErrClosed)
 		}
@@ -227,7 +247,7 @@ func (w *worker) quit() {
 
 // endAll ends the session's endpoints that touch mem; all of them if it is nil.
 func (w *worker) endAll(g *grants, mem []byte, err error) {
-	for _, e := range w.places {
+	for _, e := range w.endpoints {
 		if e != nil && e.grants == g && (mem == nil || e.touches(mem)) {
 			e.end(err)
 		}
@@ -255,7 +275,7 @@ func (w *worker) checkDrains() {
 }
 
 func (w *worker) inUse(d drain) bool {
-	for _, e := range w.places {
+	for _, e := range w.endpoints {
 		if e != nil && e.grants == d.grants && (d.mem == nil || e.touches(d.mem)) {
 			return true
 		}
