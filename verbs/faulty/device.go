@@ -16,27 +16,37 @@ import (
 var ErrInjected = errors.New("injected fault")
 
 // Plan is what goes wrong. The probabilities are per operation, 0 to 1, and
-// decided in this order: Drop, Fail, then Delay and Corrupt, which may coincide.
+// decided in this order: Drop, Fail, then Delay and Corrupt, which may coincide. Late and
+// Stall may coincide with any.
 type Plan struct {
 	Seed                       uint64
 	Drop, Delay, Fail, Corrupt float64
 	DelayMax                   time.Duration
+	Late, Stall                float64
+	LateMax, StallMax          time.Duration
 }
 
 // Counts are the faults injected so far.
-type Counts struct{ Dropped, Delayed, Failed, Corrupted, Killed uint64 }
+type Counts struct{ Dropped, Delayed, Failed, Corrupted, Killed, Late, Stalled uint64 }
 
 // Device wraps a verbs.Device. Its methods may be called from any goroutine.
 type Device struct {
 	inner verbs.Device
 
-	dropped, delayed, failed, corrupted, killings atomic.Uint64
+	dropped, delayed, failed, corrupted, killings, late, stalled atomic.Uint64
 
-	mu     sync.Mutex // guards the fields below
-	plan   Plan
-	number uint64 // of the next connection
-	killed map[string]bool
-	live   map[*queuePair]bool
+	quit    context.CancelFunc // ends what is left behind
+	running context.Context
+	leaving sync.WaitGroup
+
+	mu      sync.Mutex // guards the fields below
+	plan    Plan
+	number  uint64 // of the next connection
+	killed  map[string]bool
+	stalls  map[string]chan struct{} // by address; closed by Release
+	live    map[*queuePair]bool
+	fences  map[seat]uint64 // the highest generation that was asked for
+	remains map[*remains]bool
 }
 
 var (
@@ -47,7 +57,13 @@ var (
 
 // Wrap returns dev with faults. Closing the wrapper closes dev.
 func Wrap(dev verbs.Device, plan Plan) *Device {
-	return &Device{inner: dev, plan: plan, killed: make(map[string]bool), live: make(map[*queuePair]bool)}
+	d := &Device{
+		inner: dev, plan: plan,
+		killed: make(map[string]bool), stalls: make(map[string]chan struct{}), live: make(map[*queuePair]bool),
+		fences: make(map[seat]uint64), remains: make(map[*remains]bool),
+	}
+	d.running, d.quit = context.WithCancel(context.Background())
+	return d
 }
 
 // SetPlan replaces the plan, for operations posted from now on. The seed of
@@ -85,11 +101,49 @@ func (d *Device) Heal(address string) {
 	delete(d.killed, address)
 }
 
+// Stall holds back everything between the device and the address, in both directions:
+// operations, completions, and connections that are being made. Nothing is lost by it, but
+// queue pairs may time out meanwhile.
+func (d *Device) Stall(address string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stalls[address] == nil {
+		d.stalls[address] = make(chan struct{})
+	}
+}
+
+// Release lets go of what Stall holds back: operations of queue pairs that are ready go to
+// the server. WRITEs of those that have failed meanwhile do, too, unless a later connection
+// of their place has been asked for first.
+func (d *Device) Release(address string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	stall := d.stalls[address]
+	if stall == nil {
+		return
+	}
+	close(stall)
+	delete(d.stalls, address)
+	for q := range d.live {
+		if q.address == address {
+			q.loop.Post(q.progress)
+		}
+	}
+}
+
+// stallOf returns what ends the stall of an address, nil if there is none.
+func (d *Device) stallOf(address string) <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stalls[address]
+}
+
 // Counts returns how many faults were injected.
 func (d *Device) Counts() Counts {
 	return Counts{
 		Dropped: d.dropped.Load(), Delayed: d.delayed.Load(), Failed: d.failed.Load(),
 		Corrupted: d.corrupted.Load(), Killed: d.killings.Load(),
+		Late: d.late.Load(), Stalled: d.stalled.Load(),
 	}
 }
 
@@ -99,8 +153,12 @@ func (d *Device) Name() string { return d.inner.Name() }
 // Register registers mem with the wrapped device.
 func (d *Device) Register(mem []byte) (verbs.Region, error) { return d.inner.Register(mem) }
 
-// Close closes the wrapped device.
-func (d *Device) Close() error { return d.inner.Close() }
+// Close closes the wrapped device. WRITEs that were still to be carried out late are not.
+func (d *Device) Close() error {
+	d.quit()
+	d.leaving.Wait()
+	return d.inner.Close()
+}
 
 // Connect connects through the wrapped device.
 func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (verbs.Conn, error) {
@@ -111,6 +169,15 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 	if killed {
 		return nil, killedError(address)
 	}
+	if stall := d.stallOf(address); stall != nil {
+		select {
+		case <-stall:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("connect to %s, which is stalled: %w: %w", address, ErrInjected, ctx.Err())
+		}
+	}
+	from := origin{seat{address, cred.Session, cfg.Place}, cred, cfg.Generation}
+	d.settle(from)
 	inner, err := d.inner.Connect(ctx, address, cred, cfg)
 	if err != nil {
 		return nil, err
@@ -121,7 +188,7 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 	if cfg.Timeout == 0 {
 		cfg.Timeout = verbs.DefaultTimeout
 	}
-	return &conn{dev: d, inner: inner, address: address, cfg: cfg, number: number}, nil
+	return &conn{dev: d, inner: inner, address: address, from: from, cfg: cfg, number: number}, nil
 }
 
 func killedError(address string) error {
@@ -132,6 +199,7 @@ type conn struct {
 	dev     *Device
 	inner   verbs.Conn
 	address string
+	from    origin
 	cfg     verbs.QPConfig
 	number  uint64
 }

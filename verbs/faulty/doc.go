@@ -16,6 +16,12 @@
 //     the server's memory for a WRITE (the caller's buffer stays as it is).
 //   - Kill: all connections to an address fail, and none can be made, until
 //     Heal.
+//   - Late: a WRITE that fails, for whatever reason, is carried out afterwards: up to
+//     LateMax after the failure, and before a later connection of the same place is made.
+//   - Stall: the connection stands still for up to StallMax. Operations are held back, and
+//     so are completions; then all of them go on. The method Stall does the same to an
+//     address until Release. WRITEs that are held back when their queue pair fails are
+//     carried out late.
 //
 // The fates of a connection's operations depend on the seed, on the number of
 // the connection and on their order alone.

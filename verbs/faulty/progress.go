@@ -14,17 +14,22 @@ func (q *queuePair) progress() {
 		return
 	}
 	q.reap()
+	q.resume()
 	if o := q.oldest(); q.state == verbs.StateReady && o != nil && o.fail && o.rung {
 		q.fail(verbs.StatusTransport, fmt.Errorf("%v to %s: %w: %w", o.wr.Op, q.address, ErrInjected, verbs.ErrTransport))
 	}
 	if q.state == verbs.StateError && q.inner.Outstanding() == 0 {
+		q.leave()
 		for _, o := range q.ops {
 			o.over, o.due = true, 0
 		}
 	}
 	n := q.visible()
-	if n < len(q.ops) && q.ops[n].over {
-		q.wakeIn(time.Duration(q.ops[n].due - q.loop.Now()))
+	switch now := q.loop.Now(); {
+	case q.state == verbs.StateReady && now < q.heldUntil:
+		q.wakeIn(time.Duration(q.heldUntil - now))
+	case n < len(q.ops) && q.ops[n].over && q.ops[n].due > now:
+		q.wakeIn(time.Duration(q.ops[n].due - now))
 	}
 	// Last, because notify may do anything, even Close.
 	if n > q.told {
@@ -61,7 +66,7 @@ func (q *queuePair) complete(status verbs.Status) {
 			break
 		}
 	}
-	o.inside = false
+	o.inside, o.landed = false, status == verbs.StatusOK
 	o.bounce.free()
 	if status != verbs.StatusOK && q.state == verbs.StateReady {
 		// The inner one has failed by itself. An operation dropped before this one
@@ -79,6 +84,26 @@ func (q *queuePair) complete(status verbs.Status) {
 	if o.corrupt && o.wr.Op == verbs.OpRead {
 		q.flip(o.wr.Local)
 	}
+}
+
+// resume sends what was held back, once the stall is over.
+func (q *queuePair) resume() {
+	if q.held == 0 || q.state != verbs.StateReady || q.stalled() {
+		return
+	}
+	q.held = 0
+	for _, o := range q.ops {
+		if !o.held {
+			continue
+		}
+		o.inside, o.held = true, false
+		if err := q.send(o); err != nil {
+			o.inside = false
+			q.fail(verbs.StatusTransport, fmt.Errorf("%v to %s after a stall: %w: %w", o.wr.Op, q.address, err, verbs.ErrTransport))
+			return
+		}
+	}
+	q.inner.Doorbell()
 }
 
 // condemn moves to StateError. The oldest operation that has no status yet gets

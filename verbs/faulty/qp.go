@@ -18,9 +18,13 @@ type operation struct {
 	fail    bool  // fails the queue pair when its turn comes
 	rung    bool  // the doorbell was rung for it
 	inside  bool  // is posted to the inner queue pair
+	held    bool  // will be, when the stall is over
+	landed  bool  // was carried out
+	late    bool  // is carried out after it has failed
 	corrupt bool
 	delay   time.Duration
-	bounce  *bounce // what a corrupted WRITE sends
+	stall   time.Duration // how long the connection stalls with it
+	bounce  *bounce       // what a corrupted WRITE sends
 
 	over   bool // has its status
 	status verbs.Status
@@ -34,22 +38,26 @@ type queuePair struct {
 	loop     *uring.Loop
 	notify   func()
 	address  string
+	from     origin
 	depth    int
 	patience patience.Watch
 
 	progressed int64 // when an operation was last done, on the loop's clock, ns
 	rnd        *rand.Rand
 
-	state verbs.State
-	err   error
-	ops   []*operation // in posting order, from the oldest not polled
-	told  int          // how many of them notify has been called for
-	timer *time.Timer  // wakes the loop for a delayed completion
+	state     verbs.State
+	err       error
+	ops       []*operation // in posting order, from the oldest not polled
+	told      int          // how many of them notify has been called for
+	held      int          // how many of them are held back
+	heldUntil int64        // end of a stall by the plan, on the loop's clock, ns
+	left      bool         // what is carried out late has been left behind
+	timer     *time.Timer  // wakes the loop for a delayed completion, or the end of a stall
 }
 
 func newQueuePair(c *conn, loop *uring.Loop, notify func()) *queuePair {
 	return &queuePair{
-		dev: c.dev, loop: loop, notify: notify, address: c.address,
+		dev: c.dev, loop: loop, notify: notify, address: c.address, from: c.from,
 		depth: c.cfg.Depth, patience: patience.NewWatch(int64(c.cfg.Timeout)),
 		rnd: rand.New(rand.NewPCG(c.dev.currentPlan().Seed, c.number)),
 	}
@@ -82,13 +90,16 @@ func (q *queuePair) Post(wr *verbs.WR) error {
 	if err != nil {
 		return err
 	}
-	if o.inside {
-		send := *wr
-		if o.bounce != nil {
-			send.Local = o.bounce.mem
-		}
-		if err := q.inner.Post(&send); err != nil {
-			o.bounce.free()
+	if o.stall > 0 {
+		q.heldUntil = max(q.heldUntil, q.loop.Now()+int64(o.stall))
+		q.wakeIn(o.stall)
+	}
+	switch {
+	case o.inside && (q.held > 0 || q.stalled()):
+		o.inside, o.held = false, true
+		q.held++
+	case o.inside:
+		if err := q.send(o); err != nil {
 			return err
 		}
 	}
@@ -97,13 +108,31 @@ func (q *queuePair) Post(wr *verbs.WR) error {
 	return nil
 }
 
+// send posts an operation to the inner queue pair.
+func (q *queuePair) send(o *operation) error {
+	wr := o.wr
+	if o.bounce != nil {
+		wr.Local = o.bounce.mem
+	}
+	err := q.inner.Post(&wr)
+	if err != nil {
+		o.bounce.free()
+	}
+	return err
+}
+
 // fate rolls the dice, always the same number of times.
 func (q *queuePair) fate(wr *verbs.WR) (*operation, error) {
 	plan := q.dev.currentPlan()
 	hit := func(p float64) bool { return q.rnd.Float64() < p }
 	drop, lost, fail, delay, corrupt := hit(plan.Drop), hit(0.5), hit(plan.Fail), hit(plan.Delay), hit(plan.Corrupt)
 	wait := time.Duration(q.rnd.Float64() * float64(plan.DelayMax))
-	o := &operation{wr: *wr, posted: q.loop.Now(), inside: true}
+	late, stall := hit(plan.Late), hit(plan.Stall)
+	pause := time.Duration(q.rnd.Float64() * float64(plan.StallMax))
+	o := &operation{wr: *wr, posted: q.loop.Now(), inside: true, late: late}
+	if stall {
+		o.stall = pause
+	}
 	switch {
 	case drop:
 		o.drop, o.inside = true, !lost
@@ -136,6 +165,9 @@ func (d *Device) count(o *operation) {
 	if o.delay > 0 {
 		d.delayed.Add(1)
 	}
+	if o.stall > 0 || o.held {
+		d.stalled.Add(1)
+	}
 	if o.corrupt {
 		d.corrupted.Add(1)
 	}
@@ -167,8 +199,16 @@ func (q *queuePair) oldest() *operation {
 	return nil
 }
 
+// stalled says whether nothing goes to the server or comes from it.
+func (q *queuePair) stalled() bool {
+	return q.state == verbs.StateReady && (q.loop.Now() < q.heldUntil || q.dev.stallOf(q.address) != nil)
+}
+
 // visible counts the completions that can be polled.
 func (q *queuePair) visible() int {
+	if q.stalled() {
+		return q.told
+	}
 	for i, o := range q.ops {
 		if !o.over || o.due > q.loop.Now() {
 			return i
