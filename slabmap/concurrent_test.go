@@ -38,7 +38,7 @@ type cluster struct {
 	moving  []sync.Mutex // by slab: one goroutine moves it
 	backing []atomic.Uint64
 	acked   []atomic.Uint64 // the newest version acknowledged to the kernel
-	seen    struct{ remote, backing, pending, zeros, retried, wraps, moved, old atomic.Int64 }
+	seen    struct{ remote, backing, pending, zeros, retried, wraps, moved, old, aborted atomic.Int64 }
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -168,6 +168,11 @@ func (c *cluster) manage(rng *rand.Rand, slab int) {
 		c.move(rng, slab, s)
 	case s.State == Mapped && rng.IntN(2) == 0:
 		err = c.m.BeginDrain(slab, s.Epoch)
+	case s.State == Migrating && rng.IntN(3) == 0: // the new donor is lost
+		if _, err = c.m.AbortMove(slab, s.Epoch, s.Donor); err == nil {
+			c.seen.aborted.Add(1)
+			mem.spoil()
+		}
 	case s.State == Mapped, (s.State == Draining || s.State == Migrating) && rng.IntN(3) == 0:
 		if _, err = c.m.Fail(slab, s.Epoch); err == nil {
 			mem.spoil()
@@ -220,9 +225,16 @@ func (c *cluster) move(rng *rand.Rand, slab int, s Slab) {
 			break
 		}
 		if now := c.m.Slab(slab); now.Epoch != epoch {
-			break // lost with the new donor
+			break // failed, or back
 		}
 		runtime.Gosched()
+	}
+	if now := c.m.Slab(slab); now.Epoch == s.Epoch { // back at the old donor
+		for c.m.InFlightUnder(slab, epoch) > 0 {
+			runtime.Gosched()
+		}
+		to.freed.Store(true)
+		return
 	}
 	if lost {
 		from.spoil()
@@ -253,9 +265,9 @@ func (c *cluster) copy(i int, epoch uint64, from, to *lent) bool {
 		return false
 	}
 	to.pages[i%perSlab].Store(from.pages[i%perSlab].Load())
-	c.m.EndWrite(page, Written{CRC: v.CRC, Remote: true, Epoch: epoch, Backing: v.Place&Backing != 0})
+	moved := c.m.EndCopy(page, epoch)
 	c.m.Done(slab, s.Epoch)
-	return true
+	return moved
 }
 
 func TestConcurrentHistory(t *testing.T) {
@@ -307,13 +319,13 @@ func TestConcurrentHistory(t *testing.T) {
 	}
 	for name, n := range map[string]*atomic.Int64{
 		"remote": &c.seen.remote, "backing": &c.seen.backing, "wraps": &c.seen.wraps,
-		"old": &c.seen.old, "moved": &c.seen.moved,
+		"old": &c.seen.old, "moved": &c.seen.moved, "aborted": &c.seen.aborted,
 	} {
 		if n.Load() == 0 {
 			t.Errorf("the history never saw: %s", name)
 		}
 	}
-	t.Logf("remote %d, backing %d, pending %d, zeros %d, retried %d, wraps %d, donors %d, moved %d, old %d",
+	t.Logf("remote %d, backing %d, pending %d, zeros %d, retried %d, wraps %d, donors %d, moved %d, old %d, aborted %d",
 		c.seen.remote.Load(), c.seen.backing.Load(), c.seen.pending.Load(), c.seen.zeros.Load(),
-		c.seen.retried.Load(), c.seen.wraps.Load(), c.donor.Load(), c.seen.moved.Load(), c.seen.old.Load())
+		c.seen.retried.Load(), c.seen.wraps.Load(), c.donor.Load(), c.seen.moved.Load(), c.seen.old.Load(), c.seen.aborted.Load())
 }

@@ -7,10 +7,10 @@
 // serves zeros for View.Place == None and ignores View.Lost gives wrong bytes to the kernel.
 //
 // For a write that has reached a donor, call EndWrite before Done. In the other order the slab can be
-// unmapped and mapped elsewhere in between. The record is then void, as it should be, but the guarantee
-// about wrapping tags below no longer holds.
+// unmapped and mapped elsewhere in between, or moved anew after AbortMove. The record is then void at first,
+// but a later life of the slab may have the same tag, and take it for its own.
 //
-// EndWrite, AbortWrite, EndPending and Done panic without the call that begins their operation. The map
+// EndWrite, EndCopy, AbortWrite, EndPending and Done panic without the call that begins their operation. The map
 // would be wrong from then on. A new server recovers from a panic, and not from a wrong map.
 //
 // The map never waits. BeginWrite, Discard, Acquire and EndDrain return false or ErrBusy when another
@@ -33,11 +33,11 @@
 //	    └────────────────EndDrain───────────────────────────────────────────────┘
 //
 // BeginMove and EndMove take a mapped slab to another donor, by the state migrating. Meanwhile pages are at
-// two donors: see move.go.
+// two donors, and AbortMove takes the slab back to the old one: see move.go.
 //
-// BeginMap, BeginMove, Fail, EndDrain and Release increase the epoch. A caller passes the epoch that it
-// means to each method, so that a decision about an earlier life of the slab changes nothing in a later
-// one. Acquire, AcquireRead and AcquireOld count an operation on the slab's remote memory in, and Done
+// BeginMap, BeginMove, Fail, EndDrain and Release increase the epoch; AbortMove takes it back to that before
+// the move. A caller passes the epoch that it means to each method, so that a decision about an earlier life
+// of the slab changes nothing in a later one. Acquire, AcquireRead and AcquireOld count an operation on the slab's remote memory in, and Done
 // counts it out. EndDrain and Release succeed only when no operation is in flight, so donor and keys do
 // not change while an operation is counted in.
 //
@@ -48,7 +48,8 @@
 // The remote copy is valid only while the slab is mapped, migrating or draining and its epoch has the same
 // tag. While the slab is migrating, the tag of the epoch before is valid, too, at the old donor. So a new
 // epoch voids all remote copies of a slab at once, and a late write cannot bring one back. No epoch has the
-// tag 0. Before tags begin again at 1, BeginMap voids the old tags of the slab.
+// tag 0. Before tags begin again at 1, BeginMap voids the old tags of the slab; BeginMove voids those of a
+// move that was aborted.
 //
 // # Placement
 //

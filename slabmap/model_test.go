@@ -124,7 +124,8 @@ func (h *history) endWrite(t *rapid.T) {
 		CRC:     rapid.Uint32().Draw(t, "crc"),
 		Remote:  rapid.Bool().Draw(t, "remote"),
 		Backing: rapid.Bool().Draw(t, "backing"),
-		Epoch:   s.epoch - rapid.Uint64Range(0, min(1, s.epoch)).Draw(t, "age"),
+		// Of the slab now, of before its move, or of a move that was aborted.
+		Epoch: s.epoch + 1 - rapid.Uint64Range(0, min(2, s.epoch+1)).Draw(t, "age"),
 	}
 	w.Pending = w.Remote && !w.Backing && rapid.Bool().Draw(t, "pending")
 	h.m.EndWrite(page, w)
@@ -143,6 +144,21 @@ func (h *history) abortWrite(t *rapid.T) {
 		h.m.AbortWrite(page)
 		p.writing = false
 	}
+}
+
+// endCopy ends a claim as the mover does, which has copied the page to the slab's donor.
+func (h *history) endCopy(t *rapid.T) {
+	page, p, _, s := h.page(t)
+	if !p.writing {
+		return
+	}
+	v := h.d.view(page, h.m.SlabOf(page))
+	if moved := h.m.EndCopy(page, s.epoch); moved != v.Old {
+		t.Fatalf("EndCopy = %t of %+v", moved, v)
+	} else if moved {
+		p.remoteLife = s.life
+	}
+	p.writing = false
 }
 
 func (h *history) endPending(t *rapid.T) {
@@ -205,7 +221,7 @@ func (h *history) change(t *rapid.T) {
 		}
 		return false
 	}
-	switch rapid.IntRange(0, 7).Draw(t, "transition") {
+	switch rapid.IntRange(0, 8).Draw(t, "transition") {
 	case 0:
 		donor := rapid.Uint16().Draw(t, "donor")
 		if expect(in(Mapping), h.m.CompleteMap(i, e, donor)) {
@@ -258,6 +274,13 @@ func (h *history) change(t *rapid.T) {
 	case 7:
 		if expect(in(Migrating), h.m.EndMove(i, e)) {
 			s.state, s.oldLife = Mapped, 0
+		}
+	case 8:
+		donor := s.donor + uint16(rapid.IntRange(0, 1).Draw(t, "other"))
+		before, err := h.m.AbortMove(i, e, donor)
+		if expect(in(Migrating) && donor == s.donor, err) {
+			s.state, s.epoch, s.donor = Mapped, before, s.oldDonor
+			s.life, s.oldLife = s.oldLife, 0
 		}
 	}
 }
@@ -364,6 +387,7 @@ func TestHistoriesAgainstModel(t *testing.T) {
 				"beginWrite": h.beginWrite,
 				"endWrite":   h.endWrite,
 				"abortWrite": h.abortWrite,
+				"endCopy":    h.endCopy,
 				"endPending": h.endPending,
 				"discard":    h.discard,
 				"beginMap":   h.beginMap,

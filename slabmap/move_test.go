@@ -94,6 +94,66 @@ func TestFailWhileMoving(t *testing.T) {
 	must(t, m.Release(0, failed))
 }
 
+// TestNewDonorOfAMoveIsLost takes the slab back to its old donor: what is still there counts, what has moved does
+// not, and never will again, though the next move has the same epoch.
+func TestNewDonorOfAMoveIsLost(t *testing.T) {
+	m, _ := newMap(t, small)
+	census := m.NewCensus()
+	old := mapped(t, m, 0, 3)
+	for page := range int64(4) {
+		write(t, m, page, Written{CRC: uint32(page), Remote: true, Epoch: old, Backing: page == 1})
+	}
+	epoch := move(t, m, 0, old, 4)
+	for page := range int64(2) {
+		if !m.BeginWrite(page) || !m.EndCopy(page, epoch) {
+			t.Fatalf("page %d is not copied", page)
+		}
+	}
+	late, ok := m.Acquire(0) // a write on its way to the new donor
+	if !ok || !m.BeginWrite(2) {
+		t.Fatal("no late write")
+	}
+	census.Slab(0)
+	_, err := m.AbortMove(0, epoch, 5)
+	mustBe(t, err, ErrTransition)
+	before, err := m.AbortMove(0, epoch, 4)
+	must(t, err)
+	if s := m.Slab(0); before != old || s != (Slab{Mapped, 3, old}) {
+		t.Fatalf("back at epoch %d: %+v", before, s)
+	}
+	check := func(page int64, place Place, old, lost bool) {
+		t.Helper()
+		if v := m.Look(page); v.Place != place || v.Old != old || v.Lost != lost || v.CRC != uint32(page) {
+			t.Errorf("page %d: %+v", page, v)
+		}
+	}
+	check(0, None, false, true)
+	check(1, Backing, false, false)
+	check(3, Remote, false, false)
+	if s, ok := m.AcquireRead(0); !ok || s.Donor != 3 || s.Epoch != m.Look(3).RemoteEpoch() {
+		t.Errorf("read at %+v, %t", s, ok)
+	}
+	m.Done(0, old)
+	_, err = m.BeginMove(0, old, 4)
+	mustBe(t, err, ErrBusy)
+	if m.EndCopy(2, epoch) { // as a copy that ends late
+		t.Error("a late copy at the lost donor counts")
+	}
+	m.Done(0, late.Epoch)
+	check(2, Remote, false, false)
+
+	again := move(t, m, 0, old, 4)
+	if again != epoch {
+		t.Errorf("the next move has epoch %d, not %d", again, epoch)
+	}
+	check(0, None, false, true)
+	check(1, Backing, false, false)
+	check(2, Remote, true, false)
+	if got, want := census.Slab(0), m.CountSlab(0); got != want || got.Lost != 1 {
+		t.Errorf("census %+v, want %+v", got, want)
+	}
+}
+
 // TestMovesEndBeforeTagsDo: a move leaves room for the tags that its slab needs to
 // be given up.
 func TestMovesEndBeforeTagsDo(t *testing.T) {

@@ -148,19 +148,21 @@ func (m *Map) BeginMap(slab int) (epoch uint64, err error) {
 		return 0, fmt.Errorf("map slab %d, which is %s: %w", slab, w.state(), ErrTransition)
 	}
 	if wrap {
-		m.sweep(slab)
+		// The slab is mapping: it has no valid remote copy.
+		m.sweep(slab, func(tag uint32) bool { return tag != 0 })
 	}
 	return epoch, nil
 }
 
-// sweep voids the tags of all pages of slab, so that tags can begin again. The slab is mapping: it has no valid
-// remote copy, and no operation in flight that could record one.
-func (m *Map) sweep(slab int) {
+// sweep voids those tags of pages of slab that over is true for, so that they can be given again. No remote copy
+// under them is valid, and no operation in flight could record one.
+func (m *Map) sweep(slab int, over func(tag uint32) bool) {
 	first, end := m.geometry.PageRange(slab)
 	for i := first; i < end; i++ {
 		p := &m.pages[i]
-		for w := p.Load(); pageWord(w)&tagMask != 0; w = p.Load() {
+		for w := p.Load(); over(pageWord(w).tag()); w = p.Load() {
 			if p.CompareAndSwap(w, uint64(pageWord(w)&^tagMask)) {
+				m.changed(i) // the census may have counted it under that tag
 				break
 			}
 		}
