@@ -252,3 +252,48 @@ func TestNewDonorWantsItBack(t *testing.T) {
 		t.Errorf("%+v %+v %+v", s.IO, s.Pages, s.Moves)
 	}
 }
+
+// TestNewDonorOfAMoveDies loses the donor that a slab is moving to, in the middle of the
+// move and without a backing file: what is still at the old donor is not lost, and goes to
+// a third.
+func TestNewDonorOfAMoveDies(t *testing.T) {
+	r, device := newFaultyRig(t, rigOptions{donors: 3, queues: 1, prepare: func(c *Config) {
+		c.Backing, c.AcceptLoss, c.OpTimeout = NoBacking, true, time.Minute
+	}})
+	r.heat(0)
+	first, end := r.engine.pages.Geometry().PageRange(0)
+	for page := first; page < end; page += 16 {
+		r.write(0, page, 3, 16)
+	}
+	// Each operation of the move takes up to a second: most pages are at the old donor for long.
+	device.SetPlan(faulty.Plan{Delay: 1, DelayMax: time.Second})
+	from := r.engine.pages.Slab(0).Donor
+	r.engine.moves.Order(from, []uint32{0}, false)
+	atNew := func() (n int) {
+		for page := first; page < end; page++ {
+			if v := r.engine.pages.Look(page); v.Place == slabmap.Remote && !v.Old {
+				n++
+			}
+		}
+		return n
+	}
+	r.until("a part of the slab is moved", func() bool {
+		return r.engine.pages.Slab(0).State == slabmap.Migrating && atNew() > 0
+	})
+	to := r.engine.pages.Slab(0).Donor
+	r.donors[to].kill()
+	device.SetPlan(faulty.Plan{})
+	r.until("the slab is at the third", func() bool {
+		s := r.engine.pages.Slab(0)
+		return s.State == slabmap.Mapped && s.Donor != from && s.Donor != to
+	})
+	s := r.engine.report()
+	if s.Pages.Lost == 0 || s.Pages.Lost >= (end-first)/2 || s.IO.Failovers != 0 {
+		t.Errorf("%d of %d pages are lost: %+v", s.Pages.Lost, end-first, s.IO)
+	}
+	for page := first; page < end; page++ {
+		if !r.engine.pages.Look(page).Lost {
+			r.read(0, page, 3, 1)
+		}
+	}
+}

@@ -223,11 +223,11 @@ func (c *copier) check(i int) bool {
 func (c *copier) record(i int) {
 	slot := &c.slots[i]
 	for j := range slot.pages {
-		v := &slot.views[j]
-		c.cfg.Pages.EndWrite(slot.first+int64(j), slabmap.Written{
-			CRC: v.CRC, Remote: slot.good[j], Epoch: c.epoch, Backing: v.Place&slabmap.Backing != 0,
-		})
-		if slot.good[j] {
+		page, v := slot.first+int64(j), &slot.views[j]
+		switch {
+		case !slot.good[j]:
+			c.cfg.Pages.EndWrite(page, slabmap.Written{CRC: v.CRC, Backing: v.Place&slabmap.Backing != 0})
+		case c.cfg.Pages.EndCopy(page, c.epoch):
 			c.copied++
 		}
 	}

@@ -99,9 +99,12 @@ func (m *Mover) finish(ctx context.Context, c *copier, o order, old, moved slabm
 		}
 		return m.giveUp(o, old, moved, err)
 	}
+	if now.Donor == old.Donor && now.Epoch == old.Epoch {
+		return errMovedBack
+	}
 	m.quiesce(o.slab, old.Epoch, moved.Epoch)
 	if now.State != slabmap.Mapped || now.Epoch != moved.Epoch {
-		return nil // the new donor is lost, and the backing file serves the slab
+		return nil // both donors are lost, and the backing file serves the slab
 	}
 	m.moved(o, old, moved, pages, time.Since(begun))
 	return nil

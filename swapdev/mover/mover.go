@@ -56,8 +56,9 @@ func (m *Mover) again(ctx context.Context, o order, err error) {
 	if !errors.Is(err, errMakeWay) && !m.pause(ctx, &o, err) {
 		return
 	}
-	if old, ok := m.cfg.Pages.OldDonor(o.slab); ok && old == o.donor {
-		o.begun, o.by, o.key = true, m.by, m.key(o.slab, old)
+	old, moves := m.cfg.Pages.OldDonor(o.slab)
+	if o.begun = moves && old == o.donor; o.begun {
+		o.by, o.key = m.by, m.key(o.slab, old)
 	}
 	m.orders.add(o)
 }

@@ -20,8 +20,9 @@ const (
 
 // Reasons why a move stops in the middle, or does not begin.
 var (
-	errMakeWay = errors.New("another slab is wanted back at once")
-	errHurried = errors.New("its donor is short of memory, and to move it takes too long")
+	errMakeWay   = errors.New("another slab is wanted back at once")
+	errMovedBack = errors.New("the donor that it was moving to is lost, and it is where it was")
+	errHurried   = errors.New("its donor is short of memory, and to move it takes too long")
 )
 
 // order is a slab that a donor wants back, or that is to leave a slow one.

@@ -22,24 +22,42 @@ type Failed struct {
 	Epoch uint64 // of the failed slab
 }
 
-// Fail voids every remote copy that a donor has. What was moved away from it already
-// counts where it is now.
+// Fail voids every remote copy that a donor has, and returns the slabs that are nowhere else.
+// A slab that was moving away from the donor is at the new one from now on, with what has
+// been moved. A slab that was moving to the donor is back at the old one, with what has not.
+//
+// Precondition: nobody gives the donor a slab any more. Moves away from it may begin and end
+// meanwhile.
 func Fail(pages *slabmap.Map, donor uint16) []Failed {
 	var failed []Failed
 	for slab := range pages.Geometry().Slabs() {
-		s := pages.Slab(slab)
-		if old, ok := pages.OldDonor(slab); ok && old == donor {
-			_ = pages.EndMove(slab, s.Epoch) // the mover may have been faster
-			continue
-		}
-		if s.Donor != donor || !Holds(s) {
-			continue
-		}
-		if epoch, err := pages.Fail(slab, s.Epoch); err == nil {
-			failed = append(failed, Failed{slab, epoch})
+		for done := false; !done; {
+			var epoch uint64
+			epoch, done = leave(pages, slab, donor)
+			if epoch != 0 {
+				failed = append(failed, Failed{slab, epoch})
+			}
 		}
 	}
 	return failed
+}
+
+// leave takes a slab away from a lost donor. It reports false if the slab has changed
+// meanwhile, so that it may still be there. epoch is the slab's if it has failed, else 0.
+func leave(pages *slabmap.Map, slab int, donor uint16) (epoch uint64, done bool) {
+	s := pages.Slab(slab)
+	old, moves := pages.OldDonor(slab)
+	var err error
+	switch {
+	case moves && old == donor:
+		err = pages.EndMove(slab, s.Epoch)
+	case s.Donor != donor || !Holds(s):
+	case s.State == slabmap.Migrating:
+		_, err = pages.AbortMove(slab, s.Epoch, donor)
+	default:
+		epoch, err = pages.Fail(slab, s.Epoch)
+	}
+	return epoch, err == nil
 }
 
 // Release frees failed slabs for another donor when the last operation on them has ended.

@@ -33,15 +33,20 @@ func Serves(pages *slabmap.Map, slab int, donor uint16) bool {
 // Key is the key under which a donor lends the memory of a slab, also while the slab moves
 // away from it. It is 0 if nothing of the slab is there.
 func Key(pages *slabmap.Map, keys *path.Keyring, slab int, donor uint16) verbs.Key {
-	s := pages.Slab(slab)
-	old, moves := pages.OldDonor(slab)
-	switch {
-	case moves && old == donor:
-		return keys.Get(slab, s.Epoch-1)
-	case Holds(s) && s.Donor == donor:
-		return keys.Get(slab, s.Epoch)
+	for {
+		s := pages.Slab(slab)
+		old, moves := pages.OldDonor(slab)
+		if pages.Slab(slab) != s {
+			continue // a move has just begun or ended
+		}
+		switch {
+		case moves && old == donor:
+			return keys.Get(slab, s.Epoch-1)
+		case Holds(s) && s.Donor == donor:
+			return keys.Get(slab, s.Epoch)
+		}
+		return 0
 	}
-	return 0
 }
 
 // held are the slabs that are mapped, and not moving.
