@@ -134,7 +134,7 @@ func (h *history) endWrite(t *rapid.T) {
 	case !w.Remote || !s.holds():
 	case w.Epoch == s.epoch:
 		p.remoteLife = s.life
-	case s.state == Migrating:
+	case s.state == Migrating && w.Epoch == s.epoch-1:
 		p.remoteLife = s.oldLife
 	}
 }

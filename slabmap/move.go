@@ -82,7 +82,8 @@ func (m *Map) EndCopy(page int64, epoch uint64) bool {
 			misused("EndCopy", page)
 		}
 		next := w.counted() &^ flagWriting
-		moved := s.holds() && s.epoch() == epoch && w&flagRemote != 0 && w.tag() == uint32((epoch-1)&maxTag)
+		// A void tag is 0, and so is that of the epoch before the first.
+		moved := s.holds() && s.epoch() == epoch && w&flagRemote != 0 && w.tag() != 0 && w.tag() == uint32((epoch-1)&maxTag)
 		if moved {
 			next = next&^tagMask | pageWord(epoch&maxTag)<<tagShift
 		}
