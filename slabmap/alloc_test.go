@@ -20,6 +20,9 @@ func perRequest(m *Map, page int64) {
 	m.Touch(slab, 2)
 	m.BeginWrite(page)
 	m.AbortWrite(page)
+	m.BeginRestore(page, m.Look(page))
+	m.EndRestore(page, Restored{Remote: true, Epoch: s.Epoch})
+	m.Void(page, m.Look(page), Remote)
 	m.Discard(page)
 }
 

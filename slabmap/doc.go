@@ -10,8 +10,8 @@
 // unmapped and mapped elsewhere in between, or moved anew after AbortMove. The record is then void at first,
 // but a later life of the slab may have the same tag, and take it for its own.
 //
-// EndWrite, EndCopy, AbortWrite, EndPending and Done panic without the call that begins their operation. The map
-// would be wrong from then on. A new server recovers from a panic, and not from a wrong map.
+// EndWrite, EndCopy, AbortWrite, EndPending, EndRestore and Done panic without the call that begins their
+// operation. The map would be wrong from then on. A new server recovers from a panic, and not from a wrong map.
 //
 // The map never waits. BeginWrite, Discard, Acquire and EndDrain return false or ErrBusy when another
 // operation is in the way; the caller parks the request.

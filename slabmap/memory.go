@@ -28,6 +28,7 @@ type Map struct {
 	recovered bool
 	slabs     []entry
 	pages     []atomic.Uint64
+	lacking   lacking
 }
 
 // New lays a map over mem. mem must begin on an 8-byte boundary and have at least MemoryNeeded(g) bytes. It
@@ -123,6 +124,7 @@ func (m *Map) recover() {
 				w &^= tagMask
 			}
 			m.pages[p].Store(uint64(w))
+			m.lacking.became(0, w)
 		}
 		if s.state() == Mapping {
 			m.slabs[i].word.Store(uint64(packSlab(Unmapped, 0, s.epoch())))

@@ -21,6 +21,7 @@ type modelPage struct {
 	remoteLife       uint64 // 0: none
 	backing          bool
 	writing, pending bool
+	restoring        bool // pending because of a restore
 }
 
 type modelSlab struct {
@@ -162,10 +163,56 @@ func (h *history) endCopy(t *rapid.T) {
 }
 
 func (h *history) endPending(t *rapid.T) {
-	if page, p, _, _ := h.page(t); p.pending {
+	if page, p, _, _ := h.page(t); p.pending && !p.restoring {
 		ok := rapid.Bool().Draw(t, "ok")
 		h.m.EndPending(page, ok)
 		p.pending, p.backing = false, ok
+	}
+}
+
+func (h *history) beginRestore(t *rapid.T) {
+	page, p, _, _ := h.page(t)
+	v := h.m.Look(page)
+	if ok := h.m.BeginRestore(page, v); ok != (v.Place != None && !p.writing && !p.pending) {
+		t.Fatalf("BeginRestore = %t of %+v", ok, v)
+	} else if ok {
+		p.pending, p.restoring = true, true
+	}
+}
+
+func (h *history) endRestore(t *rapid.T) {
+	page, p, _, s := h.page(t)
+	if !p.restoring {
+		return
+	}
+	c := Restored{
+		Backing: rapid.Bool().Draw(t, "backing"), Remote: rapid.Bool().Draw(t, "remote"),
+		Epoch: s.epoch - rapid.Uint64Range(0, min(1, s.epoch)).Draw(t, "age"),
+	}
+	h.m.EndRestore(page, c)
+	p.pending, p.restoring, p.backing = false, false, p.backing || c.Backing
+	switch {
+	case !c.Remote || !s.holds():
+	case c.Epoch == s.epoch:
+		p.remoteLife = s.life
+	case s.state == Migrating:
+		p.remoteLife = s.oldLife
+	}
+}
+
+func (h *history) void(t *rapid.T) {
+	page, p, _, _ := h.page(t)
+	v := h.m.Look(page)
+	bad := rapid.SampledFrom([]Place{Remote, Backing}).Draw(t, "bad")
+	if ok := h.m.Void(page, v, bad); ok != (v.Place == Remote|Backing && !p.writing && !p.pending) {
+		t.Fatalf("Void(%v) = %t of %+v", bad, ok, v)
+	} else if !ok {
+		return
+	}
+	if bad == Remote {
+		p.remoteLife = 0
+	} else {
+		p.backing = false
 	}
 }
 
@@ -331,13 +378,17 @@ func (h *history) restart(t *rapid.T) {
 		}
 	}
 	for _, p := range h.d.pages {
-		p.writing, p.pending = false, false
+		p.writing, p.pending, p.restoring = false, false, false
 	}
 }
 
 func (h *history) compare(t *rapid.T) {
 	var want Places
+	lacking := int64(0)
 	for _, page := range h.some {
+		if p := h.d.pages[page]; p.written && !p.backing && (!p.pending || p.restoring) {
+			lacking++
+		}
 		slab := h.m.SlabOf(page)
 		v := h.m.Look(page)
 		if h.m.Same(page, v) == v.Writing {
@@ -365,6 +416,9 @@ func (h *history) compare(t *rapid.T) {
 	if got := h.m.Count(); got != want {
 		t.Fatalf("count %+v, want %+v", got, want)
 	}
+	if got := h.m.Lacking(); got != lacking {
+		t.Fatalf("%d pages lack their backing copy, want %d", got, lacking)
+	}
 	for i, s := range h.d.slabs {
 		for e := range uint64(2) {
 			if n := h.m.InFlightUnder(i, e); n != s.under(e) {
@@ -384,18 +438,21 @@ func TestHistoriesAgainstModel(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			h := newHistory(t)
 			t.Repeat(map[string]func(*rapid.T){
-				"beginWrite": h.beginWrite,
-				"endWrite":   h.endWrite,
-				"abortWrite": h.abortWrite,
-				"endCopy":    h.endCopy,
-				"endPending": h.endPending,
-				"discard":    h.discard,
-				"beginMap":   h.beginMap,
-				"change":     h.change,
-				"acquire":    h.acquire,
-				"done":       h.done,
-				"restart":    h.restart,
-				"":           h.compare,
+				"beginWrite":   h.beginWrite,
+				"endWrite":     h.endWrite,
+				"abortWrite":   h.abortWrite,
+				"endCopy":      h.endCopy,
+				"endPending":   h.endPending,
+				"beginRestore": h.beginRestore,
+				"endRestore":   h.endRestore,
+				"void":         h.void,
+				"discard":      h.discard,
+				"beginMap":     h.beginMap,
+				"change":       h.change,
+				"acquire":      h.acquire,
+				"done":         h.done,
+				"restart":      h.restart,
+				"":             h.compare,
 			})
 		})
 	}

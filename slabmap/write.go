@@ -53,6 +53,7 @@ func (m *Map) EndWrite(page int64, done Written) {
 			misused("EndWrite", page)
 		}
 		if p.CompareAndSwap(uint64(w), uint64(next|w.counted()&countMask)) {
+			m.lacking.became(w, next)
 			m.changed(page)
 			return
 		}
@@ -73,6 +74,7 @@ func (m *Map) EndPending(page int64, ok bool) {
 			next |= flagBacking
 		}
 		if p.CompareAndSwap(uint64(w), uint64(next)) {
+			m.lacking.became(w, next)
 			m.changed(page)
 			return
 		}
@@ -105,6 +107,7 @@ func (m *Map) Discard(page int64) bool {
 			return false
 		}
 		if p.CompareAndSwap(uint64(w), uint64(w.counted()&countMask)) {
+			m.lacking.became(w, 0)
 			m.changed(page)
 			return true
 		}
