@@ -75,6 +75,13 @@ type Config struct {
 	AcceptLoss bool      // goes with NoBacking: the loss of a donor loses pages
 	Ack        AckPolicy // "": RemoteFirst
 
+	// Sparse has a backing file that Open makes take room on its disk only when it is
+	// written. Otherwise Open allocates all of it.
+	Sparse bool
+	// Allocating hears how far Open is with that, in bytes. Open's goroutine calls it, up
+	// to a thousand times a second. nil: nobody listens.
+	Allocating func(done, total int64)
+
 	// Transport is "tcp", "rdma", or "auto": with each donor RDMA if both ends have
 	// it, else TCP. "": auto.
 	Transport string
@@ -214,6 +221,11 @@ func (c Config) testReads() int {
 
 func (c Config) geometry() slabmap.Geometry {
 	return slabmap.Geometry{Size: c.Size, SlabSize: c.SlabSize}
+}
+
+// backing is the backing file for the configuration.
+func (c Config) backing() path.BackingConfig {
+	return path.BackingConfig{Path: c.Backing, Size: c.Size, Sparse: c.Sparse, Progress: c.Allocating}
 }
 
 // spec is the ublk device for the configuration. Its blocks are the pages that swap

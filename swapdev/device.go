@@ -63,7 +63,7 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 		return err
 	}
 	if cfg.Backing != NoBacking {
-		if d.backing, err = path.OpenBacking(cfg.Backing, cfg.Size); err != nil {
+		if d.backing, err = path.OpenBacking(ctx, cfg.backing()); err != nil {
 			return errors.Join(err, lenders.CloseTransports(transports))
 		}
 	}

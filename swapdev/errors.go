@@ -14,6 +14,8 @@ var (
 	ErrConfig = errors.New("wrong configuration")
 	// ErrBacking means that the backing file cannot be used.
 	ErrBacking = path.ErrBacking
+	// ErrFull means that the disk has too little room for a new backing file.
+	ErrFull = path.ErrFull
 	// ErrNoDonor means that no donor could be reached or has room.
 	ErrNoDonor = lenders.ErrNoDonor
 	// ErrInUse means that stopping the device now would lose data.

@@ -176,7 +176,7 @@ func (r *rig) openEngine(o rigOptions) {
 	t := r.t
 	var err error
 	if r.cfg.Backing != NoBacking {
-		if r.local, err = path.OpenBacking(r.cfg.Backing, r.cfg.Size); err != nil {
+		if r.local, err = path.OpenBacking(t.Context(), r.cfg.backing()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package path
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,19 +21,34 @@ type BackingFile struct {
 	made bool // this process made the file
 }
 
-// OpenBacking opens path for a device of size bytes. It makes a file that does not exist,
-// sparse and readable by its owner only: the file will hold what was in memory. Errors
-// wrap ErrBacking, and leave nothing behind.
-func OpenBacking(path string, size int64) (*BackingFile, error) {
-	b := &BackingFile{path: path}
-	err := b.open(size)
+// BackingConfig says which backing file a device wants.
+type BackingConfig struct {
+	Path string // of a file or a block device
+	Size int64  // bytes, of the device
+	// Sparse makes a file that takes room on its disk only when it is written. A full
+	// disk then fails writes of the device.
+	Sparse bool
+	// Progress hears how many bytes of a file that is made are allocated, of how many.
+	// OpenBacking's goroutine calls it, up to a thousand times a second. nil: nobody
+	// listens.
+	Progress func(done, total int64)
+}
+
+// OpenBacking opens a backing file. It makes one that does not exist, readable by its owner
+// only: the file will hold what was in memory. It allocates all of it, which takes long on
+// some file systems, and ends early when ctx ends. A file that exists stays as it is.
+// Errors wrap ErrBacking, and leave nothing behind; ErrFull is among them if the disk is
+// full.
+func OpenBacking(ctx context.Context, c BackingConfig) (*BackingFile, error) {
+	b := &BackingFile{path: c.Path}
+	err := b.open(ctx, &c)
 	if err != nil {
-		return nil, fmt.Errorf("backing file %s: %w: %w", path, ErrBacking, errors.Join(err, b.Discard()))
+		return nil, fmt.Errorf("backing file %s: %w: %w", c.Path, ErrBacking, errors.Join(err, b.Discard()))
 	}
 	return b, nil
 }
 
-func (b *BackingFile) open(size int64) error {
+func (b *BackingFile) open(ctx context.Context, c *BackingConfig) error {
 	flags := os.O_RDWR | unix.O_DIRECT
 	info, err := os.Stat(b.path)
 	switch {
@@ -53,15 +69,18 @@ func (b *BackingFile) open(size int64) error {
 	if err := unix.Flock(int(b.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return errors.New("another device uses it: give each device its own")
 	}
-	if b.made {
-		return b.file.Truncate(size)
+	switch {
+	case b.made && c.Sparse:
+		return b.file.Truncate(c.Size)
+	case b.made:
+		return b.allocate(ctx, c)
 	}
 	have, err := b.file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
 	}
-	if have < size {
-		return fmt.Errorf("it has %d bytes, the device %d: enlarge it, or remove it to have it made", have, size)
+	if have < c.Size {
+		return fmt.Errorf("it has %d bytes, the device %d: enlarge it, or remove it to have it made", have, c.Size)
 	}
 	return nil
 }

@@ -10,7 +10,8 @@ import (
 
 func TestBackingFileIsMade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "backing")
-	b, err := OpenBacking(path, 1<<20)
+	c := BackingConfig{Path: path, Size: 1 << 20}
+	b, err := OpenBacking(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,13 +19,17 @@ func TestBackingFileIsMade(t *testing.T) {
 	if err != nil || info.Size() != 1<<20 || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if _, err := OpenBacking(path, 1<<20); !errors.Is(err, ErrBacking) {
+	if n := allocated(t, path); n < 1<<20 {
+		t.Errorf("%d bytes are allocated", n)
+	}
+	if _, err := OpenBacking(t.Context(), c); !errors.Is(err, ErrBacking) {
 		t.Errorf("a second device on it: %v", err)
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	b, err = OpenBacking(path, 1<<19) // larger than need be
+	c.Size = 1 << 19 // larger than need be
+	b, err = OpenBacking(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +50,7 @@ func TestBackingFileIsRefused(t *testing.T) {
 	for name, path := range map[string]string{
 		"small": small, "folder": dir, "nowhere": filepath.Join(dir, "no", "such", "folder"), "not a disk": "/dev/null",
 	} {
-		_, err := OpenBacking(path, 1<<20)
+		_, err := OpenBacking(t.Context(), BackingConfig{Path: path, Size: 1 << 20})
 		if !errors.Is(err, ErrBacking) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", name, err)
 		}

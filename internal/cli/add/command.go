@@ -75,7 +75,7 @@ func (o *options) prepare(cmd *cobra.Command, log zerolog.Logger) (opener, error
 	case targetHDD:
 		return o.prepareHDD(log)
 	default:
-		return o.prepareSwap(log)
+		return o.prepareSwap(cmd.ErrOrStderr(), log)
 	}
 }
 

@@ -38,6 +38,7 @@ type options struct {
 	cert       string
 	insecure   bool
 	acceptLoss bool
+	sparse     bool
 	ack        string
 	hot        float64
 	placement  placement
@@ -104,6 +105,7 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from farswap cert issue")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
+	f.BoolVar(&o.sparse, "sparse", false, "make a backing file that takes room on its disk only when it is written; a full disk then fails writes")
 	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
 	o.placement.register(f)

@@ -3,6 +3,7 @@ package add
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -15,12 +16,20 @@ import (
 )
 
 // prepareSwap prepares a device whose pages are at donors.
-func (o *options) prepareSwap(log zerolog.Logger) (opener, error) {
+func (o *options) prepareSwap(stderr io.Writer, log zerolog.Logger) (opener, error) {
 	config, err := o.swapConfig(log)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (device, error) { return swapdev.Open(ctx, config) }, nil
+	if o.sparse && o.backing == swapdev.NoBacking {
+		return nil, usage.Errorf("--sparse means nothing with --backing %s", swapdev.NoBacking)
+	}
+	allocation := newAllocation(stderr, log)
+	config.Allocating = allocation.progress
+	return func(ctx context.Context) (device, error) {
+		defer allocation.end()
+		return swapdev.Open(ctx, config)
+	}, nil
 }
 
 // swapConfig is the configuration of target swap.
@@ -49,7 +58,7 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	config := swapdev.Config{
 		ID: o.id, Size: int64(o.size), SlabSize: int64(o.slab),
 		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
-		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss,
+		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss, Sparse: o.sparse,
 		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,

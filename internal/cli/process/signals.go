@@ -4,8 +4,10 @@ package process
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
@@ -42,6 +44,12 @@ func (s *Signals) Close() {
 // Ready tells systemd that the process serves, and on what.
 func Ready(log zerolog.Logger, serving string) {
 	notify(log, daemon.SdNotifyReady+"\nSTATUS=serving "+serving)
+}
+
+// StillStarting tells systemd what the start of the process is busy with, and to wait for
+// another while.
+func StillStarting(log zerolog.Logger, doing string, while time.Duration) {
+	notify(log, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", while.Microseconds(), doing))
 }
 
 // Stopping tells systemd that the process ends.
