@@ -1,6 +1,8 @@
 package path
 
 import (
+	"sync/atomic"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/slabmap"
@@ -11,6 +13,7 @@ import (
 // have the rest. Its methods may be called from any goroutine.
 type Notes struct {
 	kick  chan struct{}
+	waits atomic.Bool
 	notes chan Note
 }
 
@@ -40,6 +43,17 @@ func (n *Notes) Kick() <-chan struct{} { return n.kick }
 
 // All are the notes in the order in which queues left them.
 func (n *Notes) All() <-chan Note { return n.notes }
+
+// WriteWaits reports whether a write has asked for a mapping since the last call, because
+// it cannot go on without one. Then every slab that was touched is wanted, hot or not.
+func (n *Notes) WriteWaits() bool { return n.waits.Swap(false) }
+
+func (n *Notes) writeWaits() {
+	if !n.waits.Load() {
+		n.waits.Store(true)
+	}
+	n.needMapping()
+}
 
 func (n *Notes) needMapping() {
 	select {

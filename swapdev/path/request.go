@@ -26,6 +26,7 @@ type request struct {
 	// Writes.
 	remoteLeft  int  // parts on their way to donors
 	missing     bool // some page of it has not reached a donor
+	refused     bool // the backing file has refused it: all of its slabs need a donor
 	backing     backingCopy
 	backingPart int32   // while backingBusy
 	held        [2]hold // slabs counted in

@@ -14,7 +14,8 @@ import (
 //     wait for each other in a circle. A write that cannot claim a page is parked and goes
 //     on from there.
 //  2. acquireSlabs counts the write in at each of its slabs that a reachable donor has.
-//     Without a backing file, all slabs need one; wantSlabs asks for it.
+//     Without a backing file, or if that has just refused the write, all slabs need one;
+//     wantSlabs asks for it.
 //  3. startWrite takes the checksum of each page. sendToBacking starts one part for the
 //     backing file, and sendToDonor posts one part for each slab.
 //  4. writtenAtDonor and writtenToBacking take up the ends of the parts; settleWrite looks
@@ -35,7 +36,7 @@ func (q *queue) driveWrite(tag int) {
 		}
 		r.cursor++
 	}
-	if !q.acquireSlabs(r) && q.Backing == nil {
+	if !q.acquireSlabs(r) && (q.Backing == nil || r.refused) {
 		q.releaseSlabs(r)
 		q.wantSlabs(r)
 		q.parkOrAbort(tag)
@@ -91,7 +92,7 @@ func (q *queue) wantSlabs(r *request) {
 	for slab := q.Pages.SlabOf(r.page); slab <= last; slab++ {
 		q.Pages.Touch(slab, 1)
 	}
-	q.Notes.needMapping()
+	q.Notes.writeWaits()
 }
 
 // startWrite sends the pages to their donors and to the backing file.
@@ -223,14 +224,28 @@ func (q *queue) endWrite(tag int) {
 	r := &q.requests[tag]
 	ok := r.backing == backingDone || !r.missing && q.Ack == RemoteFirst
 	if !ok {
-		q.abort(r)
 		q.releaseSlabs(r)
+		if r.backing == backingFailed && q.Ack == RemoteFirst {
+			q.awaitDonors(tag)
+			return
+		}
+		q.abort(r)
 		q.complete(tag, -int32(unix.EIO))
 		return
 	}
 	q.record(r, q.pagesOf(tag), slabmap.Written{Backing: r.backing == backingDone})
 	q.releaseSlabs(r)
 	q.complete(tag, int32(r.pages*slabmap.PageSize))
+}
+
+// awaitDonors has a write that the backing file has refused wait until a donor has each of
+// its slabs: the file's disk may be full while donors have room. The write keeps its pages.
+func (q *queue) awaitDonors(tag int) {
+	r := &q.requests[tag]
+	clear(q.pagesOf(tag))
+	r.missing, r.backing, r.refused = false, backingNone, true
+	q.wantSlabs(r)
+	q.parkOrAbort(tag)
 }
 
 // record tells the map how each page of a write ended.

@@ -16,7 +16,7 @@ import (
 const tickPeriod = time.Second
 
 // Mapper maps slabs to donors: once a second those that became hot, or at once when writes
-// have made them so; without a backing file every unmapped slab that is written.
+// have made them so, and every unmapped slab that is touched while a write waits for one.
 type Mapper struct {
 	Chooser
 	hot    []int
@@ -40,8 +40,8 @@ func (m *Mapper) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-m.cfg.Notes.Kick():
-			if !m.cfg.Backing {
-				threshold = 0 // a write waits: any slab that was touched is wanted
+			if m.cfg.Notes.WriteWaits() {
+				threshold = 0 // any slab that was touched is wanted
 			} else if m.full {
 				continue
 			}
