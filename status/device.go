@@ -39,7 +39,7 @@ type Device struct {
 	Degraded  bool      `json:"degraded"`           // it serves with less safety than configured
 	Reason    string    `json:"degraded_reason"`    // empty unless Degraded
 	Backing   string    `json:"backing"`            // path, or "none"
-	BackingOK bool      `json:"backing_ok"`         // false once the backing file has failed
+	BackingOK bool      `json:"backing_ok"`         // false while the last read of the backing file, or the last write to it, has failed
 	Queues    int       `json:"queues"`             // hardware queues
 	Depth     int       `json:"depth"`              // requests in flight per queue
 	MaxIO     int       `json:"max_io"`             // bytes of one request

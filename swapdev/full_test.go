@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/ublk"
 )
 
 // full has the disk of the backing file full, behind its first MiB, until restore is called.
@@ -25,6 +27,31 @@ func (r *rig) full() (restore func()) {
 	restore = sync.OnceFunc(func() { set(limit) })
 	r.t.Cleanup(restore)
 	return restore
+}
+
+func (r *rig) flush() int32 { return r.queue(0).do(ublk.OpFlush, 0, nil, 0) }
+
+// TestFlushIsAboutNow: a flush fails while the backing file lacks a page, and no longer.
+func TestFlushIsAboutNow(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1})
+	first, _ := r.engine.pages.Geometry().PageRange(2)
+	r.heat(2)
+	restore := r.full()
+	r.write(0, first, 7, 16)
+	if res := r.flush(); res != -5 {
+		t.Errorf("flush of what the backing file has not: %d, want -EIO", res)
+	}
+	if s := r.engine.report(); s.BackingOK || !s.Degraded {
+		t.Errorf("degraded %v %q", s.Degraded, s.Reason)
+	}
+	restore()
+	r.write(0, first, 8, 16)
+	if res := r.flush(); res != 0 {
+		t.Errorf("flush of what the backing file has: %d", res)
+	}
+	if s := r.engine.report(); !s.BackingOK || s.Degraded {
+		t.Errorf("degraded %v %q", s.Degraded, s.Reason)
+	}
 }
 
 // TestFullBackingFileWithRoomAtDonors: a write that the backing file refuses waits for a

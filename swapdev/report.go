@@ -24,7 +24,7 @@ func (e *engine) report() status.Device {
 		Transport: e.donors.Transports(), TransportSetting: e.cfg.Transport,
 		IO:      t.Counts.IO,
 		Latency: status.Latency{Read: quantiles(t.Latency.Reads()), Write: quantiles(t.Latency.Writes())},
-		Backing: e.cfg.Backing, BackingOK: t.Counts.BackingErrors == 0,
+		Backing: e.cfg.Backing, BackingOK: e.shared.Backing.Works(),
 		Queues: e.spec.Queues, Depth: e.spec.Depth, MaxIO: e.spec.MaxIO, Insecure: e.cfg.Insecure,
 		At: time.Now(), Events: e.journal.Last(), Histograms: t.Latency.Report(), Slowest: path.ReportSlowest(t.Slow, e.pages.SlabOf, func(id uint16) string { return e.donors.Get(id).Title() }),
 	}
@@ -112,7 +112,9 @@ func (e *engine) reportHealth(s *status.Device) {
 	case s.Pages.Lost > 0:
 		s.Degraded, s.Reason = true, "pages are lost: no copy of them is left"
 	case !s.BackingOK:
-		s.Degraded, s.Reason = true, "the backing file failed: pages may be at a donor only"
+		s.Degraded, s.Reason = true, "the backing file fails: pages may be at a donor only"
+	case e.shared.Backing != nil && e.pages.Lacking() > 0:
+		s.Degraded, s.Reason = true, "pages are at a donor only, and not in the backing file yet"
 	case up == 0:
 		s.Degraded, s.Reason = true, "no donor is connected: the backing file serves all"
 	case up < len(s.Donors):

@@ -28,7 +28,7 @@ var (
 	deviceMaxIO    = deviceGauge("max_request_bytes", "Largest request of the kernel.")
 	deviceSwap     = deviceGauge("swap_active", "Whether the kernel swaps to the device (1) or not (0).")
 	deviceDegraded = deviceGauge("degraded", "Whether the device serves with less safety than was asked for (1); the degraded_reason of its status says why.")
-	deviceBacking  = deviceGauge("backing_ok", "Whether the backing file works (1) or has failed (0); absent without one.")
+	deviceBacking  = deviceGauge("backing_ok", "Whether the backing file works (1) or fails (0); absent without one.")
 	deviceInsecure = deviceGauge("insecure", "Whether control sessions run without TLS (1) or not (0).")
 	deviceLocked   = deviceGauge("locked_bytes", "Memory that the server has locked in RAM, all of it.")
 	devicePerPage  = deviceGauge("page_state_bytes", "Of the server's memory, what it knows of all pages.")

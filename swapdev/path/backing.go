@@ -16,9 +16,10 @@ var ErrBacking = errors.New("backing file cannot be used")
 // BackingFile is the local copy: a file or block device opened with O_DIRECT, so that the
 // page cache takes no memory for it. A nil BackingFile can be closed and discarded.
 type BackingFile struct {
-	file *os.File
-	path string
-	made bool // this process made the file
+	file   *os.File
+	path   string
+	made   bool // this process made the file
+	health health
 }
 
 // BackingConfig says which backing file a device wants.

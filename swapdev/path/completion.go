@@ -36,11 +36,9 @@ func (q *queue) backingEnded(id, res int32) {
 	p := q.parts.all[id]
 	q.parts.release(id)
 	ok := res == p.pages*slabmap.PageSize
+	q.Backing.health.ended(operationOf(p.kind), ok)
 	if !ok {
 		q.counts.BackingErrors++
-		if p.kind != readBacking {
-			q.backingFailed.Store(true)
-		}
 		q.Notes.backingFailed(p.kind, res)
 	}
 	q.backingTook(&p, ok)
@@ -54,6 +52,14 @@ func (q *queue) backingEnded(id, res int32) {
 	case syncBacking:
 		q.synced(&p, ok)
 	}
+}
+
+// operationOf is what a part does to the backing file.
+func operationOf(kind partKind) operation {
+	if kind == readBacking {
+		return reading
+	}
+	return writing
 }
 
 // backingTook records how long a part was. The request of a write that was answered has

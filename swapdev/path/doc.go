@@ -30,6 +30,7 @@
 //	read.go           the numbered way of a read
 //	prefetch.go       pages that are fetched before the kernel asks
 //	flush.go          waits for the backing file
+//	backing.go        the backing file: allocate.go gives it its room, health.go says whether it works
 //	discard.go        forgets pages
 //	link.go           a connection to one donor, and the line of parts before it
 //	state.go          what all of these work on

@@ -15,7 +15,9 @@ func (q *queue) beginFlush(tag int) {
 }
 
 // driveFlush waits for the backing writes of what was answered before the flush, then
-// syncs the file. Once a write to the file has failed, no flush succeeds.
+// syncs the file. A flush promises that every written page is in the file, so it fails
+// while some page is not there, because its backing write failed or its copy turned out to
+// be bad. A sync that fails fails its own flush only: the next one asks the file again.
 func (q *queue) driveFlush(tag int) {
 	r := &q.requests[tag]
 	if q.Backing == nil {
@@ -28,7 +30,7 @@ func (q *queue) driveFlush(tag int) {
 			return
 		}
 	}
-	if q.backingFailed.Load() {
+	if q.Pages.Lacking() > 0 {
 		q.complete(tag, -int32(unix.EIO))
 		return
 	}

@@ -1,7 +1,6 @@
 package path
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
@@ -38,8 +37,7 @@ type Config struct {
 // Shared is what all queues of a device have in common.
 type Shared struct {
 	Config
-	progress      []progress  // by queue
-	backingFailed atomic.Bool // a write to the backing file has failed: flushes cannot promise it
+	progress []progress // by queue
 }
 
 // NewShared makes the common state of up to MaxQueues queues.
