@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/verbstest"
 )
 
 // at is the configuration of a connection with a place.
@@ -23,6 +25,7 @@ func at(place uint32, generation uint64) verbs.QPConfig {
 type gate struct {
 	address string
 	ended   chan struct{} // closed when both ends of the connection are
+	cut     context.CancelFunc
 
 	mu   sync.Mutex // guards shut; held while bytes go through
 	shut bool
@@ -35,7 +38,8 @@ func newGate(t *testing.T, to string) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{address: l.Addr().String(), ended: make(chan struct{})}
+	ctx, cut := context.WithCancel(context.Background())
+	g := &gate{address: l.Addr().String(), ended: make(chan struct{}), cut: cut}
 	g.free.L = &g.mu
 	go func() {
 		defer close(g.ended)
@@ -45,11 +49,13 @@ func newGate(t *testing.T, to string) *gate {
 			return
 		}
 		defer device.Close()
+		context.AfterFunc(ctx, func() { _ = device.Close() })
 		server, err := net.Dial("tcp", to)
 		if err != nil {
 			return
 		}
 		defer server.Close()
+		context.AfterFunc(ctx, func() { _ = server.Close() })
 		var both sync.WaitGroup
 		both.Go(func() { _, _ = io.Copy(device, server) })
 		both.Go(func() {
@@ -61,6 +67,7 @@ func newGate(t *testing.T, to string) *gate {
 	t.Cleanup(func() {
 		g.set(false)
 		_ = l.Close()
+		g.cut()
 		<-g.ended
 	})
 	return g
@@ -176,13 +183,13 @@ func TestFenceEndsAWriteHalfway(t *testing.T) {
 // is in the middle of many operations.
 func TestFenceUnderLoad(t *testing.T) {
 	for _, threads := range []int{1, 3} {
-		r := newRig(t, Config{Threads: threads}, verbs.QPConfig{})
+		r := newRig(t, Config{Threads: threads, HandshakeTimeout: time.Minute}, verbs.QPConfig{})
 		lent := r.remote[:16*64*page]
 		for i := range r.local {
 			r.local[i] = 0x11
 		}
 		qp := r.connect(t, at(7, 1), nil)
-		for generation := uint64(2); generation < 150; generation++ {
+		for generation := uint64(2); generation < 60; generation++ {
 			for i := range 16 {
 				wr := r.write(r.local[:64*page], uint64(i*64*page))
 				if err := qp.Post(&wr); err != nil {
@@ -205,6 +212,35 @@ func TestFenceUnderLoad(t *testing.T) {
 		}
 		eventually(t, "all others are gone", func() bool { return r.server.Stats().Connections == 2 })
 	}
+}
+
+// Connections run through gates that are shut without notice, and opened when the next
+// connection of the place is there.
+func TestFencedHistory(t *testing.T) {
+	r := newRig(t, Config{Threads: 2, HandshakeTimeout: time.Minute}, verbs.QPConfig{})
+	rnd := rand.New(rand.NewPCG(7, 8))
+	var gates []*gate
+	verbstest.Fenced{
+		Loop: r.loop, Local: r.local[:64*page], Remote: r.remote[:64*page], Key: r.grant.Key, Size: page, Ops: 4000,
+		Connect: func(generation uint64) (verbs.QP, error) {
+			gates = append(gates, newGate(t, r.server.Address()))
+			cfg := verbs.QPConfig{Depth: 16, Timeout: 20 * time.Millisecond, Place: 1, Generation: generation}
+			conn, err := r.dev.Connect(context.Background(), gates[len(gates)-1].address, r.cred, cfg)
+			if err != nil {
+				return nil, err
+			}
+			return conn.Attach(r.loop, nil)
+		},
+		Round: func() {
+			last := len(gates) - 1
+			switch n := rnd.IntN(200); {
+			case n == 0:
+				gates[last].set(true)
+			case n < 20 && last > 0:
+				gates[rnd.IntN(last)].set(false)
+			}
+		},
+	}.Run(t)
 }
 
 func TestGenerations(t *testing.T) {
