@@ -117,7 +117,7 @@ type Conn interface {
 	// its QP; the QP owns the connection from then on. notify is called on the
 	// loop's thread whenever new completions can be polled: it does what is to be
 	// done, because the pass may go on to wait. Without notify, a pass that has
-	// brought completions does not wait. Errors: ErrNotReady
+	// brought completions does not wait. Attach allocates nothing. Errors: ErrNotReady
 	// when it was attached or closed before.
 	Attach(loop *uring.Loop, notify func()) (QP, error)
 	// Close ends a connection that was never attached; after Attach it does

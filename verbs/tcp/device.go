@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -111,12 +112,16 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 	if err := d.acquire(); err != nil {
 		return fail(err)
 	}
-	fd, err := d.dial(ctx, address, cred, cfg)
+	q, err := newQueuePair(d, address, cfg)
 	if err != nil {
 		d.release()
 		return fail(err)
 	}
-	return &conn{dev: d, fd: fd, cfg: cfg, address: address}, nil
+	if q.fd, err = d.dial(ctx, address, cred, cfg); err != nil {
+		d.release()
+		return fail(errors.Join(err, q.freeMem()))
+	}
+	return &conn{qp: q}, nil
 }
 
 func (d *Device) dial(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (int32, error) {
@@ -170,14 +175,13 @@ func (d *Device) Close() error {
 	return nil
 }
 
-// conn is a connection before a loop drives it.
+// conn is a connection before a loop drives it. It has all that its queue pair needs:
+// memory may be short when it is attached, on the thread of a loop that others wait for in
+// order to free some.
 type conn struct {
-	dev     *Device
-	fd      int32
-	cfg     verbs.QPConfig
-	address string
-	mu      sync.Mutex // guards taken
-	taken   bool       // attached or closed
+	qp    *queuePair
+	mu    sync.Mutex // guards taken
+	taken bool       // attached or closed
 }
 
 func (c *conn) take() bool {
@@ -190,14 +194,11 @@ func (c *conn) take() bool {
 
 func (c *conn) Attach(loop *uring.Loop, notify func()) (verbs.QP, error) {
 	if !c.take() {
-		return nil, fmt.Errorf("attach the connection to %s a second time, or closed: %w", c.address, verbs.ErrNotReady)
+		return nil, fmt.Errorf("attach the connection to %s a second time, or closed: %w", c.qp.peer, verbs.ErrNotReady)
 	}
-	q, err := newQueuePair(c, loop, notify)
-	if err != nil {
-		_ = unix.Close(int(c.fd))
-		c.dev.release()
-		return nil, fmt.Errorf("attach the connection to %s: %w", c.address, err)
-	}
+	q := c.qp
+	q.loop, q.notify = loop, notify
+	q.class = loop.Attach(q)
 	return q, nil
 }
 
@@ -205,6 +206,6 @@ func (c *conn) Close() error {
 	if !c.take() {
 		return nil
 	}
-	c.dev.release()
-	return unix.Close(int(c.fd))
+	c.qp.dev.release()
+	return errors.Join(unix.Close(int(c.qp.fd)), c.qp.freeMem())
 }

@@ -78,24 +78,24 @@ type queuePair struct {
 	inFlight  int // SQEs whose completion is to come
 }
 
-func newQueuePair(c *conn, loop *uring.Loop, notify func()) (*queuePair, error) {
+// newQueuePair makes all of a queue pair but its socket and its loop.
+func newQueuePair(d *Device, address string, cfg verbs.QPConfig) (*queuePair, error) {
 	mem, free, err := offheap.New[queueMemory](1)
 	if err != nil {
 		return nil, err
 	}
 	slots := 1
-	for slots < c.cfg.Depth {
+	for slots < cfg.Depth {
 		slots *= 2
 	}
 	q := &queuePair{
-		dev: c.dev, loop: loop, notify: notify, fd: c.fd, peer: c.address,
+		dev: d, peer: address,
 		ring: make([]request, slots), mask: uint64(slots - 1),
-		depth: c.cfg.Depth, patience: patience.NewWatch(int64(c.cfg.Timeout)),
+		depth: cfg.Depth, patience: patience.NewWatch(int64(cfg.Timeout)),
 		mem: &mem[0], freeMem: free,
 	}
 	q.send = vector{msg: &q.mem.sendMsg, iov: q.mem.sendIov[:]}
 	q.recv = vector{msg: &q.mem.recvMsg, iov: q.mem.recvIov[:]}
-	q.class = loop.Attach(q)
 	return q, nil
 }
 
