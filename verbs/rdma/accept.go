@@ -58,15 +58,19 @@ func (s *Server) welcome(e event, remote string) error {
 		C.fs_reject(e.id, dataPointer(answer), C.uint8_t(len(answer)))
 		return err
 	}
-	ses.nonces[c.nonce] = struct{}{}
-	ses.connects++
-	p := &peer{session: ses, qp: newCQP(), remote: remote}
-	if err := p.accept(e, c, s.adapter, s.cfg.MTU); err != nil {
-		answer := marshalVerdict(verdictFull, c.nonce, new([32]byte))
+	p := &peer{session: ses, place: c.place, qp: newCQP(), remote: remote}
+	status = verdictHeld
+	if err = s.fence(ses, c); err == nil {
+		status = verdictFull
+		err = p.accept(e, c, s.adapter, s.cfg.MTU)
+	}
+	if err != nil {
+		answer := marshalVerdict(status, c.nonce, new([32]byte))
 		C.fs_reject(e.id, dataPointer(answer), C.uint8_t(len(answer)))
 		freeCQP(p.qp)
 		return err
 	}
+	ses.slots++
 	s.peers[e.id] = p
 	s.stats.Accepted++
 	s.stats.Connections++
@@ -95,11 +99,11 @@ func (s *Server) judge(e event) (*session, claim, uint16, error) {
 	if !verifyClaim(e.private, &ses.secret) {
 		return refuse(verdictRefused, "wrong secret", verbs.ErrRefused)
 	}
-	if _, again := ses.nonces[c.nonce]; again {
-		return refuse(verdictRefused, "a request that was made before", verbs.ErrRefused)
+	if status, err := ses.isNew(c); err != nil {
+		return refuse(status, "a request that is not new", err)
 	}
-	if ses.connects >= maxConnects {
-		return refuse(verdictRefused, "it has connected too often", verbs.ErrRefused)
+	if ses.slots >= maxSlots {
+		return refuse(verdictRefused, fmt.Sprintf("it has %d connections, or had as many that were refused an access", maxSlots), verbs.ErrRefused)
 	}
 	if len(s.peers) >= s.cfg.MaxConnections {
 		return refuse(verdictFull, fmt.Sprintf("%d connections already", len(s.peers)), verbs.ErrBusy)
@@ -139,6 +143,7 @@ func (s *Server) endPeer(id *C.struct_rdma_cm_id, why error) {
 		return
 	}
 	delete(s.peers, id)
+	p.leaveSlot()
 	C.fs_disconnect(id)
 	destroy(p.qp)
 	C.fs_qp_free(p.qp)

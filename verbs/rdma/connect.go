@@ -142,7 +142,9 @@ func (c *conn) makeQP() error {
 
 // agree asks the server for the connection and completes it.
 func (c *conn) agree(ctx context.Context, cred verbs.Credential) error {
-	mine := claim{session: cred.Session, depth: c.cfg.Depth, nonce: newNonce()}
+	mine := claim{
+		session: cred.Session, depth: c.cfg.Depth, place: c.cfg.Place, generation: c.cfg.Generation, nonce: newNonce(),
+	}
 	data := marshalClaim(mine, &cred.Secret)
 	reads := min(int(c.nic.c.reads), c.cfg.Depth)
 	if r := C.fs_connect(c.qp.id, c.qp.qp.qp_num, C.uint8_t(reads), dataPointer(data), C.uint8_t(len(data))); r != 0 {

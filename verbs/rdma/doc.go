@@ -32,10 +32,11 @@
 // registered before it is known for whom. The key keeps sessions apart. It is the
 // adapter's own remote key, which others can guess, and the address of the region, of
 // which 32 bits are random. A wrong guess is a remote access error and ends the
-// connection, and a session may connect 1,024 times. This bounds the luck of an
-// attacker who has one session; who can open many sessions can guess as often. The
-// adapter refuses wrong guesses without telling the server. It does not ask who uses a
-// right key.
+// connection. A session has 1,024 slots for connections, and each wrong guess uses up
+// one. This bounds the luck of an attacker who has one session; who can open many sessions
+// can guess as often. The adapter refuses wrong guesses without telling the server, which
+// therefore looks at the state of a queue pair before it ends it: one that an error has
+// ended counts as a wrong guess. The adapter does not ask who uses a right key.
 //
 // A key is never used twice. [Server.Deregister] invalidates it at the adapter
 // before it returns, and memory that is lent again gets another one.

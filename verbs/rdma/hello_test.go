@@ -46,7 +46,7 @@ func TestClaimAndVerdict(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for status, want := range map[uint16]error{
 		verdictRefused: verbs.ErrRefused, verdictVersion: verbs.ErrVersion, verdictFull: verbs.ErrBusy,
-		verdictDevice: verbs.ErrRefused, 99: verbs.ErrProtocol,
+		verdictDevice: verbs.ErrRefused, verdictFenced: verbs.ErrFenced, verdictHeld: verbs.ErrBusy, 99: verbs.ErrProtocol,
 	} {
 		b := marshalVerdict(status, nonce{}, new([32]byte))
 		if err := parseVerdict(b, nonce{}, new([32]byte)); !errors.Is(err, want) {

@@ -49,6 +49,7 @@ func TestSessionsAreIsolated(t *testing.T) {
 
 	page := r.local[:4096]
 	clear(page)
+	guesses := 0
 	for i := range tries {
 		step := uint32(i/4 + 1)
 		rkey, base := theirKey, ownBase
@@ -68,6 +69,7 @@ func TestSessionsAreIsolated(t *testing.T) {
 		if base == theirBase && rkey == theirKey {
 			continue // not a guess of this test
 		}
+		guesses++
 		conn, err := r.dev.Connect(context.Background(), r.server.Address(), cred, verbs.QPConfig{})
 		if err != nil {
 			t.Fatal(i, err)
@@ -84,6 +86,10 @@ func TestSessionsAreIsolated(t *testing.T) {
 			t.Fatalf("try %d: the connection is %v after it, %v", i, qp.State(), qp.Err())
 		}
 		r.end(t, qp)
+	}
+	r.wait(t, "the end of all connections", func() bool { return r.server.Stats().Connections == 1 })
+	if n := r.server.sessions[intruder].slots; n != guesses {
+		t.Errorf("%d guesses have used up %d slots", guesses, n)
 	}
 	if !bytes.Equal(r.remote, before) {
 		t.Error("the memory of the other session has changed")

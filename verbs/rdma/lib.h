@@ -28,6 +28,7 @@
 	X(ibv_, get_cq_event, int, (struct ibv_comp_channel *, struct ibv_cq **, void **)) \
 	X(ibv_, ack_cq_events, void, (struct ibv_cq *, unsigned int)) \
 	X(ibv_, create_qp, struct ibv_qp *, (struct ibv_pd *, struct ibv_qp_init_attr *)) \
+	X(ibv_, query_qp, int, (struct ibv_qp *, struct ibv_qp_attr *, int, struct ibv_qp_init_attr *)) \
 	X(ibv_, modify_qp, int, (struct ibv_qp *, struct ibv_qp_attr *, int)) \
 	X(ibv_, destroy_qp, int, (struct ibv_qp *)) \
 	X(ibv_, wc_status_str, const char *, (enum ibv_wc_status))

@@ -94,6 +94,15 @@ int fs_qp_ready(struct fs_qp *q, uint8_t reads, uint8_t serves, int mtu)
 	return err ? err : change(q, IBV_QPS_RTS, reads, serves, 0);
 }
 
+int fs_qp_failed(struct fs_qp *q)
+{
+	struct ibv_qp_attr attr;
+	struct ibv_qp_init_attr init;
+	if (!q->qp || fs_ibv.query_qp(q->qp, &attr, IBV_QP_STATE, &init))
+		return 1;
+	return attr.qp_state != IBV_QPS_RTS && attr.qp_state != IBV_QPS_RTR;
+}
+
 int fs_qp_destroy(struct fs_qp *q)
 {
 	int err = 0;

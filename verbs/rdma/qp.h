@@ -51,6 +51,10 @@ int fs_qp_new(struct fs_qp *q, struct rdma_cm_id *id, struct ibv_pd *pd, uint32_
 // mtu is an enum ibv_mtu, 0 for the path's.
 int fs_qp_ready(struct fs_qp *q, uint8_t reads, uint8_t serves, int mtu);
 
+// fs_qp_failed is 0 if no error has ended the queue pair, else, and if the adapter does not
+// say, 1.
+int fs_qp_failed(struct fs_qp *q);
+
 // fs_qp_destroy ends the queue pair: when it returns, the adapter touches no
 // buffer of it any more. The completion queue and the id stay.
 int fs_qp_destroy(struct fs_qp *q);

@@ -24,9 +24,18 @@ import (
 const (
 	// backlog is how many requests for a connection wait in the kernel.
 	backlog = 128
-	// maxConnects bounds the connections that one session may make in its life:
-	// each is one guess at a region that is not the session's.
-	maxConnects = 1024
+	// maxSlots are the connections that a session can have, less those that a refused
+	// access may have ended: each of these was a guess at a region that is not the
+	// session's.
+	maxSlots = 1024
+	// maxNonces bounds the connections without a place that a session makes in its life:
+	// the server remembers each.
+	maxNonces = 65536
+	// maxPlaces bounds the places of a session: the server remembers each for as long as
+	// the session lives.
+	maxPlaces = 4096
+	// fenceTime is how long the server tries to end an earlier connection of a place.
+	fenceTime = time.Second
 	// relistenPause is the wait between attempts to serve again after the RDMA
 	// device has gone.
 	relistenPause = time.Second
@@ -55,11 +64,12 @@ type Server struct {
 }
 
 type session struct {
-	id       verbs.SessionID
-	secret   [32]byte
-	nonces   map[nonce]struct{} // of its requests, so that none is taken twice
-	regions  map[verbs.Key]*memory
-	connects int
+	id      verbs.SessionID
+	secret  [32]byte
+	nonces  map[nonce]struct{} // of its requests without a place, so that none is taken twice
+	places  map[uint32]uint64  // the highest generation that was claimed
+	regions map[verbs.Key]*memory
+	slots   int // in use: by connections, or by what may have been guesses
 }
 
 // memory is registered memory.
@@ -72,9 +82,10 @@ type memory struct {
 // peer is the passive end of a connection.
 type peer struct {
 	session *session
+	place   uint32
 	qp      *C.struct_fs_qp
 	remote  string
-	up      bool // counted among the connections
+	left    bool // has given its slot back, or used it up
 }
 
 // Listen serves RDMA at addr, host:port; port 0 takes a free one. The device is
@@ -186,7 +197,8 @@ func (s *Server) Admit(c verbs.Credential) error {
 		return fmt.Errorf("admit session %d: %w", c.Session, verbs.ErrSessionExists)
 	}
 	s.sessions[c.Session] = &session{
-		id: c.Session, secret: c.Secret, nonces: make(map[nonce]struct{}), regions: make(map[verbs.Key]*memory),
+		id: c.Session, secret: c.Secret, nonces: make(map[nonce]struct{}), places: make(map[uint32]uint64),
+		regions: make(map[verbs.Key]*memory),
 	}
 	return nil
 }
