@@ -58,6 +58,8 @@ type Device struct {
 	Slowest    []SlowPage      `json:"slowest"`    // of the last minute, slowest first
 	Events     []Event         `json:"events"`     // the last ones, oldest first
 	Decisions  []Decision      `json:"decisions"`  // the last ones, oldest first
+
+	LogDropped uint64 `json:"log_dropped"` // lines of the server's log that were dropped because nobody read them in time
 }
 
 // Pages counts the pages of a device by the places of their valid copies. Each page is in one counter, so

@@ -29,6 +29,8 @@ type DonorDaemon struct {
 	Evictions    uint64          `json:"evictions"`               // slabs taken back since the start
 	EvictedBytes uint64          `json:"evicted_bytes"`           // bytes in Evictions
 	LastEviction *DonorEviction  `json:"last_eviction,omitempty"` // absent before the first
+
+	LogDropped uint64 `json:"log_dropped"` // lines of the donor's log that were dropped because nobody read them in time
 }
 
 // States of a donor.

@@ -107,6 +107,8 @@ type Config struct {
 
 	StateRoot string // "": status.DefaultRoot
 	Log       zerolog.Logger
+	// LogDropped counts the lines of Log that were dropped, for status. nil: none ever is.
+	LogDropped func() uint64
 }
 
 // Validate checks the configuration alone: no file is looked at and nobody is

@@ -34,7 +34,7 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 	}
 	cfg = cfg.withDefaults()
 	d := &Device{}
-	server, err := devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed})
+	server, err := devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, LogDropped: cfg.LogDropped})
 	if err != nil {
 		return nil, err
 	}

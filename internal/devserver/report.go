@@ -23,6 +23,9 @@ func (s *Server) Report(d *status.Device) {
 	s.mu.Unlock()
 	d.ID, d.Path, d.At = s.ID(), s.Path(), time.Now()
 	d.PID, d.Started = os.Getpid(), s.started
+	if s.config.LogDropped != nil {
+		d.LogDropped = s.config.LogDropped()
+	}
 	info := s.device.Info()
 	d.Queues, d.Depth, d.MaxIO, d.Ublk = int(info.Queues), int(info.Depth), int(info.MaxIO), info.Flags.Names()
 	uses, _ := inuse.Find(s.Path()) // unknown counts as unused here; a stop looks again

@@ -23,6 +23,8 @@ type Config struct {
 	StateRoot string // holds the state folders; "": status.DefaultRoot
 	// StopFailed gets the error of a stop that nobody waits for. The device goes on then.
 	StopFailed func(error)
+	// LogDropped counts the lines of this process's log that were dropped. nil: none ever is.
+	LogDropped func() uint64
 }
 
 // Server is a device that this process serves. The methods of a device that is live may be

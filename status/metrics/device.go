@@ -48,6 +48,7 @@ var (
 	deviceDropped      = deviceCounter("slabs_dropped_total", "Slabs that a donor wanted back and no other had room for: the backing file serves them.")
 	deviceMovePages    = deviceCounter("moved_pages_total", "Pages copied from donor to donor by moves.")
 	deviceLastMove     = deviceGauge("last_move_duration_seconds", "What the last move of a slab took; 0 before the first.")
+	deviceLogDropped   = deviceCounter("log_dropped_lines_total", "Lines of the server's log that were dropped because nobody read them in time.")
 	deviceEvents       = deviceCounter("events_total", "Events that an operator may want to know of; the status of the device has the last ones.")
 	deviceDecisions    = deviceCounter("placement_decisions_total", "Moves that the placement policy has ordered.")
 	deviceSlowest      = deviceGauge("slowest_request_seconds", "The slowest request of the last minute, by what it waited for most: server, donor, backing.", "op", "blame")
@@ -84,6 +85,7 @@ func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 		s.put(deviceLockedFor, float64(part.Bytes), part.Purpose)
 	}
 	s.put(devicePerPage, float64(d.Memory.PerPageTotal))
+	s.put(deviceLogDropped, float64(d.LogDropped))
 	s.pages(&d.Pages)
 	s.io(&d.IO)
 	s.moves(d)

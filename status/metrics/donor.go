@@ -39,6 +39,8 @@ var (
 	donorLastEvicted = donorGauge("last_eviction_timestamp_seconds", "When slabs were last taken back, since the Unix epoch; 0 before the first time.")
 	donorLastPhases  = donorGauge("last_eviction_duration_seconds", "The parts of the last eviction, one after the other: choosing, returning, freeing; asking is within returning.", "phase")
 
+	donorLogDropped = donorCounter("log_dropped_lines_total", "Lines of the donor's log that were dropped because nobody read them in time.")
+
 	donorOps     = donorCounter("operations_total", "One-sided operations served.", "op")
 	donorBytes   = donorCounter("operation_bytes_total", "Bytes in one-sided operations served.", "op")
 	donorRefused = donorCounter("refused_operations_total", "Operations with a wrong key or out of bounds; each ended its connection.")
@@ -60,6 +62,7 @@ func (s *sink) donor(d *status.DonorDaemon) {
 	for _, l := range d.Leases {
 		leased += l.Bytes
 	}
+	s.put(donorLogDropped, float64(d.LogDropped))
 	s.put(donorSessions, float64(len(d.Sessions)))
 	s.put(donorLeases, float64(len(d.Leases)))
 	s.put(donorLeased, float64(leased))

@@ -3,7 +3,7 @@
 //
 // # Dangers
 //
-//   - An entry allocates, locks, and writes to the log, which may wait. A queue's thread
-//     must not tell anything itself. It leaves a note, which another goroutine tells: see
-//     package path.
+//   - An entry allocates, locks, and writes to the log, which may wait unless it is that of
+//     package asynclog. A queue's thread must not tell anything itself. It leaves a note,
+//     which another goroutine tells: see package path.
 package journal

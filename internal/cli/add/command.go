@@ -27,6 +27,7 @@ const maxPriority = 0x7fff
 // Command returns `farswap ublk add`.
 func Command(a *command.App) *cobra.Command {
 	o := newOptions()
+	o.logDropped = a.LogDropped
 	cmd := &cobra.Command{
 		Use:   "add --size SIZE --donor HOST:PORT…|--join HOST:PORT… --backing PATH|none",
 		Short: "Make a device and serve it until it is stopped",
@@ -109,7 +110,8 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 	return s.run(cmd.OutOrStdout(), o, end.Asked)
 }
 
-// protect executes this program again, as an I/O flusher, and locks its memory.
+// protect executes this program again, as an I/O flusher, and locks its memory. Nothing may
+// be logged before: a line that is still in memory does not outlive that.
 func protect(log zerolog.Logger) error {
 	if err := flusher.Reexec(); err != nil {
 		return fmt.Errorf("a server of swap must never wait for memory: %w", err)

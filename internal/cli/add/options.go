@@ -23,6 +23,8 @@ type options struct {
 	priority int
 	root     string
 
+	logDropped func() uint64 // see devserver.Config.LogDropped
+
 	// Of some.
 	queues, depth int
 	backing       string

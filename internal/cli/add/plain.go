@@ -9,6 +9,7 @@ import (
 
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/swapdev"
 	"github.com/farswap/farswap/ublk"
 	disks "github.com/farswap/farswap/ublk/targets"
@@ -30,7 +31,9 @@ func (o *options) preparePlain(p plain, log zerolog.Logger) (opener, error) {
 	if err := checked.WithDefaults().Validate(); err != nil {
 		return nil, err
 	}
-	return func(context.Context) (device, error) { return serveTarget(p, o.root, log) }, nil
+	return func(context.Context) (device, error) {
+		return serveTarget(p, devserver.Config{StateRoot: o.root, LogDropped: o.logDropped}, log)
+	}, nil
 }
 
 // spec is the device of a plain target, as like the swap device as the target allows: null

@@ -28,14 +28,13 @@ type plainServer struct {
 }
 
 // serveTarget opens the target and serves it. After an error nothing of the device is left.
-func serveTarget(p plain, root string, log zerolog.Logger) (*plainServer, error) {
+func serveTarget(p plain, config devserver.Config, log zerolog.Logger) (*plainServer, error) {
 	target, holds, err := p.open(&p)
 	if err != nil {
 		return nil, err
 	}
-	server, err := devserver.Open(devserver.Config{StateRoot: root, StopFailed: func(err error) {
-		log.Error().Err(err).Msg("the device cannot be stopped")
-	}})
+	config.StopFailed = func(err error) { log.Error().Err(err).Msg("the device cannot be stopped") }
+	server, err := devserver.Open(config)
 	if err != nil {
 		return nil, errors.Join(err, holds.Close())
 	}

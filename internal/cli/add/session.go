@@ -18,6 +18,9 @@ import (
 // stopTimeout bounds the stop of a device: its requests in flight, its donors.
 const stopTimeout = 90 * time.Second
 
+// printDeadline is how long a server waits for the reader of its standard output.
+const printDeadline = time.Second
+
 // session is a device that takes I/O, until it is gone.
 type session struct {
 	dev device
@@ -32,9 +35,7 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 			return errors.Join(err, s.stop())
 		}
 	}
-	if _, err := fmt.Fprintln(out, s.dev.Path()); err != nil {
-		s.log.Warn().Err(err).Msg("nobody reads the device's path")
-	}
+	s.print(out)
 	s.log.Info().Str("device", s.dev.Path()).Int("pid", os.Getpid()).Msg("device takes I/O")
 	process.Ready(s.log, s.dev.Path())
 	defer process.Stopping(s.log)
@@ -50,6 +51,24 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 			return err
 		}
 		s.log.Warn().Msg("not stopping: " + command.OneLine(err))
+	}
+}
+
+// print writes the device's path for whoever waits for it. The device does not wait for a
+// reader for long: its server has to hear signals.
+func (s *session) print(out io.Writer) {
+	printed := make(chan error, 1)
+	go func() {
+		_, err := fmt.Fprintln(out, s.dev.Path())
+		printed <- err
+	}()
+	select {
+	case err := <-printed:
+		if err != nil {
+			s.log.Warn().Err(err).Msg("nobody reads the device's path")
+		}
+	case <-time.After(printDeadline):
+		s.log.Warn().Msg("nobody reads the device's path yet")
 	}
 }
 

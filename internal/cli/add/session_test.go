@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
@@ -44,6 +46,29 @@ func (d *fakeDevice) Stop(context.Context) error {
 	}
 	close(d.done)
 	return nil
+}
+
+// TestNobodyReadsThePath has a standard output that is full: the server hears the signal all
+// the same.
+func TestNobodyReadsThePath(t *testing.T) {
+	reading, writing := io.Pipe()
+	dev, signals := newFakeDevice(), make(chan os.Signal, 1)
+	signals <- unix.SIGTERM
+	var log bytes.Buffer
+	s := &session{dev: dev, log: zerolog.New(&log)}
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(writing, &options{priority: -1}, signals) }()
+	select {
+	case err := <-ended:
+		if err != nil || !strings.Contains(log.String(), "nobody reads the device's path yet") {
+			t.Errorf("%v, %s", err, log.String())
+		}
+	case <-time.After(time.Minute):
+		t.Error("the server waits for the reader of its standard output")
+	}
+	if err := errors.Join(reading.Close(), writing.Close()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestSession(t *testing.T) {

@@ -64,7 +64,7 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
 		Probes:    swapdev.Probes(o.probes),
 		Placement: o.placement.policy, SlowBy: o.placement.by, Judge: judge, Period: o.placement.period,
-		StateRoot: o.root, Log: log,
+		StateRoot: o.root, Log: log, LogDropped: o.logDropped,
 	}
 	if len(names) > 0 || o.gossip.Given() {
 		config.Cluster = func(ctx context.Context) (cluster.Source, error) { return o.discover(ctx, names, log) }

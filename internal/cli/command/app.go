@@ -6,6 +6,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/farswap/farswap/internal/asynclog"
 	"github.com/farswap/farswap/internal/cli/program"
 )
 
@@ -15,6 +16,9 @@ type Program struct {
 	Short string
 	Long  string
 	Stamp program.Stamp
+	// Serves means that commands serve for long. The log of a run then waits for no reader:
+	// lines that nobody reads are dropped.
+	Serves bool
 	// UsageErrors and Refusals are the errors of packages that this program alone links.
 	// [ExitCode] knows those of the packages that both programs link.
 	UsageErrors, Refusals []error
@@ -28,9 +32,11 @@ type App struct {
 	Stamp program.Stamp
 	Args  []string // the command line without the program's name
 
-	level   string // value of --log-level
-	path    string // of the command that was meant, for the hint after an error
-	running bool   // the command line was right and the command has begun
+	serves  bool             // Program.Serves
+	lines   *asynclog.Writer // the log's way out; nil: the log is written at once, or not open
+	level   string           // value of --log-level
+	path    string           // of the command that was meant, for the hint after an error
+	running bool             // the command line was right and the command has begun
 }
 
 // Streams are the standard streams of a run.

@@ -45,7 +45,7 @@ func (a *App) prepare(cmd *cobra.Command, _ []string) error {
 	if err != nil || a.level == "" {
 		return usage.Errorf("--log-level %q: want debug, info, warn or error", a.level)
 	}
-	a.Log = newLog(cmd.ErrOrStderr(), level)
+	a.openLog(cmd.ErrOrStderr(), level)
 	a.running = true
 	return nil
 }

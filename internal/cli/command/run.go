@@ -16,7 +16,7 @@ const typed = program.Farswap
 // Run executes one command line and returns the exit code. An error is one line on
 // standard error.
 func Run(p Program, args []string, s Streams) int {
-	a := &App{Stamp: p.Stamp, Args: args}
+	a := &App{Stamp: p.Stamp, Args: args, serves: p.Serves}
 	root := a.root(p)
 	root.SetArgs(args)
 	root.SetIn(s.In)
@@ -24,13 +24,15 @@ func Run(p Program, args []string, s Streams) int {
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(context.Background())
 	code := exitCode(err, a.running, p)
+	last := ""
 	switch code {
 	case ExitDone:
 	case ExitUsage:
-		fmt.Fprintf(s.Err, "%s: %s (see `%s --help`)\n", typed, OneLine(err)+advice.For(err), a.hint(p))
+		last = fmt.Sprintf("%s: %s (see `%s --help`)\n", typed, OneLine(err)+advice.For(err), a.hint(p))
 	default:
-		fmt.Fprintf(s.Err, "%s: %s\n", typed, OneLine(err)+advice.For(err))
+		last = fmt.Sprintf("%s: %s\n", typed, OneLine(err)+advice.For(err))
 	}
+	a.closeLog(s.Err, last)
 	return code
 }
 

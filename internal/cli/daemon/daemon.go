@@ -21,7 +21,8 @@ func Program(stamp program.Stamp) command.Program {
 		Short: "Serve swap devices and donors",
 		Long: `farswapd serves a swap device or a donor. It is what ` + "`farswap ublk add`" + ` and
 ` + "`farswap donor`" + ` execute, with the same options. All other commands are those of farswap.`,
-		Stamp: stamp,
+		Stamp:  stamp,
+		Serves: true,
 		Commands: func(a *command.App) []*cobra.Command {
 			ublk := &cobra.Command{Use: "ublk", Short: "Serve a swap device"}
 			ublk.AddCommand(add.Command(a))

@@ -76,7 +76,11 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 		fmt.Fprintf(t, ", %d fetched ahead and %d of them used", io.Prefetched, io.PrefetchHits)
 	}
 	fmt.Fprintln(t)
-	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d\n", io.Errors, io.Corrupt, io.Failovers)
+	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d", io.Errors, io.Corrupt, io.Failovers)
+	if d.LogDropped > 0 {
+		fmt.Fprintf(t, ", lines of the log dropped %d", d.LogDropped)
+	}
+	fmt.Fprintln(t)
 	if m := d.Moves; m.Slabs+m.Dropped > 0 {
 		fmt.Fprintf(t, "given back\t%d slabs moved, the last in %s, %d dropped", m.Slabs, human.Nanos(m.Last), m.Dropped)
 		if m.Slow > 0 {

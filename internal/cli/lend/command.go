@@ -44,7 +44,7 @@ donor keeps reserve=SIZE of its memory for them alone.`,
 			if err != nil {
 				return err
 			}
-			return o.serve(config, a.Log)
+			return o.serve(config, a)
 		},
 	}
 	f := cmd.Flags()

@@ -5,15 +5,15 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/rs/zerolog"
-
 	"github.com/farswap/farswap/donor"
+	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/process"
 	"github.com/farswap/farswap/status"
 )
 
 // serve lends until a signal or a stop through the socket.
-func (o *options) serve(config donor.Config, log zerolog.Logger) (err error) {
+func (o *options) serve(config donor.Config, a *command.App) (err error) {
+	log := a.Log
 	end := process.WatchSignals()
 	defer end.Close()
 	d, err := donor.Open(config)
@@ -31,7 +31,7 @@ func (o *options) serve(config donor.Config, log zerolog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Remove()) }()
-	socket, err := status.ServeDonor(status.Socket(dir), source{d, end.End})
+	socket, err := status.ServeDonor(status.Socket(dir), source{d, end.End, a.LogDropped})
 	if err != nil {
 		return err
 	}
@@ -52,10 +52,18 @@ func (o *options) serve(config donor.Config, log zerolog.Logger) (err error) {
 // source is what the donor's socket shows and does.
 type source struct {
 	*donor.Donor
-	end func() // begins to end the donor
+	end        func()        // begins to end the donor
+	logDropped func() uint64 // lines of the log that were dropped
 }
 
 var _ status.DonorSource = source{}
+
+// Status is the donor's, with what this process knows beside it.
+func (s source) Status() status.DonorDaemon {
+	d := s.Donor.Status()
+	d.LogDropped = s.logDropped()
+	return d
+}
 
 // Stop begins a stop and does not wait for its end.
 func (s source) Stop(context.Context) error { s.end(); return nil }

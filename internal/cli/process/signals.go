@@ -55,9 +55,23 @@ func StillStarting(log zerolog.Logger, doing string, while time.Duration) {
 // Stopping tells systemd that the process ends.
 func Stopping(log zerolog.Logger) { notify(log, daemon.SdNotifyStopping) }
 
+// notifyDeadline is how long a server waits for systemd to take a notice. The socket of a
+// systemd that hangs is full.
+const notifyDeadline = time.Second
+
 // notify tells systemd a state, where systemd started this process.
 func notify(log zerolog.Logger, state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		log.Warn().Err(err).Msg("cannot notify systemd")
+	told := make(chan error, 1)
+	go func() {
+		_, err := daemon.SdNotify(false, state)
+		told <- err
+	}()
+	select {
+	case err := <-told:
+		if err != nil {
+			log.Warn().Err(err).Msg("cannot notify systemd")
+		}
+	case <-time.After(notifyDeadline):
+		log.Warn().Dur("within", notifyDeadline).Msg("systemd does not take a notice")
 	}
 }
