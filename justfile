@@ -108,6 +108,7 @@ suite-binaries: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/bpf.test ./bpf
     @CGO_ENABLED=0 go test -c -o .cache/bin/ublk.test ./ublk
     @CGO_ENABLED=0 go test -c -o .cache/bin/targets.test ./ublk/targets
+    @CGO_ENABLED=0 go test -c -o .cache/bin/devserver.test ./internal/devserver
     @cd vmtest/stranger && CGO_ENABLED=0 go build -o ../../.cache/bin/stranger .
 
 # The C parts under AddressSanitizer, and cgo's pointers checked, on soft-RoCE in the virtual machine

@@ -11,6 +11,7 @@ import (
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
+	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs"
 	"github.com/farswap/farswap/verbs/rdma"
 )
@@ -34,7 +35,7 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 	}
 	cfg = cfg.withDefaults()
 	d := &Device{}
-	server, err := devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, LogDropped: cfg.LogDropped})
+	server, err := devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, LogDropped: cfg.LogDropped})
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +136,12 @@ func (d *Device) closeEngine() error {
 // stopFailed tells of a stop that nobody waits for.
 func (d *Device) stopFailed(err error) {
 	d.engine.journal.Error(status.EventFault, "the device cannot be stopped").Because(err).Tell()
+}
+
+// refused tells of a command that the driver has refused.
+func (d *Device) refused(r ublk.Refusal) {
+	d.engine.journal.Warn(status.EventFault, "the driver refused a command of a queue; it is sent again").
+		Because(r.Errno).With("queue", r.Queue).With("tag", r.Tag).Tell()
 }
 
 // Status describes the device now. Counts of a queue that does not answer within a second

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +46,10 @@ type Device struct {
 
 	done chan struct{} // closed when every queue has ended
 	err  error         // why, valid after done
+
+	failed   atomic.Bool   // a queue has failed
+	refusals atomic.Uint64 // commands that the driver has refused
+	told     chan Refusal
 }
 
 // Add creates a device; nothing is left of it after an error. It fails with
@@ -68,7 +73,7 @@ func Add(c *Control, spec Spec) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{control: c, spec: spec, info: info, done: make(chan struct{})}
+	d := &Device{control: c, spec: spec, info: info, done: make(chan struct{}), told: make(chan Refusal, 16)}
 	if err := d.setUp(); err != nil {
 		return nil, errors.Join(err, d.Delete())
 	}
@@ -245,6 +250,28 @@ func (d *Device) stop() error {
 	case <-time.After(slowDeadline):
 		return fmt.Errorf("stop device %d: its queues still hold requests after %v: %w", d.ID(), slowDeadline, ErrTimeout)
 	}
+}
+
+// Leave gives up a device whose queues have failed, and leaves it in the kernel, as if this
+// process had died: the driver does with its I/O what Spec.Recovery says, another server can
+// recover it, and Control.Delete removes it. Afterwards Stop and Delete do nothing. It fails
+// with ErrState while queues run.
+func (d *Device) Leave() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	select {
+	case <-d.done:
+	default:
+		return fmt.Errorf("leave device %d: its queues run: %w", d.ID(), ErrState)
+	}
+	if d.stopped || d.deleted {
+		return fmt.Errorf("leave device %d, which is stopped: %w", d.ID(), ErrState)
+	}
+	d.stopped, d.deleted = true, true
+	if err := d.char.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", d.CharPath(), err)
+	}
+	return nil
 }
 
 // Delete stops the device if need be and gives its number back.

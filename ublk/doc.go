@@ -22,6 +22,10 @@
 //   - When a server dies, the kernel does with the device's I/O what Spec.Recovery
 //     says. With any choice but RecoverNone the device stays, without a server, and
 //     whoever uses it may wait for ever. Control.Delete removes it.
+//   - A queue fails when its ring does, and when the driver refuses a command for good. All
+//     queues of the device then end, and Done is closed. Delete would fail the I/O of
+//     whoever uses the device, such as swap; Leave has the driver treat it as one whose
+//     server has died.
 //   - The buffer of a tag belongs to the kernel from Complete until the next Serve of
 //     that tag. A target that still needs its content calls Queue.Detach first.
 //   - Spec.KeepProcs changes GOMAXPROCS of the whole process: see package uring.

@@ -4,9 +4,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/ublk/ublktest"
 )
@@ -94,5 +100,110 @@ func addRefused(t *testing.T, spec ublk.Spec, want *ublk.UnsupportedError) {
 	var got *ublk.UnsupportedError
 	if !errors.As(err, &got) || *got != *want {
 		t.Errorf("add: %v, want %v", err, want)
+	}
+}
+
+// twiceDisk is a RAM disk that answers a write twice, once it is told to. The driver refuses
+// the second answer.
+type twiceDisk struct {
+	ramDisk
+	twice atomic.Bool
+}
+
+func (d *twiceDisk) OpenQueue(q *ublk.Queue) (ublk.Server, error) {
+	return &twiceQueue{ramQueue{q, d.ramDisk}, d}, nil
+}
+
+type twiceQueue struct {
+	ramQueue
+	disk *twiceDisk
+}
+
+func (q *twiceQueue) Serve(tag int, d ublk.Desc) {
+	q.ramQueue.Serve(tag, d)
+	if d.Op == ublk.OpWrite && q.disk.twice.CompareAndSwap(true, false) {
+		q.queue.Complete(tag, int32(d.Length))
+	}
+}
+
+// soon is a deadline for what the driver does without waiting for others.
+const soon = 30 * time.Second
+
+// A device whose queue fails stays in the kernel as if its server had died: I/O waits, and
+// who has control can remove it.
+func TestKernelKeepsADeviceWhoseQueueFails(t *testing.T) {
+	spec := ublk.Spec{ID: -1, Size: 1 << 20, Queues: min(2, runtime.NumCPU()), Recovery: ublk.RecoverReissue}
+	ublktest.NeedKernel(t, spec.Features())
+	control, err := ublk.OpenControl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := ublk.Add(control, spec)
+	if err != nil {
+		t.Fatal(errors.Join(err, control.Close()))
+	}
+	disk := &twiceDisk{ramDisk: make(ramDisk, 1<<20)}
+	if err := d.Start(disk); err != nil {
+		t.Fatal(errors.Join(err, d.Delete(), control.Close()))
+	}
+	if err := d.Leave(); !errors.Is(err, ublk.ErrState) {
+		t.Errorf("a device whose queues run is left: %v", err)
+	}
+	file, err := os.OpenFile(d.Path(), os.O_RDWR|unix.O_DIRECT, 0)
+	if err != nil {
+		t.Fatal(errors.Join(err, d.Delete(), control.Close()))
+	}
+	mem, err := offheap.Map(2*4096, offheap.Options{}) // O_DIRECT needs it aligned
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk.twice.Store(true)
+	if _, err := file.WriteAt(mem[:4096], 0); err != nil {
+		t.Errorf("the write that was answered twice: %v", err)
+	}
+	select {
+	case <-d.Done():
+	case <-time.After(soon):
+		t.Fatal("the queues do not end")
+	}
+	if d.Err() == nil || !d.Failed() || d.Refused() != 1 {
+		t.Errorf("%v, failed %v, %d refusals", d.Err(), d.Failed(), d.Refused())
+	}
+	read := make(chan error, 1)
+	go func() {
+		_, err := file.ReadAt(mem[4096:], 4096)
+		read <- err
+	}()
+	if err := errors.Join(d.Leave(), d.Stop(), d.Delete()); err != nil {
+		t.Error(err)
+	}
+	for end := time.Now().Add(soon); ; time.Sleep(10 * time.Millisecond) {
+		info, err := control.Info(d.ID())
+		if err == nil && info.State == ublk.StateQuiesced {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the device is %v, %v, want it quiesced", info.State, err)
+		}
+	}
+	select {
+	case err := <-read:
+		t.Errorf("a read of a device without a server ends: %v", err)
+	default:
+	}
+	if err := control.Stop(d.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err == nil {
+		t.Error("a read of a device that was stopped succeeds")
+	}
+	if err := errors.Join(file.Close(), control.Delete(d.ID())); err != nil {
+		t.Error(err)
+	}
+	if _, err := control.Info(d.ID()); !errors.Is(err, ublk.ErrNoDevice) {
+		t.Errorf("the device is still there: %v", err)
+	}
+	if err := errors.Join(offheap.Unmap(mem), control.Close()); err != nil {
+		t.Error(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,7 +27,11 @@ type Queue struct {
 	buffers []int  // by tag: its buffer
 	free    []int  // buffers of no tag
 
-	live int // tags that the kernel may still give requests for
+	live   int    // tags that the kernel may still give requests for
+	held   int    // requests that the server has not completed
+	failed bool   // the queue takes no more requests: see giveUp
+	sent   []sent // by tag
+	again  []int  // tags whose last command is to be sent again
 
 	simulation *SimulatedQueue // takes the driver's place in tests, nil: the driver
 
@@ -98,9 +103,16 @@ func (q *Queue) Release(buf int) { q.free = append(q.free, buf) }
 // Complete ends the request of a tag: res is the number of bytes done, 0 for
 // operations without data, or a negated errno. It goes to the kernel with the
 // coming pass of the loop.
-func (q *Queue) Complete(tag int, res int32) { q.command(ioCommitAndFetch, tag, res) }
+func (q *Queue) Complete(tag int, res int32) {
+	q.held--
+	if q.failed && res < 0 {
+		return // the next server may do better: the driver keeps the request for it
+	}
+	q.command(ioCommitAndFetch, tag, res)
+}
 
 func (q *Queue) command(op uint32, tag int, res int32) {
+	q.sent[tag] = sent{op: op, res: res}
 	if q.simulation != nil {
 		q.simulation.take(op, tag, res)
 		return
@@ -116,18 +128,19 @@ func (q *Queue) command(op uint32, tag int, res int32) {
 // taken the tag back. The loop calls it.
 func (q *Queue) Handle(id uint64, res int32, _ uint32) {
 	tag := int(id)
-	if res < 0 {
-		q.live--
-		if errno := unix.Errno(-res); errno != unix.ENODEV && q.err == nil {
-			q.err = fmt.Errorf("queue %d of device %d: fetch of tag %d: %w", q.index, q.device.ID(), tag, errno)
-		}
+	switch {
+	case res < 0:
+		q.refused(tag, unix.Errno(-res))
 		return
+	case q.failed:
+		return // the driver keeps the request for the next server
 	}
 	d, err := descriptor(q.descs, tag).parse(q.bounds)
 	if err != nil {
-		q.Complete(tag, -int32(unix.EIO))
+		q.command(ioCommitAndFetch, tag, -int32(unix.EIO))
 		return
 	}
+	q.held++
 	q.server.Serve(tag, d)
 }
 
@@ -139,7 +152,9 @@ func (q *Queue) run(t Target, ready chan<- error) {
 	err := q.open(t)
 	ready <- err
 	if err == nil && <-q.ahead {
-		q.err = errors.Join(q.serve(), q.err)
+		if err := q.serve(); err != nil {
+			q.fail(err)
+		}
 	}
 	q.err = errors.Join(q.err, q.close())
 }
@@ -216,6 +231,7 @@ func (q *Queue) mapMemory() error {
 	if err != nil {
 		return fmt.Errorf("queue %d, %d buffers of %d bytes: %w", q.index, n, d.spec.MaxIO, err)
 	}
+	q.sent, q.again = make([]sent, q.Depth()), make([]int, 0, q.Depth())
 	q.buffers, q.free = make([]int, q.Depth()), make([]int, 0, n)
 	for i := range n {
 		if i < q.Depth() {
@@ -231,8 +247,7 @@ func (q *Queue) mapMemory() error {
 func (q *Queue) proceed() { q.ahead <- true }
 func (q *Queue) abandon() { q.ahead <- false }
 
-// serve fetches for every tag and runs the loop until the kernel has taken them
-// all back.
+// serve fetches for every tag and runs the loop until the queue is over.
 func (q *Queue) serve() error {
 	for tag := range q.Depth() {
 		q.command(ioFetch, tag, 0)
@@ -241,15 +256,31 @@ func (q *Queue) serve() error {
 	return q.drain()
 }
 
-// drain runs the loop until the kernel has taken all tags back and the target is
-// idle.
+// drain runs the loop until the queue is over.
 func (q *Queue) drain() error {
-	for q.live > 0 || !q.server.Idle() {
-		if err := q.loop.Pass(-1); err != nil {
+	for !q.over() {
+		timeout := time.Duration(-1)
+		if len(q.again) > 0 {
+			timeout = resendPause
+		}
+		if err := q.loop.Pass(timeout); err != nil {
 			return fmt.Errorf("queue %d of device %d: %w", q.index, q.device.ID(), err)
+		}
+		if len(q.again) > 0 {
+			q.resend()
 		}
 	}
 	return nil
+}
+
+// over reports whether the target is idle and the kernel has taken all tags back. A queue
+// that has failed waits for the target's requests only.
+func (q *Queue) over() bool {
+	left := q.live
+	if q.failed {
+		left = q.held
+	}
+	return left <= 0 && q.server.Idle()
 }
 
 // close frees what open made, whatever of it there is. Nothing is in flight.

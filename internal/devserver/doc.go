@@ -8,6 +8,8 @@
 //     this process when it needs memory.
 //   - [Server.Stop] refuses while the device is swap, mounted, or held by another device. A
 //     process that ends without a stop leaves the device dead in the kernel.
+//   - A device whose queues fail stays in the kernel, and its I/O waits: what is on it is not
+//     lost before somebody says so.
 //   - A device that the kernel does not delete keeps its state folder, so that
 //     `farswap ublk del` finds it.
 //

@@ -26,6 +26,7 @@ func (s *Server) Report(d *status.Device) {
 	if s.config.LogDropped != nil {
 		d.LogDropped = s.config.LogDropped()
 	}
+	d.UblkRefused = s.device.Refused()
 	info := s.device.Info()
 	d.Queues, d.Depth, d.MaxIO, d.Ublk = int(info.Queues), int(info.Depth), int(info.MaxIO), info.Flags.Names()
 	uses, _ := inuse.Find(s.Path()) // unknown counts as unused here; a stop looks again

@@ -18,11 +18,17 @@ var ErrInUse = errors.New("device is in use")
 // ErrLeft means that the kernel still has the device of a server that died.
 var ErrLeft = errors.New("left by a server that died")
 
+// ErrOrphaned means that the kernel still has a device whose queues have failed. Its I/O waits,
+// as that of a device whose server has died.
+var ErrOrphaned = errors.New("the device stays in the kernel without a server, and its I/O waits")
+
 // Config is about the process that serves, not about the device.
 type Config struct {
 	StateRoot string // holds the state folders; "": status.DefaultRoot
 	// StopFailed gets the error of a stop that nobody waits for. The device goes on then.
 	StopFailed func(error)
+	// Refused gets commands that the driver has refused, and that are sent again. It may wait.
+	Refused func(ublk.Refusal)
 	// LogDropped counts the lines of this process's log that were dropped. nil: none ever is.
 	LogDropped func() uint64
 }
@@ -36,6 +42,8 @@ type Server struct {
 	device  *ublk.Device
 	socket  *status.Server
 	started time.Time
+
+	recovery ublk.Recovery // of the device
 
 	mu    sync.Mutex // guards state
 	state string
@@ -60,6 +68,7 @@ func Open(config Config) (*Server, error) {
 // Start makes the device and its state folder. It returns when the device takes I/O, which
 // target serves.
 func (s *Server) Start(spec ublk.Spec, target ublk.Target) error {
+	s.recovery = spec.Recovery
 	if spec.ID >= 0 { // before the kernel has anything of it
 		if err := s.takeFolder(spec.ID); err != nil {
 			return err
@@ -98,28 +107,55 @@ func (s *Server) Answer(serve func(path string) (*status.Server, error)) (err er
 
 // Live watches over the device until it ends: after a stop, or because its queues failed.
 // release then gives back what the target holds. It is called once, after the device's end
-// and before the state folder goes.
+// and before the state folder goes. A device whose queues have failed stays in the kernel
+// with its folder, unless it was made to end with its server: Err wraps ErrOrphaned then.
 func (s *Server) Live(release func() error) {
 	s.setState(status.StateLive)
 	go func() {
-		<-s.device.Done()
+		s.watch()
+		leave := s.orphaned()
 		s.setState(status.StateStopping)
-		s.err = errors.Join(s.device.Err(), s.close(release))
+		s.err = errors.Join(s.device.Err(), s.close(release, leave))
 		close(s.done)
 	}()
 }
 
-// Abandon takes back a device that did not become live. release is that of Live.
-func (s *Server) Abandon(release func() error) error { return s.close(release) }
+// watch waits for the end of the queues, and tells what the driver refuses until then.
+func (s *Server) watch() {
+	for {
+		select {
+		case r := <-s.device.Refusals():
+			s.config.Refused(r)
+		case <-s.device.Done():
+			return
+		}
+	}
+}
 
-// close takes everything down, in the order in which others stop to see it.
-func (s *Server) close(release func() error) error {
+// orphaned reports whether the device is left in the kernel: its queues have failed, nobody has
+// asked for a stop, and the driver keeps its I/O for another server. Deleting it would fail the
+// I/O of whoever uses it.
+func (s *Server) orphaned() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.device.Failed() && s.recovery != ublk.RecoverNone && s.state == status.StateLive
+}
+
+// Abandon takes back a device that did not become live. release is that of Live.
+func (s *Server) Abandon(release func() error) error { return s.close(release, false) }
+
+// close takes everything down, in the order in which others stop to see it. With leave the
+// device stays in the kernel.
+func (s *Server) close(release func() error, leave bool) error {
 	var err error
 	if s.socket != nil {
 		err = s.socket.Close()
 	}
 	deleted := true
-	if s.device != nil {
+	switch {
+	case leave:
+		err, deleted = errors.Join(err, s.device.Leave(), fmt.Errorf("%s: %w", s.Path(), ErrOrphaned)), false
+	case s.device != nil:
 		if deleteErr := s.device.Delete(); deleteErr != nil {
 			err, deleted = errors.Join(err, deleteErr), false
 		}

@@ -34,6 +34,9 @@ func serveTarget(p plain, config devserver.Config, log zerolog.Logger) (*plainSe
 		return nil, err
 	}
 	config.StopFailed = func(err error) { log.Error().Err(err).Msg("the device cannot be stopped") }
+	config.Refused = func(r ublk.Refusal) {
+		log.Warn().Err(r.Errno).Int("queue", r.Queue).Int("tag", r.Tag).Msg("the driver refused a command of a queue; it is sent again")
+	}
 	server, err := devserver.Open(config)
 	if err != nil {
 		return nil, errors.Join(err, holds.Close())

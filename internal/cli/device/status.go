@@ -77,6 +77,9 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	}
 	fmt.Fprintln(t)
 	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d", io.Errors, io.Corrupt, io.Failovers)
+	if d.UblkRefused > 0 {
+		fmt.Fprintf(t, ", commands that the driver refused %d", d.UblkRefused)
+	}
 	if d.LogDropped > 0 {
 		fmt.Fprintf(t, ", lines of the log dropped %d", d.LogDropped)
 	}
