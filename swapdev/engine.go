@@ -103,8 +103,12 @@ func (e *engine) wire(backing *path.BackingFile) {
 		Answer: func(donor uint16, req control.Message) (control.Message, error) {
 			return answer(e.pages, e.moves.Order, donor, req)
 		},
-		Lost:     e.lost,
-		Returned: func(donor uint16, otherTransport bool) { e.steering.Returned(donor, otherTransport) },
+		Lost: e.lost,
+		Returned: func(donor uint16, otherTransport bool) {
+			e.steering.Returned(donor, otherTransport)
+			e.mapper.Wake()
+		},
+		HasRoom: func() { e.mapper.Wake() },
 	}, cfg.Donors)
 	place := placement.Config{
 		Pages: e.pages, Keys: keys, Notes: notes, Donors: e.donors, Journal: e.journal, Log: cfg.Log,

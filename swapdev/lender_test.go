@@ -29,6 +29,8 @@ type lender struct {
 	last     atomic.Uint64 // session
 
 	before func(*control.Unmap) // called before each; nil: nothing
+	full   atomic.Bool          // no slab is lent
+	asked  atomic.Int64         // Maps, refused ones included
 
 	mu       sync.Mutex
 	sessions map[*control.Session]*borrower
@@ -172,6 +174,10 @@ func (b *borrower) Handle(_ context.Context, req control.Message) (control.Messa
 }
 
 func (b *borrower) mapSlab(req *control.Map) (*control.MRInfo, error) {
+	b.lender.asked.Add(1)
+	if b.lender.full.Load() {
+		return nil, control.ErrNoMemory
+	}
 	for _, server := range b.lender.servers {
 		if server.name != req.Transport {
 			continue

@@ -49,7 +49,10 @@ func Addresses(ctx context.Context, own []string, source cluster.Source) ([]stri
 func (l *Lenders) Follow(ctx context.Context, source cluster.Source) {
 	for {
 		for _, c := range source.Donors() {
-			if l.unknown(c) {
+			switch i := slices.IndexFunc(l.All(), func(d *Donor) bool { return d.address == c.Address }); {
+			case i >= 0:
+				l.hear(l.All()[i], c)
+			case len(l.All()) < MaxDonors:
 				l.join(c)
 			}
 		}
@@ -64,9 +67,13 @@ func (l *Lenders) Follow(ctx context.Context, source cluster.Source) {
 	}
 }
 
-// unknown reports whether a donor is new.
-func (l *Lenders) unknown(c cluster.Donor) bool {
-	return len(l.All()) < MaxDonors && !slices.ContainsFunc(l.All(), func(d *Donor) bool { return d.address == c.Address })
+// hear takes up what a donor announces.
+func (l *Lenders) hear(d *Donor, c cluster.Donor) {
+	before := d.announced
+	d.announced = c.Free
+	if c.Free > before && c.Free >= l.cfg.SlabSize {
+		l.cfg.HasRoom()
+	}
 }
 
 // join adds a donor while the device is in use.

@@ -33,6 +33,8 @@ type Config struct {
 	// Returned hears that a donor can be used, and whether over another transport than
 	// before.
 	Returned func(donor uint16, otherTransport bool)
+	// HasRoom hears that a donor announces more room than before, for a slab at least.
+	HasRoom func()
 }
 
 // askDeadline bounds each question to a donor, and each connection that is made to it.

@@ -15,6 +15,8 @@ type Donor struct {
 	address string
 	lost    chan error // a queue's connection has failed
 
+	announced int64 // bytes that it announced last; of the goroutine of Follow
+
 	// The next two belong to the donor's goroutine.
 	passed string // why faster transports were passed over, as last logged
 	said   string // why the donor cannot be used, as last logged, without figures

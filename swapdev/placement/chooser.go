@@ -20,6 +20,8 @@ type Chooser struct {
 	steering *Steering
 	place    slabmap.Placement
 	rng      *rand.Rand
+
+	refused func(donor uint16) // hears of each donor that does not take a slab; nil: nobody does
 }
 
 // NewChooser makes a chooser.
@@ -66,6 +68,7 @@ func (c *Chooser) Find(ctx context.Context, cands []slabmap.Candidate, use func(
 			c.steering.Placed(id)
 			return nil
 		}
+		c.refuse(id)
 	}
 	return err
 }
@@ -84,10 +87,21 @@ func (c *Chooser) choose(ctx context.Context, pair []uint16, alone slabmap.Rule,
 		asked.Go(func() { answers[i], errs[i] = c.ask(ctx, cand) })
 	}
 	asked.Wait()
+	for i, err := range errs {
+		if err != nil {
+			c.refuse(pair[i])
+		}
+	}
 	if id, rule, ok := c.place.Best(answers); ok {
 		return id, Choice{Rule: rule, Figures: c.steering.figures(id, answers)}, nil
 	}
 	return 0, Choice{}, cmp.Or(errors.Join(errs...), error(lenders.ErrNoDonor))
+}
+
+func (c *Chooser) refuse(donor uint16) {
+	if c.refused != nil {
+		c.refused(donor)
+	}
 }
 
 // ask completes a candidate with the memory of the donor's machine: how full that is
