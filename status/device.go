@@ -59,6 +59,8 @@ type Device struct {
 	Events     []Event         `json:"events"`     // the last ones, oldest first
 	Decisions  []Decision      `json:"decisions"`  // the last ones, oldest first
 
+	DonorsIgnored int `json:"donors_ignored"` // donors of the cluster that it does not use, because it has as many as it can have
+
 	UblkRefused uint64 `json:"ublk_refused"` // commands of queues that the driver refused; each is sent again, or its queue fails
 
 	LogDropped uint64 `json:"log_dropped"` // lines of the server's log that were dropped because nobody read them in time

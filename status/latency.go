@@ -108,6 +108,7 @@ const NoSlab = -1
 // Kinds of an [Event].
 const (
 	EventDonorNew      = "donor-new"      // found in the cluster
+	EventDonorIgnored  = "donor-ignored"  // found in the cluster, and the device has as many as it can have
 	EventDonorUp       = "donor-up"       // connected
 	EventDonorLost     = "donor-lost"     // its slabs are served by the backing file
 	EventDonorUnusable = "donor-unusable" // cannot be used yet, or any more, and why

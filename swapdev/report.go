@@ -29,6 +29,7 @@ func (e *engine) report() status.Device {
 		At: time.Now(), Events: e.journal.Last(), Histograms: t.Latency.Report(), Slowest: path.ReportSlowest(t.Slow, e.pages.SlabOf, func(id uint16) string { return e.donors.Get(id).Title() }),
 	}
 	s.IO.Failovers = e.failovers.Load()
+	s.DonorsIgnored = e.donors.Ignored()
 	s.IO.Corrupt += e.moves.Corrupt.Load()
 	moves := e.moves.Totals()
 	s.Moves = status.Moves{Slabs: moves.Moved, Dropped: moves.Dropped, Slow: moves.Slow, Pages: moves.Pages, Last: int64(moves.Last), Drained: int64(moves.Drained)}

@@ -3,6 +3,7 @@ package swapdev
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -78,6 +79,31 @@ func TestDonorsAppearAndVanish(t *testing.T) {
 	s := h.engine.report()
 	if len(s.Donors) != 4 || s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 {
 		t.Errorf("%+v %+v %+v", s.Donors, s.IO, s.Pages)
+	}
+}
+
+// TestTooManyDonors has a cluster with more donors than a device can have: it says so.
+func TestTooManyDonors(t *testing.T) {
+	const more = 5
+	source, log := newListed(), &logged{}
+	r := newRig(t, rigOptions{donors: 1, queues: 1, source: source, prepare: func(c *Config) { c.Log = log.logger() }})
+	var donors []cluster.Donor
+	for i := range lenders.MaxDonors - 1 + more { // nobody listens on ports below 1024 here
+		donors = append(donors, cluster.Donor{Address: fmt.Sprintf("127.0.0.2:%d", 1+i)})
+	}
+	source.set(donors...)
+	r.until("the donors that are too many are counted", func() bool { return r.engine.report().DonorsIgnored == more })
+	if n := len(r.engine.report().Donors); n != lenders.MaxDonors {
+		t.Errorf("%d donors, want %d", n, lenders.MaxDonors)
+	}
+	const words = "donors of the cluster are ignored"
+	if n := len(log.lines(`"level":"warn"`, words, `"ignored":5`)); n != 1 {
+		t.Errorf("the log says it %d times", n)
+	}
+	source.set(donors[:len(donors)-more+1]...)
+	r.until("fewer are too many", func() bool { return r.engine.report().DonorsIgnored == 1 })
+	if n := len(log.lines(words)); n != 1 {
+		t.Errorf("the log says %d times that donors are ignored", n)
 	}
 }
 

@@ -48,6 +48,7 @@ var (
 	deviceDropped      = deviceCounter("slabs_dropped_total", "Slabs that a donor wanted back and no other had room for: the backing file serves them.")
 	deviceMovePages    = deviceCounter("moved_pages_total", "Pages copied from donor to donor by moves.")
 	deviceLastMove     = deviceGauge("last_move_duration_seconds", "What the last move of a slab took; 0 before the first.")
+	deviceIgnored      = deviceGauge("donors_ignored", "Donors of the cluster that the device does not use, because it has as many as it can have.")
 	deviceUblkRefused  = deviceCounter("ublk_refused_commands_total", "Commands of queues that the driver refused. Each is sent again, or its queue fails.")
 	deviceLogDropped   = deviceCounter("log_dropped_lines_total", "Lines of the server's log that were dropped because nobody read them in time.")
 	deviceEvents       = deviceCounter("events_total", "Events that an operator may want to know of; the status of the device has the last ones.")
@@ -86,6 +87,7 @@ func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 		s.put(deviceLockedFor, float64(part.Bytes), part.Purpose)
 	}
 	s.put(devicePerPage, float64(d.Memory.PerPageTotal))
+	s.put(deviceIgnored, float64(d.DonorsIgnored))
 	s.put(deviceUblkRefused, float64(d.UblkRefused))
 	s.put(deviceLogDropped, float64(d.LogDropped))
 	s.pages(&d.Pages)

@@ -44,18 +44,24 @@ func Addresses(ctx context.Context, own []string, source cluster.Source) ([]stri
 }
 
 // Follow uses donors that appear in a cluster, until ctx ends. A donor that vanishes stays
-// in the roster: its session says when it is lost, and it is dialled until it is back. One
+// in the roster: its session says when it is lost, and it is dialled until it is back. Once
+// there are MaxDonors, further ones are ignored, which the journal and Ignored tell. One
 // goroutine may call Follow, after Start.
 func (l *Lenders) Follow(ctx context.Context, source cluster.Source) {
+	told := 0
 	for {
+		var ignored []string
 		for _, c := range source.Donors() {
 			switch i := slices.IndexFunc(l.All(), func(d *Donor) bool { return d.address == c.Address }); {
 			case i >= 0:
 				l.hear(l.All()[i], c)
 			case len(l.All()) < MaxDonors:
 				l.join(c)
+			default:
+				ignored = append(ignored, c.Address)
 			}
 		}
+		told = l.ignore(ignored, told)
 		select {
 		case <-ctx.Done():
 			return
@@ -75,6 +81,20 @@ func (l *Lenders) hear(d *Donor, c cluster.Donor) {
 		l.cfg.HasRoom()
 	}
 }
+
+// ignore tells of donors for which the device has no place, when they are more than were told
+// before. It returns how many are told.
+func (l *Lenders) ignore(addresses []string, told int) int {
+	l.ignored.Store(int64(len(addresses)))
+	if len(addresses) > told {
+		l.cfg.Journal.Warn(status.EventDonorIgnored, "donors of the cluster are ignored: the device has as many as it can have").
+			With("donors", MaxDonors).With("ignored", len(addresses)).With("last", addresses[len(addresses)-1]).Tell()
+	}
+	return len(addresses)
+}
+
+// Ignored is how many donors of the cluster are ignored, because there are MaxDonors already.
+func (l *Lenders) Ignored() int { return int(l.ignored.Load()) }
 
 // join adds a donor while the device is in use.
 func (l *Lenders) join(c cluster.Donor) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Lenders are the donors of one device. The methods may be called from any goroutine, but
@@ -16,6 +17,8 @@ type Lenders struct {
 	naming sync.Mutex // held while a donor claims its name; taken before Donor.mu
 	mu     sync.Mutex // guards queues while they open
 	queues []Queue
+
+	ignored atomic.Int64 // see Ignored
 
 	keeping context.Context // of the goroutines that keep donors
 	end     context.CancelFunc

@@ -58,6 +58,9 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	if d.Degraded {
 		fmt.Fprintf(t, "degraded\t%s\n", d.Reason)
 	}
+	if d.DonorsIgnored > 0 {
+		fmt.Fprintf(t, "ignored\t%d donors of the cluster: the device has as many as it can have\n", d.DonorsIgnored)
+	}
 	fmt.Fprintf(t, "shape\t%s in slabs of %s, %d queues × %d requests of up to %s, ublk %s\n", human.Bytes(d.Size),
 		human.Bytes(d.SlabSize), d.Queues, d.Depth, human.Bytes(int64(d.MaxIO)), human.OrDash(strings.Join(d.Ublk, " ")))
 	fmt.Fprintf(t, "copies\t%s over %s, backing %s\n", human.OrDash(d.Ack), over(d), backing(d))
