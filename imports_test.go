@@ -141,7 +141,7 @@ func TestImportsRunDownwards(t *testing.T) {
 			if slices.Contains(strangers[from], to) {
 				t.Errorf("%s must not know %s", from, to)
 			}
-			part := room(from) == room(to) && (strings.HasPrefix(from, to+"/") || strings.HasPrefix(to, room(from)+"/internal/") || room(from) == "internal" || below(from, to))
+			part := room(from) == room(to) && (strings.HasPrefix(from, to+"/") || strings.HasPrefix(to, from+"/internal/") || strings.HasPrefix(to, room(from)+"/internal/") || room(from) == "internal" || below(from, to))
 			if inside[room(from)] != nil && room(from) == room(to) {
 				if !belowInside(t, from, to) {
 					t.Errorf("%s imports %s, which is not below it in their room", from, to)

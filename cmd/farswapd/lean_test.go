@@ -50,7 +50,7 @@ var modules = []string{
 // rooms are those of this module that farswapd may link, with all below them.
 var rooms = []string{
 	"bpf", "cluster", "cmd/farswapd", "control", "donor", "evict", "offheap", "slabmap", "status", "swapdev", "ublk", "uring", "verbs",
-	"internal/asynclog", "internal/devserver", "internal/flusher", "internal/inuse", "internal/loghist", "internal/memory",
+	"internal/asynclog", "internal/devserver", "internal/flusher", "internal/human", "internal/inuse", "internal/loghist", "internal/memory",
 	"internal/cli/add", "internal/cli/advice", "internal/cli/program", "internal/cli/command", "internal/cli/daemon", "internal/cli/flags",
 	"internal/cli/lend", "internal/cli/process", "internal/cli/usage",
 }
