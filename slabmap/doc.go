@@ -6,9 +6,10 @@
 // A written page without any copy is Lost, which differs from a page that was never written. A caller that
 // serves zeros for View.Place == None and ignores View.Lost gives wrong bytes to the kernel.
 //
-// For a write that has reached a donor, call EndWrite before Done. In the other order the slab can be
-// unmapped and mapped elsewhere in between, or moved anew after AbortMove. The record is then void at first,
-// but a later life of the slab may have the same tag, and take it for its own.
+// For a write that has reached a donor under the epoch of a move that has not ended, call EndWrite before Done.
+// In the other order the move may be aborted in between, and the next one has the same epoch: the record would
+// name a donor that has no such copy. Any other write may call Done first, so as not to keep the donor's memory.
+// If the slab is then unmapped or mapped elsewhere, the record is void, as it should be: see Counts.
 //
 // EndWrite, EndCopy, AbortWrite, EndPending, EndRestore and Done panic without the call that begins their
 // operation. The map would be wrong from then on. A new server recovers from a panic, and not from a wrong map.

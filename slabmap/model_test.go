@@ -128,9 +128,9 @@ func (h *history) endWrite(t *rapid.T) {
 		// Of the slab now, of before its move, or of a move that was aborted.
 		Epoch: s.epoch + 1 - rapid.Uint64Range(0, min(2, s.epoch+1)).Draw(t, "age"),
 	}
-	w.Pending = w.Remote && !w.Backing && rapid.Bool().Draw(t, "pending")
+	w.Pending = w.Remote != w.Backing && rapid.Bool().Draw(t, "pending")
 	h.m.EndWrite(page, w)
-	*p = modelPage{written: true, crc: w.CRC, backing: w.Backing, pending: w.Pending}
+	*p = modelPage{written: true, crc: w.CRC, backing: w.Backing, pending: w.Pending, restoring: w.Pending && w.Backing}
 	switch {
 	case !w.Remote || !s.holds():
 	case w.Epoch == s.epoch:

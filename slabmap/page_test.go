@@ -44,6 +44,14 @@ func TestPageLife(t *testing.T) {
 			m.EndPending(page, ok)
 		}, is}
 	}
+	endLate := func(ok bool, is want) step {
+		return step{"end late", func(t *testing.T, m *Map, epoch *uint64) {
+			if m.BeginWrite(page) || m.Discard(page) {
+				t.Fatal("a pending page was claimed")
+			}
+			m.EndRestore(page, Restored{Remote: ok, Epoch: *epoch})
+		}, is}
+	}
 	discard := step{"discard", func(t *testing.T, m *Map, _ *uint64) {
 		if !m.Discard(page) {
 			t.Fatal("refused")
@@ -81,6 +89,23 @@ func TestPageLife(t *testing.T) {
 			endPending(false, want{place: Remote, crc: crc}),
 			fail(want{crc: crc, lost: true}),
 			discard,
+		},
+		"backing file first": {
+			begin,
+			end(Written{Backing: true, Pending: true}, want{place: Backing, crc: crc, pending: true}),
+			endLate(true, want{place: Remote | Backing, crc: crc}),
+			discard,
+		},
+		"backing file first, and only": {
+			begin,
+			end(Written{Backing: true, Pending: true}, want{place: Backing, crc: crc, pending: true}),
+			endLate(false, want{place: Backing, crc: crc}),
+		},
+		"backing file first, then donor lost": {
+			begin,
+			end(Written{Backing: true, Pending: true}, want{place: Backing, crc: crc, pending: true}),
+			fail(want{place: Backing, crc: crc, pending: true}),
+			endLate(true, want{place: Backing, crc: crc}),
 		},
 		"donor lost before the end of the write": {
 			begin,

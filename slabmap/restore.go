@@ -8,6 +8,8 @@ package slabmap
 //  3. The scrubber writes the page to the place that lacks it.
 //  4. EndRestore records the new copy.
 //
+// A write that was acknowledged when the backing file had the page begins at 3, and goes to its donor: see Written.
+//
 // While no restore is under way, Void forgets a copy that has turned out to be bad.
 
 // Restored is where a restore has brought a page. The zero value means that it has failed.
@@ -40,7 +42,7 @@ func (m *Map) EndRestore(page int64, c Restored) {
 		if c.Backing {
 			next |= flagBacking
 		}
-		if s := slabWord(m.slabs[page>>m.slabShift].word.Load()); c.Remote && s.counts(c.Epoch) {
+		if c.Remote && m.Counts(m.SlabOf(page), c.Epoch) {
 			next = next&^tagMask | flagRemote | pageWord(c.Epoch&maxTag)<<tagShift
 		}
 		if p.CompareAndSwap(uint64(w), uint64(next)) {

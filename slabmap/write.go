@@ -8,9 +8,10 @@ type Written struct {
 	Remote  bool   // the donor has it, from a write under Epoch
 	Epoch   uint64 // from Acquire for the write; only if Remote
 	Backing bool   // the backing file has it
-	// Pending: the write is acknowledged and its backing write still under way; EndPending ends it.
-	// Until then the map refuses further writes and discards. Reads go to the donor, or wait for
-	// EndPending if the remote copy gets lost meanwhile.
+	// Pending: the write is acknowledged and one of its copies still under way. EndPending ends it if
+	// that is the backing file's. EndRestore ends it if Backing is set and the donor's is under way.
+	// Until then the map refuses further writes and discards. Reads go to the copy that is there, or
+	// wait for EndPending if the remote copy gets lost meanwhile.
 	Pending bool
 }
 
@@ -30,8 +31,8 @@ func (m *Map) BeginWrite(page int64) bool {
 }
 
 // EndWrite records the outcome of a write and replaces the old state of the page. If the slab has left
-// done.Epoch, the remote copy is void; without another copy the page is Lost. Call it before the Done of the
-// operation. It panics if no write of the page is under way.
+// done.Epoch, the remote copy is void; without another copy the page is Lost: ask Counts before. It panics if no
+// write of the page is under way.
 func (m *Map) EndWrite(page int64, done Written) {
 	next := pageWord(done.CRC) << crcShift
 	if done.Backing {
@@ -43,7 +44,7 @@ func (m *Map) EndWrite(page int64, done Written) {
 	if done.Pending {
 		next |= flagPending
 	}
-	if s := slabWord(m.slabs[page>>m.slabShift].word.Load()); done.Remote && s.counts(done.Epoch) {
+	if done.Remote && m.Counts(m.SlabOf(page), done.Epoch) {
 		next |= flagRemote | pageWord(done.Epoch&maxTag)<<tagShift
 	}
 	p := &m.pages[page]
@@ -79,6 +80,12 @@ func (m *Map) EndPending(page int64, ok bool) {
 			return
 		}
 	}
+}
+
+// Counts reports whether a copy that a donor has got from a write under epoch is valid now. It is not once the
+// slab has been taken from the donor: then EndWrite would not count the copy.
+func (m *Map) Counts(slab int, epoch uint64) bool {
+	return slabWord(m.slabs[slab].word.Load()).counts(epoch)
 }
 
 // AbortWrite ends a failed write, before or after the kernel gets the error. The map keeps the old copies with
