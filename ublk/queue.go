@@ -68,6 +68,9 @@ func (q *Queue) Arena() []byte { return q.arena }
 // Buffer is the buffer of a tag, as large as the largest request.
 func (q *Queue) Buffer(tag int) []byte { return q.BufferAt(q.buffers[tag]) }
 
+// BufferOf is the number of a tag's buffer, for BufferAt.
+func (q *Queue) BufferOf(tag int) int { return q.buffers[tag] }
+
 // BufferAt is a buffer by its number, as Detach gives it.
 func (q *Queue) BufferAt(buf int) []byte {
 	size := q.device.spec.MaxIO
@@ -82,8 +85,15 @@ func (q *Queue) Detach(tag int) (buf int, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	buf, q.buffers[tag] = q.buffers[tag], fresh
-	return buf, true
+	return q.Swap(tag, fresh), true
+}
+
+// Swap gives a tag a buffer of TakeSpare and returns the one that it had, which
+// Release gives back. A read that is completed next takes its bytes from the new
+// buffer.
+func (q *Queue) Swap(tag, buf int) (old int) {
+	old, q.buffers[tag] = q.buffers[tag], buf
+	return old
 }
 
 // TakeSpare takes a buffer that belongs to no tag, for whatever the target keeps.
@@ -97,7 +107,7 @@ func (q *Queue) TakeSpare() (buf int, ok bool) {
 	return buf, true
 }
 
-// Release makes a buffer of Detach or TakeSpare spare again.
+// Release makes a buffer of Detach, Swap or TakeSpare spare again.
 func (q *Queue) Release(buf int) { q.free = append(q.free, buf) }
 
 // Complete ends the request of a tag: res is the number of bytes done, 0 for
