@@ -95,6 +95,8 @@ type IO struct {
 	ZeroReads     uint64 `json:"zero_reads"`     // pages answered with zeros, without I/O
 	Prefetched    uint64 `json:"prefetched"`     // pages that the device read from donors ahead of a request
 	PrefetchHits  uint64 `json:"prefetch_hits"`  // RemoteReads that were fetched ahead
+	HedgedReads   uint64 `json:"hedged_reads"`   // reads that were asked for a second time, of the backing file, because a donor was late
+	HedgedWins    uint64 `json:"hedged_wins"`    // HedgedReads that the backing file answered first
 }
 
 // Quantiles are of a latency distribution, in nanoseconds. All are 0 before the first sample.

@@ -40,6 +40,8 @@ var (
 	deviceErrors       = deviceCounter("request_errors_total", "Requests of the kernel that ended with an I/O error.")
 	devicePrefetched   = deviceCounter("prefetched_pages_total", "Pages fetched from donors before they were asked for.")
 	devicePrefetchHits = deviceCounter("prefetch_hits_total", "Pages read from donors that had been fetched before they were asked for.")
+	deviceHedgedReads  = deviceCounter("hedged_reads_total", "Requests to read that were asked for a second time, of the backing file, because a donor was late.")
+	deviceHedgedWins   = deviceCounter("hedged_wins_total", "Of hedged_reads_total, those that the backing file answered first.")
 	devicePageIO       = deviceCounter("page_ios_total", "Pages read or written, by place: remote, a donor's memory; backing, the backing file; zero, never written and made up as zeros.", "place", "op")
 	deviceCorrupt      = deviceCounter("corrupt_pages_total", "Pages that failed their checksum and were read again or from another copy.")
 	deviceFailovers    = deviceCounter("slab_failovers_total", "Slabs taken off a donor that failed.")
@@ -127,6 +129,8 @@ func (s *sink) io(io *status.IO) {
 	s.put(devicePageIO, float64(io.ZeroReads), "zero", "read")
 	s.put(devicePrefetched, float64(io.Prefetched))
 	s.put(devicePrefetchHits, float64(io.PrefetchHits))
+	s.put(deviceHedgedReads, float64(io.HedgedReads))
+	s.put(deviceHedgedWins, float64(io.HedgedWins))
 	s.put(deviceCorrupt, float64(io.Corrupt))
 	s.put(deviceFailovers, float64(io.Failovers))
 }

@@ -80,6 +80,7 @@ func (s *synthetic) move() {
 	for _, counter := range []*uint64{
 		&d.IO.Reads, &d.IO.Writes, &d.IO.Discards, &d.IO.Errors, &d.IO.Corrupt, &d.IO.Failovers, &d.IO.Flushes, &d.IO.BytesRead,
 		&d.IO.BytesWritten, &d.IO.RemoteReads, &d.IO.RemoteWrites, &d.IO.BackingReads, &d.IO.BackingWrites, &d.IO.ZeroReads, &d.IO.Prefetched, &d.IO.PrefetchHits,
+		&d.IO.HedgedReads, &d.IO.HedgedWins,
 		&d.Moves.Slabs, &d.Moves.Slow, &d.Moves.Dropped, &d.Moves.Pages, &d.Probes.MajorFaults, &d.Probes.ReadAhead, &d.Probes.ReadUnused, &d.Probes.Lost,
 		&s.donor.IO.Reads, &s.donor.IO.Writes, &s.donor.IO.BytesRead, &s.donor.IO.BytesWritten, &s.donor.IO.Refused,
 		&s.donor.Evictions, &s.donor.EvictedBytes,

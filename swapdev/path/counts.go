@@ -50,6 +50,8 @@ func (c *Counts) Add(o *Counts) {
 	c.ZeroReads += o.ZeroReads
 	c.Prefetched += o.Prefetched
 	c.PrefetchHits += o.PrefetchHits
+	c.HedgedReads += o.HedgedReads
+	c.HedgedWins += o.HedgedWins
 	c.BackPressure += o.BackPressure
 	c.BackingErrors += o.BackingErrors
 }

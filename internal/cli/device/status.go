@@ -79,6 +79,9 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 		fmt.Fprintf(t, ", %d fetched ahead and %d of them used", io.Prefetched, io.PrefetchHits)
 	}
 	fmt.Fprintln(t)
+	if io.HedgedReads > 0 {
+		fmt.Fprintf(t, "late donors\t%d reads were asked for a second time, %d of them answered by the backing file first\n", io.HedgedReads, io.HedgedWins)
+	}
 	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d", io.Errors, io.Corrupt, io.Failovers)
 	if d.UblkRefused > 0 {
 		fmt.Fprintf(t, ", commands that the driver refused %d", d.UblkRefused)
