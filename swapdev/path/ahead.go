@@ -3,8 +3,9 @@ package path
 import "github.com/farswap/farswap/slabmap"
 
 const (
-	// prefetchRuns is how many runs of pages a queue keeps, each in a spare buffer: so
-	// many writes fewer can be answered while the backing file works.
+	// prefetchRuns is how many runs of pages a queue keeps at most, each in a spare buffer:
+	// so many writes fewer can be answered while the backing file works. At least half of
+	// the spare buffers are left to writes.
 	prefetchRuns = 8
 	// streams is how many readers in order a queue tells apart. Two threads that scan
 	// share a queue, and each read of one comes between two of the other: a majority of
@@ -22,7 +23,7 @@ const (
 type ahead struct {
 	on      bool
 	perTag  int // pages of a buffer
-	runs    [prefetchRuns]run
+	runs    []run
 	views   []slabmap.View // by run and page
 	streams [streams]stream
 	clock   uint64 // counts uses, to find who was used least recently
@@ -48,9 +49,10 @@ type stream struct {
 	used  uint64
 }
 
-func (a *ahead) init(on bool, perTag int) {
+func (a *ahead) init(on bool, perTag, spare int) {
 	a.on, a.perTag = on, perTag
-	a.views = make([]slabmap.View, prefetchRuns*perTag)
+	a.runs = make([]run, max(1, min(prefetchRuns, spare/2)))
+	a.views = make([]slabmap.View, len(a.runs)*perTag)
 }
 
 // viewsOf are the pages of run i as they were when it was fetched.

@@ -36,7 +36,7 @@ func Open(s *Shared, b *ublk.Queue, maxIO, spare, donors int) (*Queue, error) {
 	// detached or is fetched into has one.
 	q.parts.init(depth*(q.perTag+1) + spare)
 	q.acked.init(&s.progress[b.Index()], spare)
-	q.ahead.init(s.Prefetch, q.perTag)
+	q.ahead.init(s.Prefetch, q.perTag, spare)
 	if err := q.timers.init(); err != nil {
 		return nil, err
 	}
