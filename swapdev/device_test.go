@@ -244,7 +244,7 @@ func TestDonorWithoutRoom(t *testing.T) {
 }
 
 // TestWriteThatNoCopyGot: the donor's connection and the backing file fail
-// together. The kernel must be told.
+// together, for longer than the write may wait. The kernel must be told.
 func TestWriteThatNoCopyGot(t *testing.T) {
 	r, device := newFaultyRig(t, rigOptions{donors: 1, frozen: true, prepare: func(c *Config) { c.Patience = time.Second }})
 	write := func() int32 { return r.queue(0).do(ublk.OpWrite, 0, content(0, 1, 4), 4*testPage) }

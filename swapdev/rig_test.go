@@ -125,7 +125,8 @@ type rigOptions struct {
 	wrap    func(verbs.Device) verbs.Device
 	inline  bool // the test drives the one queue itself
 	prepare func(*Config)
-	frozen  bool // the backing file refuses writes
+	frozen  bool                    // the backing file refuses writes
+	replace func(*path.BackingFile) // puts something else in the place of the backing file
 	source  cluster.Source
 
 	transports []*lenders.Transport // instead of TCP
@@ -188,6 +189,9 @@ func (r *rig) openEngine(o rigOptions) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	if o.replace != nil {
+		o.replace(r.local)
 	}
 	if o.transports == nil {
 		o.transports = []*lenders.Transport{overTCP(o.wrap)}
@@ -285,6 +289,19 @@ func (r *rig) read(queue int, page int64, version uint64, pages int) {
 			}
 		}
 	}
+}
+
+// settle waits until no copy of pages is on its way.
+func (r *rig) settle(page int64, pages int) {
+	r.t.Helper()
+	r.until("pages are where they are going", func() bool {
+		for i := range int64(pages) {
+			if r.engine.pages.Look(page + i).Pending {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // until waits for a condition that others bring about.

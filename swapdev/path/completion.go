@@ -14,19 +14,21 @@ func (q *queue) remoteEnded(l *link, id int32, ok bool) {
 	q.requests[p.tag].times.remoteTook(took, l.donor)
 	if ok {
 		l.latency.Record(took)
-		of := ofRemoteRead
-		if p.kind == writeRemote {
-			of = ofRemoteWrite
-		} else {
+		of := ofRemoteWrite
+		if p.kind == readRemote {
+			of = ofRemoteRead
 			l.reads.Record(took)
 		}
 		q.latency[of].Record(took)
 	}
 	if p.kind == writeRemote {
-		q.writtenAtDonor(&p, ok)
-		return
+		if q.writtenAtDonor(&p, ok) {
+			return
+		}
+	} else {
+		q.readDone(&p, slabmap.Remote, ok)
 	}
-	q.readDone(&p, slabmap.Remote, ok)
+	// After the record of a write: then the record counts, whoever wants the slab.
 	q.Pages.Done(int(p.slab), p.epoch)
 }
 
@@ -62,8 +64,8 @@ func operationOf(kind partKind) operation {
 	return writing
 }
 
-// backingTook records how long a part was. The request of a write that was answered has
-// not waited for it.
+// backingTook records how long a part was. A request that was answered without it has not
+// waited for it.
 func (q *queue) backingTook(p *part, ok bool) {
 	took, of := q.loop.Now()-p.begun, ofBackingWrite
 	switch p.kind {
@@ -75,7 +77,8 @@ func (q *queue) backingTook(p *part, ok bool) {
 	if ok {
 		q.latency[of].Record(took)
 	}
-	if t := &q.requests[p.tag].times; p.kind != writeAcked {
+	if p.tag != nobody {
+		t := &q.requests[p.tag].times
 		t.backing = max(t.backing, took)
 	}
 }

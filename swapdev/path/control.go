@@ -9,21 +9,32 @@ func (q *Queue) Index() int { return q.kernel.Index() }
 // goroutine may call it until the queue closes.
 func (q *Queue) Arena() []byte { return q.kernel.Arena() }
 
-// AddLink makes room for one more donor. It returns when the queue has it, or has ended.
-// Any goroutine but the queue's own may call it; one at a time.
+// AddLink makes room for one more donor, of at most MaxDonors. It returns when the queue has
+// it, or has ended. Any goroutine but the queue's own may call it; one at a time. Nothing is
+// allocated on the queue's thread.
 func (q *Queue) AddLink() {
-	done := make(chan struct{})
-	if q.loop.Post(func() { q.addLink(); close(done) }) {
-		q.await(done)
+	count, done := make(chan int, 1), make(chan struct{})
+	if !q.loop.Post(func() { count <- len(q.links) }) {
+		return
+	}
+	select {
+	case n := <-count:
+		l := newLink(&q.queue, n)
+		if q.loop.Post(func() { q.addLink(l); close(done) }) {
+			q.await(done)
+		}
+	case <-q.Ended:
 	}
 }
 
-// Attach gives the queue a connection to a donor. When the connection fails, lost gets
-// the reason; it needs a free slot. The error is verbs.ErrClosed if the queue ends. Any
+// Attach gives the queue a connection to a donor. It takes the place of an earlier one,
+// and ends what the failure of that one began: see Barrier. So the donor must have fenced
+// the earlier one. When the connection fails, lost gets the reason; it needs a free slot.
+// The error is verbs.ErrClosed if the queue ends, or if Drop is called meanwhile. Any
 // goroutine but the queue's own may call it.
 func (q *Queue) Attach(donor uint16, conn verbs.Conn, lost chan<- error) error {
 	result := make(chan error, 1)
-	if !q.loop.Post(func() { result <- q.attach(donor, conn, lost) }) {
+	if !q.loop.Post(func() { q.attach(donor, attachment{conn, lost, result}) }) {
 		return verbs.ErrClosed
 	}
 	select {
@@ -34,8 +45,9 @@ func (q *Queue) Attach(donor uint16, conn verbs.Conn, lost chan<- error) error {
 	}
 }
 
-// Drop ends the queue's connection to a donor, and returns when nothing of it is left. Any
-// goroutine but the queue's own may call it.
+// Drop ends the queue's connection to a donor that is lost, and returns when nothing of it
+// is left. The donor's slabs have failed before. Any goroutine but the queue's own may call
+// it.
 func (q *Queue) Drop(donor uint16) {
 	gone := make(chan struct{})
 	if q.loop.Post(func() { q.links[donor].drop(gone) }) {

@@ -4,11 +4,14 @@ package path
 func (q *queue) driveDiscard(tag int) {
 	r := &q.requests[tag]
 	for r.cursor < r.pages {
-		if !q.Pages.Discard(r.page + int64(r.cursor)) {
+		page := r.page + int64(r.cursor)
+		if !q.Pages.Discard(page) {
+			q.waitsFor(r, page)
 			q.parkOrFail(tag)
 			return
 		}
 		r.cursor++
+		r.since = q.loop.Now()
 	}
 	q.complete(tag, 0)
 }

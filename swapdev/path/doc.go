@@ -12,6 +12,8 @@
 //   - Under RemoteFirst, a write is answered when the donor has it, and its buffer goes on
 //     to the backing file. Until that write ends, the donor holds the only copy beside
 //     the buffer.
+//   - A failed connection leaves WRITEs that the donor may still carry out. The link raises
+//     the barrier before any of their parts ends: see connection.go and [Barrier].
 //
 // # Threads
 //
@@ -32,7 +34,8 @@
 //	flush.go          waits for the backing file
 //	backing.go        the backing file: allocate.go gives it its room, health.go says whether it works
 //	discard.go        forgets pages
-//	link.go           a connection to one donor, and the line of parts before it
+//	link.go           posts parts on a connection to one donor
+//	connection.go     connections come, fail, and are replaced
 //	state.go          what all of these work on
 //	request.go        the table of requests, by tag
 //	part.go           the table of parts: one I/O each

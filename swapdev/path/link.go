@@ -8,8 +8,8 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// link is a queue's connection to one donor, and the line of parts that wait for room on
-// it. It belongs to the queue's thread.
+// link is a queue's connection to one donor, and the parts that wait for it. It belongs to
+// the queue's thread, but for newLink. connection.go has its comings and goings.
 type link struct {
 	*Shared
 	kernel *ublk.Queue
@@ -18,85 +18,43 @@ type link struct {
 	done   *[64]verbs.Completion            // where completions are taken up; links share it
 	ended  func(l *link, id int32, ok bool) // takes up the end of a part
 
-	donor uint16
-	qp    verbs.QP // nil: not connected
-	up    bool     // takes operations
+	donor  uint16
+	qp     verbs.QP // nil: not connected
+	up     bool     // takes operations
+	raised bool     // has raised the barrier
+	notify func()   // poll; as a value of its own, because making one allocates
+	lost   chan<- error
+	coming attachment // the connection that follows when nothing is left of this one
+	gone   chan<- struct{}
 
-	first, last int32 // parts that wait to be posted
-	gone        chan<- struct{}
-	lost        chan<- error      // hears once per connection why it failed
-	latency     loghist.Histogram // of parts that succeeded
-	reads       loghist.Histogram // of reads alone: what the placement judges a donor by
-	wr          verbs.WR
+	waiting line // parts that are not posted yet
+	sent    line // parts in flight, in the order in which they were posted and will complete
+
+	latency loghist.Histogram // of parts that succeeded
+	reads   loghist.Histogram // of reads alone: what the placement judges a donor by
+	wr      verbs.WR
 }
 
-// ready reports whether operations can be posted. Nobody waits for a link that is not
-// ready: reads and writes go to the backing file.
+// newLink makes the link to the donor. It may be called from any goroutine.
+func newLink(q *queue, donor int) *link {
+	l := &link{
+		Shared: q.Shared, kernel: q.kernel, loop: q.loop, parts: &q.parts, done: &q.completions, ended: q.remoteEnded,
+		donor: uint16(donor), waiting: newLine(), sent: newLine(),
+	}
+	l.notify = l.poll
+	return l
+}
+
+// ready reports whether operations can be posted. If not, the donor is suspended or lost:
+// reads and writes go to the backing file, or wait.
 func (l *link) ready() bool { return l.up && l.qp.State() == verbs.StateReady }
 
-// attach takes over a connection. When the connection fails, lost gets the reason.
-func (l *link) attach(conn verbs.Conn, lost chan<- error) error {
-	qp, err := conn.Attach(l.loop, l.poll)
-	if err != nil {
-		return err
-	}
-	l.qp, l.up, l.lost = qp, true, lost
-	return nil
-}
-
-// drop ends the connection, and closes gone when nothing of it is left.
-func (l *link) drop(gone chan<- struct{}) {
-	if l.qp == nil {
-		close(gone)
-		return
-	}
-	l.up = false
-	l.gone = gone
-	l.qp.Fail(nil)
-}
-
-// abandon is drop at the end of the loop, when nothing can be outstanding. The passes let
-// poll see the end.
-func (l *link) abandon() {
-	if l.qp == nil {
-		return
-	}
-	l.up = false
-	l.qp.Fail(nil)
-	for i := 0; l.qp != nil && i < abandonPasses; i++ {
-		if l.loop.Pass(tickInterval) != nil {
-			break
-		}
-	}
-}
-
-// abandonPasses times tickInterval is how long the end of a loop waits for a connection.
-// The connection is shut down, so the kernel has nothing to wait for.
-const abandonPasses = 100
-
-func (l *link) close() {
-	l.qp = nil
-	if l.gone != nil {
-		close(l.gone)
-		l.gone = nil
-	}
-}
-
 // post puts a part in line. The coming doorbell sends it.
-func (l *link) post(id int32) {
-	if l.first == nobody {
-		l.first = id
-	} else {
-		l.parts.all[l.last].next = id
-	}
-	l.last = id
-}
+func (l *link) post(id int32) { l.waiting.push(l.parts, id) }
 
-func (l *link) next() int32 {
-	id := l.first
-	l.first = l.parts.all[id].next
-	l.parts.all[id].next = nobody
-	return id
+// end takes the first part off a line, and tells how it ended.
+func (l *link) end(from *line, ok bool) {
+	l.ended(l, from.pop(l.parts), ok)
 }
 
 // poll takes up what has completed, and the end of a connection.
@@ -106,24 +64,15 @@ func (l *link) poll() {
 	}
 	for {
 		n := l.qp.Poll(l.done[:])
+		l.watch()
 		for _, c := range l.done[:n] {
-			l.ended(l, int32(c.ID), c.Status == verbs.StatusOK)
+			l.end(&l.sent, c.Status == verbs.StatusOK)
 		}
 		if n < len(l.done) {
 			break
 		}
 	}
-	if l.qp.State() == verbs.StateReady {
-		return
-	}
-	if l.up {
-		l.up = false
-		select {
-		case l.lost <- l.qp.Err():
-		default: // the donor's goroutine knows already
-		}
-	}
-	if l.qp.Outstanding() == 0 && l.qp.Close() == nil {
+	if l.qp.State() != verbs.StateReady && l.qp.Outstanding() == 0 && l.qp.Close() == nil {
 		l.close()
 	}
 }
@@ -131,20 +80,20 @@ func (l *link) poll() {
 // doorbell posts the line and sends it. It reports whether something is outstanding, so
 // that deadlines are looked at.
 func (l *link) doorbell() bool {
-	for l.first != nobody {
+	for !l.waiting.empty() {
 		if !l.ready() {
-			l.ended(l, l.next(), false)
+			l.end(&l.waiting, false)
 			continue
 		}
-		l.request(l.first)
+		l.request(l.waiting.first)
 		if err := l.qp.Post(&l.wr); err != nil {
 			if l.qp.Outstanding() > 0 && l.ready() {
 				break // full: the rest goes when something has completed
 			}
-			l.ended(l, l.next(), false)
+			l.end(&l.waiting, false)
 			continue
 		}
-		l.next()
+		l.sent.push(l.parts, l.waiting.pop(l.parts))
 	}
 	if l.qp == nil {
 		return false
@@ -162,20 +111,13 @@ func (l *link) request(id int32) {
 		op = verbs.OpWrite
 	}
 	l.wr = verbs.WR{
-		ID: uint64(id), Op: op, Local: l.memory(p),
+		ID: uint64(id), Op: op, Local: l.kernel.BufferAt(int(p.buf))[p.first*slabmap.PageSize : (p.first+p.pages)*slabmap.PageSize],
 		Remote: uint64(p.page-start) * slabmap.PageSize,
 		Key:    l.Keys.Get(int(p.slab), p.epoch),
 	}
 }
 
-// memory is the bytes of a remote part in the arena.
-func (l *link) memory(p *part) []byte {
-	if p.kind == prefetch {
-		return l.kernel.BufferAt(int(p.buf))[:p.pages*slabmap.PageSize]
-	}
-	return l.kernel.Buffer(int(p.tag))[p.first*slabmap.PageSize : (p.first+p.pages)*slabmap.PageSize]
-}
-
+// tick looks at deadlines.
 func (l *link) tick(now int64) {
 	if l.qp != nil {
 		l.qp.Tick(now)

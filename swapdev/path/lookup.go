@@ -2,15 +2,45 @@ package path
 
 import "github.com/farswap/farswap/slabmap"
 
-// reaches reports whether this queue has a connection to the donor of page. With old, it
-// is the donor that the page's slab is moving away from.
-func (q *queue) reaches(page int64, old bool) bool {
+// linkTo is this queue's link to the donor of page, nil if it is not ready. With old, it is
+// the donor that the page's slab is moving away from.
+func (q *queue) linkTo(page int64, old bool) *link {
 	slab := q.Pages.SlabOf(page)
+	donor := q.Pages.Slab(slab).Donor
 	if old {
-		donor, ok := q.Pages.OldDonor(slab)
-		return ok && q.links[donor].ready()
+		var ok bool
+		if donor, ok = q.Pages.OldDonor(slab); !ok {
+			return nil
+		}
 	}
-	return q.links[q.Pages.Slab(slab).Donor].ready()
+	if l := q.links[donor]; l.ready() {
+		return l
+	}
+	return nil
+}
+
+// suspended reports whether a donor of the slab is suspended: it will be back, or be lost,
+// and then its slabs fail. Nobody else can tell how long that takes.
+func (q *queue) suspended(slab int) bool {
+	s := q.Pages.Slab(slab)
+	switch s.State {
+	case slabmap.Mapped, slabmap.Migrating, slabmap.Draining:
+	default:
+		return false
+	}
+	old, moving := q.Pages.OldDonor(slab)
+	return q.isSuspended(s.Donor) || moving && q.isSuspended(old)
+}
+
+func (q *queue) isSuspended(donor uint16) bool {
+	return !q.links[donor].ready() || q.Barrier.Up(donor)
+}
+
+// waitsFor notes what a request waits for that finds page in use. It is excused from its
+// patience if the page lies in a buffer on its way to a place that will take it or refuse
+// it, or if a donor is suspended, for which the writer of the page may wait.
+func (q *queue) waitsFor(r *request, page int64) {
+	r.excused = q.Pages.Look(page).Pending || q.suspended(q.Pages.SlabOf(page))
 }
 
 // acquireRead counts a read in where its page was seen.
@@ -29,5 +59,5 @@ func (q *queue) acquireRead(slab int, v slabmap.View) (held slabmap.Slab, ok boo
 
 // fetchable reports whether page, which is as v says, can be read from a donor now.
 func (q *queue) fetchable(page int64, v slabmap.View) bool {
-	return !v.Writing && v.Place&slabmap.Remote != 0 && q.reaches(page, v.Old)
+	return !v.Writing && v.Place&slabmap.Remote != 0 && q.linkTo(page, v.Old) != nil
 }

@@ -17,14 +17,14 @@ const (
 // table is its name, in completions of every kind.
 type part struct {
 	kind  partKind
-	tag   int32
+	tag   int32 // nobody: its request was answered without it
 	first int32 // page of the request
 	pages int32
 	next  int32 // the next free part, or the next in a link's line
 	slab  int32 // of a remote part
 	donor uint16
 	epoch uint64 // under which a remote part is counted in
-	buf   int32  // writeAcked: the detached buffer; prefetch: the run's
+	buf   int32  // number of the buffer with its bytes
 	seq   uint64 // writeAcked: its place in the order of acknowledged writes
 	page  int64  // remote parts, writeAcked: first page of the device
 	begun int64  // loop time
@@ -46,15 +46,39 @@ func (t *parts) init(n int) {
 }
 
 // take returns a free part. There always is one: see Open.
-func (t *parts) take(kind partKind, tag, first, pages int, now int64) (int32, *part) {
+func (t *parts) take(kind partKind, tag, first, pages, buf int, now int64) (int32, *part) {
 	id := t.free
 	p := &t.all[id]
 	t.free = p.next
-	*p = part{kind: kind, tag: int32(tag), first: int32(first), pages: int32(pages), next: nobody, begun: now}
+	*p = part{kind: kind, tag: int32(tag), first: int32(first), pages: int32(pages), buf: int32(buf), next: nobody, begun: now}
 	return id, p
 }
 
 func (t *parts) release(id int32) {
 	t.all[id].next = t.free
 	t.free = id
+}
+
+// line is a row of parts, first come, first served.
+type line struct{ first, last int32 }
+
+func newLine() line { return line{nobody, nobody} }
+
+func (l *line) empty() bool { return l.first == nobody }
+
+func (l *line) push(t *parts, id int32) {
+	if l.first == nobody {
+		l.first = id
+	} else {
+		t.all[l.last].next = id
+	}
+	l.last = id
+}
+
+// pop takes the first part of a line that is not empty.
+func (l *line) pop(t *parts) int32 {
+	id := l.first
+	l.first = t.all[id].next
+	t.all[id].next = nobody
+	return id
 }

@@ -97,8 +97,8 @@ func (q *queue) fetch(first int64, limit int) int {
 	}
 	a.runs[i] = run{buf: buf, first: first, pages: n, donor: held.Donor, coming: true, used: a.clock}
 	a.coming++
-	id, part := q.take(prefetch, i, 0, n)
-	part.slab, part.donor, part.epoch, part.page, part.buf = int32(slab), held.Donor, held.Epoch, first, int32(buf)
+	id, part := q.parts.take(prefetch, i, 0, n, buf, q.loop.Now())
+	part.slab, part.donor, part.epoch, part.page = int32(slab), held.Donor, held.Epoch, first
 	q.links[held.Donor].post(id)
 	q.counts.Prefetched += uint64(n)
 	return n

@@ -7,7 +7,6 @@ import (
 
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/ublk"
-	"github.com/farswap/farswap/verbs"
 )
 
 // Queue serves one ublk queue. Its methods belong to the queue's thread, but for those of
@@ -41,25 +40,22 @@ func Open(s *Shared, b *ublk.Queue, maxIO, spare, donors int) (*Queue, error) {
 		return nil, err
 	}
 	q.class = q.loop.Attach(q)
-	for range donors {
-		q.addLink()
+	q.links = make([]*link, 0, MaxDonors)
+	for i := range donors {
+		q.addLink(newLink(&q.queue, i))
 	}
 	q.unhook = q.loop.BeforeEnter(q.beforeEnter)
 	return q, nil
 }
 
-// addLink makes room for the connection to one more donor.
-func (q *Queue) addLink() {
-	q.links = append(q.links, &link{
-		Shared: q.Shared, kernel: q.kernel, loop: q.loop, parts: &q.parts, done: &q.completions, ended: q.remoteEnded,
-		donor: uint16(len(q.links)), first: nobody, last: nobody,
-	})
-}
+// addLink takes the link to one more donor.
+func (q *Queue) addLink(l *link) { q.links = append(q.links, l) }
 
 // Serve implements ublk.Server.
 func (q *Queue) Serve(tag int, d ublk.Desc) {
 	r := &q.requests[tag]
-	*r = request{op: d.Op, page: d.Offset / slabmap.PageSize, pages: d.Length / slabmap.PageSize, begun: q.loop.Now()}
+	now := q.loop.Now()
+	*r = request{op: d.Op, page: d.Offset / slabmap.PageSize, pages: d.Length / slabmap.PageSize, begun: now, since: now}
 	if d.Length%slabmap.PageSize != 0 || d.Offset%slabmap.PageSize != 0 {
 		q.complete(tag, -int32(unix.EINVAL)) // the block size forbids it
 		return
@@ -92,13 +88,20 @@ func (q *Queue) drive(tag int) {
 	}
 }
 
-// beforeEnter is the doorbell of a pass. It takes up what donors completed, tries what is
-// parked, sends what was posted and sets the timers.
+// beforeEnter is the doorbell of a pass. It takes up what donors completed, and only then
+// looks at deadlines; it tries what is parked, sends what was posted and sets the timers.
 func (q *Queue) beforeEnter() {
 	for i := range q.links {
 		q.links[i].poll()
 	}
-	q.retryParked()
+	if q.timers.due(tickTimer) {
+		for i := range q.links {
+			q.links[i].tick(q.loop.Now())
+		}
+	}
+	for range len(q.parked) {
+		q.drive(q.unpark())
+	}
 	busy := false
 	for i := range q.links {
 		busy = q.links[i].doorbell() || busy
@@ -111,32 +114,13 @@ func (q *Queue) beforeEnter() {
 	}
 }
 
-func (q *Queue) retryParked() {
-	n := len(q.parked)
-	for range n {
-		tag := q.parked[0]
-		copy(q.parked, q.parked[1:])
-		q.parked = q.parked[:len(q.parked)-1]
-		r := &q.requests[tag]
-		r.parked = false
-		r.times.waited(q.loop.Now()-r.parkedAt, r.fetched, r.fetcher)
-		q.drive(tag)
-	}
-}
-
 // Handle implements uring.Handler: a timer, or an answer of the backing file.
 func (q *Queue) Handle(id uint64, res int32, _ uint32) {
-	switch id {
-	case parkTimer:
-		q.timers.rung(id)
-	case tickTimer:
-		q.timers.rung(id)
-		for i := range q.links {
-			q.links[i].tick(q.loop.Now())
-		}
-	default:
-		q.backingEnded(int32(id), res)
+	if id >= parkTimer {
+		q.timers.ring(id)
+		return
 	}
+	q.backingEnded(int32(id), res)
 }
 
 // Idle implements ublk.Server. It is true when no backing write of an answered request is
@@ -164,9 +148,10 @@ func (q *Queue) Close() error {
 
 // attach gives a connection to a link, unless the queue closes: it has looked at the link
 // already, and the connection would stay open.
-func (q *Queue) attach(donor uint16, conn verbs.Conn, lost chan<- error) error {
+func (q *Queue) attach(donor uint16, a attachment) {
 	if q.closing {
-		return verbs.ErrClosed
+		a.refuse()
+		return
 	}
-	return q.links[donor].attach(conn, lost)
+	q.links[donor].attach(a)
 }

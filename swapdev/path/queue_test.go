@@ -15,7 +15,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // would stay open.
 func TestAttachWhileClosing(t *testing.T) {
 	q := &Queue{queue: queue{closing: true}}
-	if err := q.attach(0, nil, nil); !errors.Is(err, verbs.ErrClosed) {
+	result := make(chan error, 1)
+	q.attach(0, attachment{conn: noConn{}, result: result})
+	if err := <-result; !errors.Is(err, verbs.ErrClosed) {
 		t.Error(err)
 	}
 }
+
+// noConn is a connection that nobody can use.
+type noConn struct{ verbs.Conn }

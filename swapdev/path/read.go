@@ -22,7 +22,7 @@ import (
 //     up again, without the copy that was bad; when every copy was bad, all are tried once
 //     more, because the page may have been spoiled on the way.
 //  6. When no part is left, driveRead starts again at 1, and answers once every page is
-//     there.
+//     there. A page whose donor is suspended, and which is nowhere else, waits.
 
 // source is where a page's bytes can be had now.
 type source uint8
@@ -31,8 +31,9 @@ const (
 	fromNowhere source = iota // never written: zeros
 	fromRemote
 	fromBacking
-	notYet // a write is under way, or its donor is being given up
-	gone   // no good copy is left
+	notYet     // a write is under way
+	notYetHere // its donor is suspended, or it lies in a buffer of a write: however long that takes
+	gone       // no good copy is left
 )
 
 // driveRead starts parts for all pages that are neither read nor on their way, and answers
@@ -40,10 +41,10 @@ const (
 func (q *queue) driveRead(tag int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
 	waits := false
-	r.fetched = false
+	r.fetched, r.excused = false, false
 	for i := 0; i < r.pages; {
 		s := &states[i]
-		if s.done || s.inFlight {
+		if s.done || s.part != 0 {
 			i++
 			continue
 		}
@@ -57,8 +58,9 @@ func (q *queue) driveRead(tag int) {
 			i = q.readRemote(tag, i, &waits)
 		case fromBacking:
 			i = q.readRun(tag, i, src, &waits)
-		case notYet:
+		case notYet, notYetHere:
 			waits = true
+			r.excused = r.excused || src == notYetHere
 			i++
 		case gone:
 			r.errno = unix.EIO
@@ -68,8 +70,10 @@ func (q *queue) driveRead(tag int) {
 	}
 	switch {
 	case r.left > 0:
+	case waits && !q.overdue(r):
+		q.park(tag)
 	case waits:
-		q.parkOrFail(tag)
+		q.complete(tag, -int32(unix.EIO))
 	case r.errno != 0:
 		q.complete(tag, -int32(r.errno))
 	default:
@@ -79,21 +83,23 @@ func (q *queue) driveRead(tag int) {
 
 // locate looks page i of the request up, and keeps what it saw.
 func (q *queue) locate(r *request, states []pageState, i int) source {
-	s := &states[i]
-	v := q.Pages.Look(r.page + int64(i))
+	s, page := &states[i], r.page+int64(i)
+	v := q.Pages.Look(page)
 	s.view = v
 	usable := v.Place &^ s.avoid
 	switch {
+	case v.Writing && q.suspended(q.Pages.SlabOf(page)):
+		return notYetHere
 	case v.Writing:
 		return notYet
 	case v.Zeros():
 		return fromNowhere
-	case usable&slabmap.Remote != 0 && q.reaches(r.page+int64(i), v.Old):
+	case usable&slabmap.Remote != 0 && q.linkTo(page, v.Old) != nil:
 		return fromRemote
 	case usable&slabmap.Backing != 0:
 		return fromBacking
 	case usable != 0 || v.Pending:
-		return notYet
+		return notYetHere
 	case s.avoid != 0 && !s.again:
 		s.again, s.avoid = true, 0
 		return q.locate(r, states, i)
@@ -139,33 +145,35 @@ func (q *queue) readRun(tag, i int, src source, waits *bool) int {
 		}
 	}
 	end := i + 1
-	for end < limit && !states[end].done && !states[end].inFlight && q.locate(r, states, end) == src &&
+	for end < limit && !states[end].done && states[end].part == 0 && q.locate(r, states, end) == src &&
 		(src == fromBacking || states[end].view.RemoteEpoch() == held.Epoch) {
 		end++
 	}
-	for j := i; j < end; j++ {
-		states[j].inFlight = true
-	}
 	r.left++
+	var id int32
 	if src == fromRemote {
-		q.readFromDonor(tag, i, end, slab, held)
+		id = q.readFromDonor(tag, i, end, slab, held)
 	} else {
-		q.readFromBacking(tag, i, end)
+		id = q.readFromBacking(tag, i, end)
+	}
+	for j := i; j < end; j++ {
+		states[j].part = id + 1
 	}
 	return end
 }
 
 // readFromDonor posts pages i to before end on the link of their donor.
-func (q *queue) readFromDonor(tag, i, end, slab int, held slabmap.Slab) {
+func (q *queue) readFromDonor(tag, i, end, slab int, held slabmap.Slab) int32 {
 	id, p := q.take(readRemote, tag, i, end-i)
 	p.slab, p.donor, p.epoch, p.page = int32(slab), held.Donor, held.Epoch, q.requests[tag].page+int64(i)
 	q.Pages.Touch(slab, end-i)
 	q.links[held.Donor].post(id)
 	q.counts.RemoteReads += uint64(end - i)
+	return id
 }
 
 // readFromBacking reads pages i to before end from the backing file.
-func (q *queue) readFromBacking(tag, i, end int) {
+func (q *queue) readFromBacking(tag, i, end int) int32 {
 	r := &q.requests[tag]
 	id, _ := q.take(readBacking, tag, i, end-i)
 	buf := q.bytes(tag, i, end)
@@ -179,30 +187,38 @@ func (q *queue) readFromBacking(tag, i, end int) {
 		j = next
 	}
 	q.counts.BackingReads += uint64(end - i)
+	return id
 }
 
-// readDone takes up what a part has read. It checks every page before the kernel sees it.
+// readDone takes up what a part has read.
 func (q *queue) readDone(p *part, from slabmap.Place, ok bool) {
 	tag := int(p.tag)
 	r, states := &q.requests[tag], q.pagesOf(tag)
 	for i := int(p.first); i < int(p.first+p.pages); i++ {
 		s := &states[i]
-		s.inFlight = false
-		switch {
-		case ok && slabmap.Checksum(q.bytes(tag, i, i+1)) == s.view.CRC:
-			s.done = true
-		case !q.Pages.Same(r.page+int64(i), s.view):
-			s.avoid = 0 // it was written meanwhile: look again
-		default:
-			s.avoid |= from
-			if ok {
-				q.counts.Corrupt++
-				q.Notes.Corrupt(r.page+int64(i), from, p.donor)
-			}
-		}
+		s.part = 0
+		q.check(r, i, s, q.bytes(tag, i, i+1), from, p.donor, ok)
 	}
 	r.left--
 	if r.left == 0 {
 		q.driveRead(tag)
+	}
+}
+
+// check judges what has come of page i, before the kernel sees it. A connection that has
+// failed says nothing about the donor's copy.
+func (q *queue) check(r *request, i int, s *pageState, bytes []byte, from slabmap.Place, donor uint16, ok bool) {
+	switch {
+	case ok && slabmap.Checksum(bytes) == s.view.CRC:
+		s.done = true
+		r.since = q.loop.Now()
+	case !q.Pages.Same(r.page+int64(i), s.view):
+		s.avoid = 0 // it was written meanwhile: look again
+	case ok:
+		s.avoid |= from
+		q.counts.Corrupt++
+		q.Notes.Corrupt(r.page+int64(i), from, donor)
+	case from == slabmap.Backing || q.links[donor].ready():
+		s.avoid |= from
 	}
 }

@@ -15,21 +15,22 @@ type request struct {
 	page   int64      // the first
 	pages  int
 	begun  int64 // loop time
+	since  int64 // loop time from which its patience counts: when it last could go on
 	cursor int   // write: pages claimed; discard: pages forgotten
 	left   int   // parts in flight
 
 	times    times
 	parkedAt int64  // loop time, while parked
+	excused  bool   // parked for what ends by itself, however long it takes: see queue.waitsFor
 	fetched  bool   // parked for a page that is being fetched ahead
 	fetcher  uint16 // the donor that it comes from
 
 	// Writes.
-	remoteLeft  int  // parts on their way to donors
-	missing     bool // some page of it has not reached a donor
-	refused     bool // the backing file has refused it: all of its slabs need a donor
+	remoteLeft  int // parts on their way to donors
 	backing     backingCopy
 	backingPart int32   // while backingBusy
-	held        [2]hold // slabs counted in
+	again       bool    // no copy of it came to be, and it is tried once more
+	held        [2]hold // slabs counted in, but by parts
 	holds       int
 
 	// Flushes.
@@ -54,14 +55,14 @@ const (
 
 // pageState is what a request knows of one of its pages.
 type pageState struct {
-	done     bool          // read: its bytes are in the buffer
-	inFlight bool          // read: a part is reading it
-	remote   bool          // write: the donor has it
-	avoid    slabmap.Place // read: copies found bad
-	again    bool          // read: all were bad, and are tried once more
-	crc      uint32        // write: of its bytes
-	epoch    uint64        // write: of its slab when it was sent
-	view     slabmap.View  // read: where it was when the part was made
+	done   bool          // read: its bytes are in the buffer
+	remote bool          // write: the donor has it
+	part   int32         // read: one more than the part that reads it, 0: none
+	avoid  slabmap.Place // read: copies found bad
+	again  bool          // read: all were bad, and are tried once more
+	crc    uint32        // write: of its bytes
+	epoch  uint64        // write: of its slab when it was sent
+	view   slabmap.View  // read: where it was when the part was made
 }
 
 // holdsSlab returns slab as it was when the write was counted in there. It is false if

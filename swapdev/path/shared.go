@@ -22,7 +22,7 @@ type Config struct {
 	Barrier  *Barrier
 	Backing  *BackingFile // nil: none
 	Ack      AckPolicy
-	Patience time.Duration // longest wait of one request, over all its attempts
+	Patience time.Duration // longest wait of one request that gets no further, but for a suspended donor or a buffer of the server
 	Hot      float64       // page I/Os per second at which a slab is wanted at a donor
 	Prefetch bool          // fetch pages ahead of readers in order
 	Notes    *Notes

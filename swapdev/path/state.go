@@ -25,7 +25,7 @@ type queue struct {
 	perTag   int         // pages of the largest request
 	parts    parts
 
-	links   []*link // by donor; they may become more
+	links   []*link // by donor; they may become more, up to MaxDonors
 	parked  []int   // tags
 	ahead   ahead
 	timers  timers
@@ -55,9 +55,9 @@ func (q *queue) endOfSlab(r *request, slab int) int {
 	return int(min(end-r.page, int64(r.pages)))
 }
 
-// take returns a free part that begins now.
+// take returns a free part for the tag's buffer. It begins now.
 func (q *queue) take(kind partKind, tag, first, pages int) (int32, *part) {
-	return q.parts.take(kind, tag, first, pages, q.loop.Now())
+	return q.parts.take(kind, tag, first, pages, q.kernel.BufferOf(tag), q.loop.Now())
 }
 
 // complete answers the kernel: res bytes, or a negated errno.
@@ -96,4 +96,22 @@ func (q *queue) parkOrFail(tag int) {
 }
 
 // overdue reports whether a request has waited longer than it may.
-func (q *queue) overdue(r *request) bool { return q.loop.Now()-r.begun > int64(q.Patience) }
+func (q *queue) overdue(r *request) bool {
+	return !r.excused && q.loop.Now()-r.since > int64(q.Patience)
+}
+
+// unpark takes the next of the parked tags. The time for which it was excused does not
+// count.
+func (q *queue) unpark() int {
+	tag := q.parked[0]
+	copy(q.parked, q.parked[1:])
+	q.parked = q.parked[:len(q.parked)-1]
+	r := &q.requests[tag]
+	waited := q.loop.Now() - r.parkedAt
+	r.parked = false
+	r.times.waited(waited, r.fetched, r.fetcher)
+	if r.excused {
+		r.since += waited
+	}
+	return tag
+}

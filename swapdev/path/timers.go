@@ -17,24 +17,28 @@ const (
 const (
 	parkTimer = 1<<55 + iota
 	tickTimer
+	timerEnd
 )
 
-// timers are the two timers of a queue. Their intervals lie where the kernel can read
-// them.
+const timerCount = timerEnd - parkTimer
+
+// timers are the timers of a queue. Their intervals lie where the kernel can read them.
 type timers struct {
-	specs []uring.Timespec // parkTimer, tickTimer
-	armed [2]bool          // likewise
+	specs []uring.Timespec // by timer
+	armed [timerCount]bool // likewise
+	rang  [timerCount]bool // likewise: it has run out, and nothing was done about it yet
 	free  func() error     // frees specs
 }
 
 func (t *timers) init() error {
 	var err error
-	t.specs, t.free, err = offheap.New[uring.Timespec](2)
+	t.specs, t.free, err = offheap.New[uring.Timespec](timerCount)
 	if err != nil {
 		return err
 	}
-	t.specs[0].Nsec = int64(parkInterval)
-	t.specs[1].Nsec = int64(tickInterval)
+	for i, d := range [timerCount]time.Duration{parkInterval, tickInterval} {
+		t.specs[i].Nsec = int64(d)
+	}
 	return nil
 }
 
@@ -48,8 +52,17 @@ func (t *timers) arm(loop *uring.Loop, class uring.Class, timer uint64) {
 	loop.SQE(class, timer).Timeout(&t.specs[i], 0, 0)
 }
 
-// rung takes up that a timer has run out.
-func (t *timers) rung(timer uint64) { t.armed[timer-parkTimer] = false }
+// ring takes up that a timer has run out.
+func (t *timers) ring(timer uint64) {
+	t.armed[timer-parkTimer], t.rang[timer-parkTimer] = false, true
+}
+
+// due reports whether a timer has run out since the last time that it was asked.
+func (t *timers) due(timer uint64) bool {
+	rang := t.rang[timer-parkTimer]
+	t.rang[timer-parkTimer] = false
+	return rang
+}
 
 // running reports whether a timer runs.
-func (t *timers) running() bool { return t.armed != [2]bool{} }
+func (t *timers) running() bool { return t.armed != [timerCount]bool{} }

@@ -13,30 +13,36 @@ import (
 //  1. driveWrite claims the pages of the request in ascending order, so two writes never
 //     wait for each other in a circle. A write that cannot claim a page is parked and goes
 //     on from there.
-//  2. acquireSlabs counts the write in at each of its slabs that a reachable donor has.
+//  2. acquireSlabs counts the write in at each of its slabs whose donor takes writes.
 //     Without a backing file, or if that has just refused the write, all slabs need one;
 //     wantSlabs asks for it.
 //  3. startWrite takes the checksum of each page. sendToBacking starts one part for the
-//     backing file, and sendToDonor posts one part for each slab.
+//     backing file, and sendToDonor posts one part for each slab. The part holds the slab
+//     until it ends. If the slab is moving, the request does from then on.
 //  4. writtenAtDonor and writtenToBacking take up the ends of the parts; settleWrite looks
 //     whether the acknowledge policy is met.
 //  5. Under RemoteFirst, acknowledge answers the write once the donors have it. The buffer
 //     stays in flight to the backing file, and the tag goes on with a spare one: no page
 //     is copied. ackedWritten ends the backing write.
-//  6. Otherwise endWrite answers when no part is under way.
+//  6. Otherwise endWrite answers when no part is under way. A write that has no valid copy
+//     keeps its pages, and is tried again at 2.
 //  7. record tells the slab map which copies of each page count.
 
 // driveWrite claims the pages, and then starts the write.
 func (q *queue) driveWrite(tag int) {
 	r := &q.requests[tag]
+	r.excused = false
 	for r.cursor < r.pages {
-		if !q.Pages.BeginWrite(r.page + int64(r.cursor)) {
+		page := r.page + int64(r.cursor)
+		if !q.Pages.BeginWrite(page) {
+			q.waitsFor(r, page)
 			q.parkOrAbort(tag)
 			return
 		}
 		r.cursor++
+		r.since = q.loop.Now()
 	}
-	if !q.acquireSlabs(r) && (q.Backing == nil || r.refused) {
+	if !q.acquireSlabs(r) && (q.Backing == nil || r.again) {
 		q.releaseSlabs(r)
 		q.wantSlabs(r)
 		q.parkOrAbort(tag)
@@ -58,21 +64,24 @@ func (q *queue) abort(r *request) {
 	for i := range r.cursor {
 		q.Pages.AbortWrite(r.page + int64(i))
 	}
+	q.releaseSlabs(r)
 }
 
-// acquireSlabs counts the write in at each of its slabs. It reports whether each of them
-// is mapped to a donor that this queue reaches.
+// acquireSlabs counts the write in at each of its slabs whose donor takes writes from this
+// queue, and reports whether that is each of them. The pages are claimed: a donor whose
+// barrier is not up has no earlier write of them that may still happen.
 func (q *queue) acquireSlabs(r *request) bool {
 	all := true
 	last := q.Pages.SlabOf(r.page + int64(r.pages) - 1)
 	for slab := q.Pages.SlabOf(r.page); slab <= last; slab++ {
 		if s, ok := q.Pages.Acquire(slab); ok {
-			if q.links[s.Donor].ready() {
+			if q.links[s.Donor].ready() && !q.Barrier.Up(s.Donor) {
 				r.held[r.holds] = hold{slab, s}
 				r.holds++
 				continue
 			}
 			q.Pages.Done(slab, s.Epoch)
+			r.excused = true
 		}
 		all = false
 	}
@@ -86,13 +95,16 @@ func (q *queue) releaseSlabs(r *request) {
 	r.holds = 0
 }
 
-// wantSlabs asks for donors: who maps slabs goes by their activity.
+// wantSlabs asks for donors for the slabs that have none: who maps slabs goes by their
+// activity.
 func (q *queue) wantSlabs(r *request) {
 	last := q.Pages.SlabOf(r.page + int64(r.pages) - 1)
 	for slab := q.Pages.SlabOf(r.page); slab <= last; slab++ {
-		q.Pages.Touch(slab, 1)
+		if q.Pages.Slab(slab).State == slabmap.Unmapped {
+			q.Pages.Touch(slab, 1)
+			q.Notes.writeWaits()
+		}
 	}
-	q.Notes.writeWaits()
 }
 
 // startWrite sends the pages to their donors and to the backing file.
@@ -110,14 +122,12 @@ func (q *queue) startWrite(tag int) {
 		q.Pages.Touch(slab, end-i)
 		if at, ok := r.holdsSlab(slab); ok {
 			q.sendToDonor(tag, slab, at, i, end)
-		} else {
-			r.missing = true
-			if q.Pages.Hot(slab, q.Hot) {
-				q.Notes.needMapping()
-			}
+		} else if q.Pages.Hot(slab, q.Hot) {
+			q.Notes.needMapping()
 		}
 		i = end
 	}
+	r.holds = 0
 }
 
 func (q *queue) sendToBacking(tag int) {
@@ -136,30 +146,37 @@ func (q *queue) sendToBacking(tag int) {
 // sendToDonor sends pages first to before end, which lie in slab, to its donor.
 func (q *queue) sendToDonor(tag, slab int, s slabmap.Slab, first, end int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
+	r.left++
+	r.remoteLeft++
 	for i := first; i < end; i++ {
 		states[i].epoch = s.Epoch
 	}
-	r.left++
-	r.remoteLeft++
 	id, p := q.take(writeRemote, tag, first, end-first)
 	p.slab, p.donor, p.epoch, p.page = int32(slab), s.Donor, s.Epoch, r.page+int64(first)
 	q.links[s.Donor].post(id)
 	q.counts.RemoteWrites += uint64(end - first)
 }
 
-// writtenAtDonor ends a part that went to a donor.
-func (q *queue) writtenAtDonor(p *part, ok bool) {
+// writtenAtDonor ends a part that went to a donor, and reports whether the request holds
+// the slab from now on. It does if it is not over and the slab is moving: if the move was
+// aborted before the record, the next move would have the same epoch. Every other epoch
+// comes once.
+func (q *queue) writtenAtDonor(p *part, ok bool) (held bool) {
 	tag := int(p.tag)
 	r, states := &q.requests[tag], q.pagesOf(tag)
+	slab := q.Pages.Slab(int(p.slab))
+	ok = ok && q.Pages.Counts(int(p.slab), p.epoch)
 	r.left--
 	r.remoteLeft--
-	if !ok {
-		r.missing = true
+	if held = r.left > 0 && slab.State == slabmap.Migrating && slab.Epoch == p.epoch; held {
+		r.held[r.holds] = hold{int(p.slab), slab}
+		r.holds++
 	}
 	for i := p.first; i < p.first+p.pages; i++ {
 		states[i].remote = ok
 	}
 	q.settleWrite(tag)
+	return held
 }
 
 // writtenToBacking ends the part that went to the backing file.
@@ -181,9 +198,23 @@ func (q *queue) settleWrite(tag int) {
 	switch {
 	case r.left == 0:
 		q.endWrite(tag)
-	case r.remoteLeft == 0 && !r.missing && r.backing == backingBusy && q.Ack == RemoteFirst:
+	case q.Ack == RemoteFirst && r.remoteLeft == 0 && r.backing == backingBusy && q.atDonors(tag):
 		q.acknowledge(tag)
 	}
+}
+
+// atDonors reports whether donors have all pages of the write, and still hold their slabs.
+// A slab that was taken from its donor meanwhile has lost what this write brought there.
+func (q *queue) atDonors(tag int) bool {
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	for i := 0; i < r.pages; {
+		slab := q.Pages.SlabOf(r.page + int64(i))
+		if !states[i].remote || !q.Pages.Counts(slab, states[i].epoch) {
+			return false
+		}
+		i = q.endOfSlab(r, slab)
+	}
+	return true
 }
 
 // acknowledge answers a write that all its donors have, while its buffer goes on to the
@@ -204,9 +235,8 @@ func (q *queue) acknowledge(tag int) {
 		return
 	}
 	p := &q.parts.all[r.backingPart]
-	p.kind, p.buf, p.page, p.seq = writeAcked, int32(buf), r.page, q.acked.begin()
-	q.record(r, q.pagesOf(tag), slabmap.Written{Pending: true})
-	q.releaseSlabs(r)
+	p.kind, p.tag, p.buf, p.page, p.seq = writeAcked, nobody, int32(buf), r.page, q.acked.begin()
+	q.record(tag, slabmap.Written{Pending: true})
 	q.complete(tag, int32(r.pages*slabmap.PageSize))
 }
 
@@ -219,40 +249,44 @@ func (q *queue) ackedWritten(p *part, ok bool) {
 	q.acked.end(p.seq)
 }
 
-// endWrite answers a write of which no part is under way.
+// endWrite answers a write of which no part is under way, if it has the copies that the
+// acknowledge policy asks for.
 func (q *queue) endWrite(tag int) {
 	r := &q.requests[tag]
-	ok := r.backing == backingDone || !r.missing && q.Ack == RemoteFirst
-	if !ok {
-		q.releaseSlabs(r)
-		if r.backing == backingFailed && q.Ack == RemoteFirst {
-			q.awaitDonors(tag)
-			return
-		}
+	switch {
+	case r.backing == backingDone || q.Ack == RemoteFirst && q.atDonors(tag):
+		q.record(tag, slabmap.Written{Backing: r.backing == backingDone})
+		q.complete(tag, int32(r.pages*slabmap.PageSize))
+	case q.Ack == RemoteFirst:
+		q.writeAgain(tag)
+	default: // the backing file has refused one of the two copies
 		q.abort(r)
 		q.complete(tag, -int32(unix.EIO))
-		return
 	}
-	q.record(r, q.pagesOf(tag), slabmap.Written{Backing: r.backing == backingDone})
-	q.releaseSlabs(r)
-	q.complete(tag, int32(r.pages*slabmap.PageSize))
 }
 
-// awaitDonors has a write that the backing file has refused wait until a donor has each of
-// its slabs: the file's disk may be full while donors have room. The write keeps its pages.
-func (q *queue) awaitDonors(tag int) {
-	r := &q.requests[tag]
-	clear(q.pagesOf(tag))
-	r.missing, r.backing, r.refused = false, backingNone, true
-	q.wantSlabs(r)
+// writeAgain has a write tried again of which no copy has come to be. It keeps its pages: a
+// donor may still carry the failed one out, until its barrier is down.
+func (q *queue) writeAgain(tag int) {
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	if !r.again {
+		r.again, r.since = true, q.loop.Now()
+	}
+	r.backing, r.excused = backingNone, false
+	for i := range states {
+		states[i].remote = false
+	}
+	q.releaseSlabs(r)
 	q.parkOrAbort(tag)
 }
 
 // record tells the map how each page of a write ended.
-func (q *queue) record(r *request, states []pageState, w slabmap.Written) {
+func (q *queue) record(tag int, w slabmap.Written) {
+	r, states := &q.requests[tag], q.pagesOf(tag)
 	for i := range states {
 		s := &states[i]
 		w.CRC, w.Remote, w.Epoch = s.crc, s.remote, s.epoch
 		q.Pages.EndWrite(r.page+int64(i), w)
 	}
+	q.releaseSlabs(r)
 }
