@@ -45,9 +45,10 @@ const NoBacking = "none"
 
 // Defaults of a Config.
 const (
-	DefaultHotThreshold = 20.0             // page I/Os per second (the paper's HotSlab)
-	DefaultOpTimeout    = 2 * time.Second  // of a donor to get something done
-	DefaultPatience     = 30 * time.Second // of a request that waits for a page or a donor
+	DefaultHotThreshold = 20.0                 // page I/Os per second (the paper's HotSlab)
+	DefaultOpTimeout    = 2 * time.Second      // of a donor to get something done
+	DefaultPatience     = 30 * time.Second     // of a request that waits for a page or a donor
+	DefaultLate         = 4 * time.Millisecond // the least after which a donor is late
 	DefaultSpin         = 100 * time.Microsecond
 	DefaultPlacement    = PlacementLatency
 	DefaultSlowBy       = SlowByServer
@@ -99,6 +100,9 @@ type Config struct {
 	HotThreshold float64       // page I/Os per second from which a slab is mapped; 0: DefaultHotThreshold
 	OpTimeout    time.Duration // 0: DefaultOpTimeout
 	Patience     time.Duration // 0: DefaultPatience
+	// Late is the least time after which a donor is late with a page, however fast it has
+	// been: then the backing file is asked, too. 0: DefaultLate.
+	Late time.Duration
 
 	Placement string              // PlacementPaper or PlacementLatency; "": DefaultPlacement
 	SlowBy    string              // SlowByServer or SlowByKernel; "": DefaultSlowBy
@@ -151,6 +155,8 @@ func (c Config) Validate() error {
 		return refuse("hot threshold %g: want 0 or more page I/Os per second", c.HotThreshold)
 	case c.OpTimeout < time.Millisecond || c.Patience < c.OpTimeout:
 		return refuse("timeouts %v and %v: want an operation's of at least 1ms, and a request's that is not shorter", c.OpTimeout, c.Patience)
+	case c.Late < time.Millisecond:
+		return refuse("donors late after %v: want at least 1ms", c.Late)
 	case c.Probes != ProbesAuto && c.Probes != ProbesOn && c.Probes != ProbesOff:
 		return refuse("probes %q: want auto, on or off", c.Probes)
 	case c.Placement != PlacementPaper && c.Placement != PlacementLatency:
@@ -199,6 +205,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.HotThreshold, DefaultHotThreshold)
 	orDefault(&c.OpTimeout, DefaultOpTimeout)
 	orDefault(&c.Patience, DefaultPatience)
+	orDefault(&c.Late, DefaultLate)
 	orDefault(&c.Placement, DefaultPlacement)
 	orDefault(&c.SlowBy, DefaultSlowBy)
 	orDefault(&c.Period, DefaultPeriod)

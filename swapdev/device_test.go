@@ -41,6 +41,7 @@ func TestHotSlabsAreServedByDonors(t *testing.T) {
 				if p := r.engine.pages.Count(); ack == Strict && p.Remote != 0 {
 					t.Errorf("%d pages were answered before the backing file had them", p.Remote)
 				}
+				r.settle(page, n) // or the backing file is read
 				r.read(i+1, page, uint64(i+2), n)
 			}
 			s := r.engine.report()

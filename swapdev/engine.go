@@ -93,7 +93,7 @@ func (e *engine) wire(backing *path.BackingFile) {
 	cfg := e.cfg
 	keys, barrier, notes := path.NewKeyring(cfg.geometry().Slabs()), new(path.Barrier), path.NewNotes()
 	e.shared = path.NewShared(path.Config{
-		Pages: e.pages, Keys: keys, Barrier: barrier, Backing: backing, Ack: cfg.Ack, Patience: cfg.Patience,
+		Pages: e.pages, Keys: keys, Barrier: barrier, Backing: backing, Ack: cfg.Ack, Patience: cfg.Patience, OpTimeout: cfg.OpTimeout, Late: cfg.Late,
 		Hot: cfg.HotThreshold, Prefetch: !cfg.NoPrefetch, Notes: notes, Ended: e.over, Leave: e.leave,
 	}, e.spec.Queues)
 	e.donors = lenders.New(lenders.Config{

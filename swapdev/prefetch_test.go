@@ -84,7 +84,7 @@ func TestPrefetchSeesEveryWrite(t *testing.T) {
 		}
 	}
 	if c := r.engine.report().IO; c.PrefetchHits == 0 {
-		t.Error("nothing was used that was fetched ahead")
+		t.Errorf("nothing was used that was fetched ahead: %+v, %s", c, r.describe())
 	}
 }
 
@@ -200,7 +200,7 @@ func TestPrefetchAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations per request", n)
 	}
 	if c := r.engine.queues[0].Counts(); c.PrefetchHits == 0 {
-		t.Error("nothing was used that was fetched ahead")
+		t.Errorf("nothing was used that was fetched ahead: %+v, %s", c, r.describe())
 	}
 }
 

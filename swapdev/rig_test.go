@@ -155,6 +155,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		ID: -1, Size: 6*testSlab + 5*testPage, SlabSize: testSlab, Queues: max(o.queues, 1), Depth: 16, MaxIO: 64 << 10,
 		Backing: filepath.Join(t.TempDir(), "backing"), Insecure: true, HotThreshold: 0.001,
 		OpTimeout: 500 * time.Millisecond, Patience: 20 * time.Second, Log: zerolog.Nop(),
+		Late: time.Minute, // however slow the machine is
 	}
 	if o.lend == nil {
 		o.lend = func(int, *daemon.Config) {}

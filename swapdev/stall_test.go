@@ -1,9 +1,12 @@
 package swapdev
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +20,91 @@ import (
 
 // stall stops what a donor answers, or lets it go on.
 func (r *rig) stall(g *gate, donor uint16, shut bool) { g.stall(r.dataAddress(donor), shut) }
+
+// TestWriteIsAnsweredWithoutAStalledDonor: the backing file has the page, so the write is
+// over. The next write of the page is not sent before the first has ended.
+func TestWriteIsAnsweredWithoutAStalledDonor(t *testing.T) {
+	r, g := newGatedRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.OpTimeout, c.Patience = time.Minute, time.Minute }})
+	r.heat(0)
+	r.settle(0, 1)
+	r.stall(g, 0, true)
+	r.write(0, 4, 1, 3)
+	if v := r.engine.pages.Look(4); v.Place != slabmap.Backing || !v.Pending {
+		t.Errorf("%+v", v)
+	}
+	r.read(0, 4, 1, 3)
+	next := r.start(ublk.OpWrite, 5, content(5, 2, 1))
+	waits(t, "the next write of the page", next, 50*time.Millisecond)
+	r.stall(g, 0, false)
+	if res := <-next; res != testPage {
+		t.Errorf("the next write: %d", res)
+	}
+	r.until("the donor has the pages", func() bool {
+		return r.engine.pages.Look(4).Place == slabmap.Remote|slabmap.Backing && r.engine.pages.Look(5).Place == slabmap.Remote|slabmap.Backing
+	})
+	r.read(0, 4, 1, 1)
+	r.read(0, 5, 2, 1)
+}
+
+// TestStalledDonorStopsNobodyElse: whatever is asked of it, it keeps no more than a quarter
+// of the tags.
+func TestStalledDonorStopsNobodyElse(t *testing.T) {
+	const pages = 256
+	r, g := newGatedRig(t, rigOptions{donors: 2, prepare: func(c *Config) {
+		c.OpTimeout, c.Patience, c.Late, c.NoPrefetch = time.Minute, time.Minute, 2*time.Millisecond, true
+	}})
+	r.heat(0, 1, 2, 3)
+	stalled := r.engine.pages.Slab(0).Donor
+	other := -1
+	for slab := range 4 {
+		if r.engine.pages.Slab(slab).Donor != stalled {
+			other = slab
+		}
+	}
+	if other < 0 {
+		t.Fatal("all slabs are at one donor")
+	}
+	first, _ := r.engine.pages.Geometry().PageRange(other)
+	for page := int64(0); page < pages; page += 16 {
+		r.write(0, page, 3, 16)
+		r.write(0, first+page, 3, 16)
+	}
+	r.settle(0, pages)
+	r.settle(first, pages)
+	r.stall(g, stalled, true)
+	var wg sync.WaitGroup
+	var answered atomic.Int64
+	for i := range int64(pages) { // sixteen times the tags
+		wg.Go(func() {
+			got := make([]byte, testPage)
+			if res := r.queue(0).do(ublk.OpRead, i*testPage, got, testPage); res != testPage || !bytes.Equal(got, content(i, 3, 1)) {
+				t.Errorf("read of page %d: %d, or other bytes", i, res)
+			}
+			answered.Add(1)
+		})
+	}
+	r.until("only few reads wait for the donor", func() bool { return answered.Load() >= pages-int64(r.engine.spec.Depth/4) })
+	for page := range int64(64) {
+		r.write(0, pages+page, 4, 1)
+		r.read(0, page, 3, 1)
+		r.read(0, first+page, 3, 1)
+	}
+	s := r.engine.report()
+	if s.IO.HedgedReads == 0 || s.IO.HedgedWins == 0 || s.IO.HedgedWins > s.IO.HedgedReads || s.IO.Errors != 0 || s.IO.Corrupt != 0 {
+		t.Errorf("%+v", s.IO)
+	}
+	r.stall(g, stalled, false)
+	wg.Wait()
+	r.until("the donor is used again", func() bool {
+		before := r.engine.report().IO.RemoteReads
+		r.read(0, 0, 3, 16)
+		return r.engine.report().IO.RemoteReads >= before+16
+	})
+	for page := range int64(64) {
+		r.settle(pages+page, 1)
+		r.read(0, pages+page, 4, 1)
+	}
+}
 
 // TestWriteWithoutACopyIsNotAnswered: the slab was taken from its donor while the write was
 // there, and the backing file refuses it. The page is nowhere, so the write goes on until

@@ -248,7 +248,7 @@ func TestHistoryWithSuspendedLinks(t *testing.T) {
 			prepare := tt.o.prepare
 			tt.o.prepare = func(c *Config) {
 				prepare(c)
-				c.OpTimeout = 200 * time.Millisecond
+				c.OpTimeout, c.Late = 200*time.Millisecond, 2*time.Millisecond
 			}
 			r, device := newFaultyRig(t, tt.o)
 			r.heat(0, 1, 2, 3, 4, 5, 6)

@@ -11,7 +11,9 @@ func (q *queue) remoteEnded(l *link, id int32, ok bool) {
 		return
 	}
 	took := q.loop.Now() - p.begun
-	q.requests[p.tag].times.remoteTook(took, l.donor)
+	if p.tag != nobody {
+		q.requests[p.tag].times.remoteTook(took, l.donor)
+	}
 	if ok {
 		l.latency.Record(took)
 		of := ofRemoteWrite
@@ -21,11 +23,16 @@ func (q *queue) remoteEnded(l *link, id int32, ok bool) {
 		}
 		q.latency[of].Record(took)
 	}
-	if p.kind == writeRemote {
+	switch {
+	case p.kind == writeRemote:
 		if q.writtenAtDonor(&p, ok) {
 			return
 		}
-	} else {
+	case p.kind == writeLate:
+		q.lateWritten(&p, ok)
+	case p.tag == nobody:
+		q.letGo(int(p.buf))
+	default:
 		q.readDone(&p, slabmap.Remote, ok)
 	}
 	// After the record of a write: then the record counts, whoever wants the slab.
@@ -47,6 +54,8 @@ func (q *queue) backingEnded(id, res int32) {
 	switch p.kind {
 	case readBacking:
 		q.readDone(&p, slabmap.Backing, ok)
+	case readTwice:
+		q.readTwiceDone(&p, ok)
 	case writeBacking:
 		q.writtenToBacking(&p, ok)
 	case writeAcked:
@@ -58,7 +67,7 @@ func (q *queue) backingEnded(id, res int32) {
 
 // operationOf is what a part does to the backing file.
 func operationOf(kind partKind) operation {
-	if kind == readBacking {
+	if kind == readBacking || kind == readTwice {
 		return reading
 	}
 	return writing
@@ -71,7 +80,7 @@ func (q *queue) backingTook(p *part, ok bool) {
 	switch p.kind {
 	case syncBacking:
 		return
-	case readBacking:
+	case readBacking, readTwice:
 		of = ofBackingRead
 	}
 	if ok {

@@ -34,8 +34,11 @@
 //	flush.go          waits for the backing file
 //	backing.go        the backing file: allocate.go gives it its room, health.go says whether it works
 //	discard.go        forgets pages
+//	hedge.go          reads a second time what a donor is late with
+//	lend.go           buffers that late donors keep
 //	link.go           posts parts on a connection to one donor
 //	connection.go     connections come, fail, and are replaced
+//	pace.go           when a donor is late
 //	state.go          what all of these work on
 //	request.go        the table of requests, by tag
 //	part.go           the table of parts: one I/O each

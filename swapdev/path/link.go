@@ -29,6 +29,8 @@ type link struct {
 
 	waiting line // parts that are not posted yet
 	sent    line // parts in flight, in the order in which they were posted and will complete
+	count   int  // parts of both lines
+	pace    pace
 
 	latency loghist.Histogram // of parts that succeeded
 	reads   loghist.Histogram // of reads alone: what the placement judges a donor by
@@ -39,7 +41,7 @@ type link struct {
 func newLink(q *queue, donor int) *link {
 	l := &link{
 		Shared: q.Shared, kernel: q.kernel, loop: q.loop, parts: &q.parts, done: &q.completions, ended: q.remoteEnded,
-		donor: uint16(donor), waiting: newLine(), sent: newLine(),
+		donor: uint16(donor), waiting: newLine(), sent: newLine(), pace: newPace(&q.Config, len(q.requests)),
 	}
 	l.notify = l.poll
 	return l
@@ -49,11 +51,21 @@ func newLink(q *queue, donor int) *link {
 // reads and writes go to the backing file, or wait.
 func (l *link) ready() bool { return l.up && l.qp.State() == verbs.StateReady }
 
+// late reports whether the donor makes parts wait, so that whoever has another copy had
+// better not wait for it.
+func (l *link) late() bool {
+	return !l.sent.empty() && l.pace.late(l.loop.Now()-l.parts.all[l.sent.first].begun, l.count)
+}
+
 // post puts a part in line. The coming doorbell sends it.
-func (l *link) post(id int32) { l.waiting.push(l.parts, id) }
+func (l *link) post(id int32) {
+	l.count++
+	l.waiting.push(l.parts, id)
+}
 
 // end takes the first part off a line, and tells how it ended.
 func (l *link) end(from *line, ok bool) {
+	l.count--
 	l.ended(l, from.pop(l.parts), ok)
 }
 
@@ -66,6 +78,7 @@ func (l *link) poll() {
 		n := l.qp.Poll(l.done[:])
 		l.watch()
 		for _, c := range l.done[:n] {
+			l.pace.completed++
 			l.end(&l.sent, c.Status == verbs.StatusOK)
 		}
 		if n < len(l.done) {
@@ -107,7 +120,7 @@ func (l *link) request(id int32) {
 	p := &l.parts.all[id]
 	start, _ := l.Pages.Geometry().PageRange(int(p.slab))
 	op := verbs.OpRead
-	if p.kind == writeRemote {
+	if p.kind == writeRemote || p.kind == writeLate {
 		op = verbs.OpWrite
 	}
 	l.wr = verbs.WR{
@@ -119,7 +132,13 @@ func (l *link) request(id int32) {
 
 // tick looks at deadlines.
 func (l *link) tick(now int64) {
-	if l.qp != nil {
-		l.qp.Tick(now)
+	if l.qp == nil {
+		return
+	}
+	l.qp.Tick(now)
+	if l.up && !l.sent.empty() {
+		if err := l.pace.judge(now, l.parts.all[l.sent.first].begun, &l.reads); err != nil {
+			l.qp.Fail(err)
+		}
 	}
 }

@@ -19,6 +19,13 @@ func (q *queue) linkTo(page int64, old bool) *link {
 	return nil
 }
 
+// wantsRemote reports whether page is to be read from its donor. elsewhere says that another
+// copy is there, for which a donor that is late is passed over.
+func (q *queue) wantsRemote(page int64, old, elsewhere bool) bool {
+	l := q.linkTo(page, old)
+	return l != nil && !(elsewhere && l.late())
+}
+
 // suspended reports whether a donor of the slab is suspended: it will be back, or be lost,
 // and then its slabs fail. Nobody else can tell how long that takes.
 func (q *queue) suspended(slab int) bool {
@@ -40,7 +47,9 @@ func (q *queue) isSuspended(donor uint16) bool {
 // patience if the page lies in a buffer on its way to a place that will take it or refuse
 // it, or if a donor is suspended, for which the writer of the page may wait.
 func (q *queue) waitsFor(r *request, page int64) {
-	r.excused = q.Pages.Look(page).Pending || q.suspended(q.Pages.SlabOf(page))
+	v, slab := q.Pages.Look(page), q.Pages.SlabOf(page)
+	r.excused = v.Pending || q.suspended(slab)
+	r.onItsWay, r.donor = v.Pending && v.Place == slabmap.Backing, q.Pages.Slab(slab).Donor
 }
 
 // acquireRead counts a read in where its page was seen.
@@ -59,5 +68,5 @@ func (q *queue) acquireRead(slab int, v slabmap.View) (held slabmap.Slab, ok boo
 
 // fetchable reports whether page, which is as v says, can be read from a donor now.
 func (q *queue) fetchable(page int64, v slabmap.View) bool {
-	return !v.Writing && v.Place&slabmap.Remote != 0 && q.linkTo(page, v.Old) != nil
+	return !v.Writing && v.Place&slabmap.Remote != 0 && q.wantsRemote(page, v.Old, true)
 }

@@ -69,7 +69,7 @@ func (n *Notes) Corrupt(page int64, from slabmap.Place, donor uint16) {
 }
 
 func (n *Notes) backingFailed(kind partKind, res int32) {
-	note := Note{NoteKind: NoteKind{Write: kind != readBacking}}
+	note := Note{NoteKind: NoteKind{Write: kind != readBacking && kind != readTwice}}
 	if res < 0 {
 		note.Errno = unix.Errno(-res)
 	}

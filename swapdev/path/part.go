@@ -6,7 +6,9 @@ type partKind uint8
 const (
 	readRemote partKind = iota + 1
 	readBacking
+	readTwice // reads from the backing file, into a spare buffer, what a donor is late with
 	writeRemote
+	writeLate // writeRemote, after its request was answered
 	writeBacking
 	writeAcked // writeBacking, after its request was answered
 	syncBacking

@@ -31,12 +31,13 @@ func Open(s *Shared, b *ublk.Queue, maxIO, spare, donors int) (*Queue, error) {
 	q.requests = make([]request, depth)
 	q.states = make([]pageState, depth*q.perTag)
 	q.parked = make([]int, 0, depth)
-	// A request has at most one part per page, and a write one more. A buffer that was
-	// detached or is fetched into has one.
-	q.parts.init(depth*(q.perTag+1) + spare)
+	// A request has at most one part per page, and a write one more. So has a buffer that
+	// was detached. A buffer that is fetched into has one.
+	q.parts.init((depth + spare) * (q.perTag + 1))
 	q.acked.init(&s.progress[b.Index()], spare)
 	q.ahead.init(s.Prefetch, q.perTag, spare)
-	if err := q.timers.init(); err != nil {
+	q.lent.init(depth+spare, spare)
+	if err := q.timers.init(s.Late); err != nil {
 		return nil, err
 	}
 	q.class = q.loop.Attach(q)
@@ -99,6 +100,9 @@ func (q *Queue) beforeEnter() {
 			q.links[i].tick(q.loop.Now())
 		}
 	}
+	if q.timers.due(lateTimer) {
+		q.readLate()
+	}
 	for range len(q.parked) {
 		q.drive(q.unpark())
 	}
@@ -111,6 +115,9 @@ func (q *Queue) beforeEnter() {
 	}
 	if busy {
 		q.timers.arm(q.loop, q.class, tickTimer)
+		if q.Backing != nil {
+			q.timers.arm(q.loop, q.class, lateTimer)
+		}
 	}
 }
 
@@ -123,10 +130,10 @@ func (q *Queue) Handle(id uint64, res int32, _ uint32) {
 	q.backingEnded(int32(id), res)
 }
 
-// Idle implements ublk.Server. It is true when no backing write of an answered request is
-// under way, no pages are being fetched ahead, and no timer runs.
+// Idle implements ublk.Server. It is true when no part of an answered request is under
+// way, no pages are being fetched ahead, and no timer runs.
 func (q *Queue) Idle() bool {
-	return q.acked.inFlight == 0 && q.ahead.coming == 0 && !q.timers.running()
+	return q.acked.inFlight == 0 && q.lent.n == 0 && q.ahead.coming == 0 && !q.timers.running()
 }
 
 // Close implements ublk.Server.

@@ -23,6 +23,8 @@ import (
 //     more, because the page may have been spoiled on the way.
 //  6. When no part is left, driveRead starts again at 1, and answers once every page is
 //     there. A page whose donor is suspended, and which is nowhere else, waits.
+//
+// hedge.go reads a second time what a donor is late with.
 
 // source is where a page's bytes can be had now.
 type source uint8
@@ -41,10 +43,10 @@ const (
 func (q *queue) driveRead(tag int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
 	waits := false
-	r.fetched, r.excused = false, false
+	r.onItsWay, r.excused = false, false
 	for i := 0; i < r.pages; {
 		s := &states[i]
-		if s.done || s.part != 0 {
+		if s.done || s.part != 0 || q.comesTwice(r, i) {
 			i++
 			continue
 		}
@@ -69,16 +71,37 @@ func (q *queue) driveRead(tag int) {
 		}
 	}
 	switch {
-	case r.left > 0:
+	case (r.left > 0 || r.second != 0) && !(r.spare != 0 && allDone(states)):
 	case waits && !q.overdue(r):
 		q.park(tag)
-	case waits:
-		q.complete(tag, -int32(unix.EIO))
-	case r.errno != 0:
-		q.complete(tag, -int32(r.errno))
 	default:
-		q.complete(tag, int32(r.pages*slabmap.PageSize))
+		if waits {
+			r.errno = unix.EIO
+		}
+		q.answerRead(tag)
 	}
+}
+
+func allDone(states []pageState) bool {
+	for i := range states {
+		if !states[i].done {
+			return false
+		}
+	}
+	return true
+}
+
+// answerRead answers a read of which nothing more is to come.
+func (q *queue) answerRead(tag int) {
+	r := &q.requests[tag]
+	if r.spare != 0 {
+		q.chooseBuffer(tag)
+	}
+	if r.errno != 0 {
+		q.complete(tag, -int32(r.errno))
+		return
+	}
+	q.complete(tag, int32(r.pages*slabmap.PageSize))
 }
 
 // locate looks page i of the request up, and keeps what it saw.
@@ -94,7 +117,7 @@ func (q *queue) locate(r *request, states []pageState, i int) source {
 		return notYet
 	case v.Zeros():
 		return fromNowhere
-	case usable&slabmap.Remote != 0 && q.linkTo(page, v.Old) != nil:
+	case usable&slabmap.Remote != 0 && q.wantsRemote(page, v.Old, usable&slabmap.Backing != 0):
 		return fromRemote
 	case usable&slabmap.Backing != 0:
 		return fromBacking
@@ -121,7 +144,7 @@ func (q *queue) readRemote(tag, i int, waits *bool) int {
 		q.counts.RemoteReads++
 		q.counts.PrefetchHits++
 	case coming != nil:
-		r.fetched, r.fetcher = true, coming.donor
+		r.onItsWay, r.donor = true, coming.donor
 		*waits = true
 	default:
 		return q.readRun(tag, i, fromRemote, waits)
@@ -145,7 +168,7 @@ func (q *queue) readRun(tag, i int, src source, waits *bool) int {
 		}
 	}
 	end := i + 1
-	for end < limit && !states[end].done && states[end].part == 0 && q.locate(r, states, end) == src &&
+	for end < limit && !states[end].done && states[end].part == 0 && !q.comesTwice(r, end) && q.locate(r, states, end) == src &&
 		(src == fromBacking || states[end].view.RemoteEpoch() == held.Epoch) {
 		end++
 	}
@@ -197,10 +220,12 @@ func (q *queue) readDone(p *part, from slabmap.Place, ok bool) {
 	for i := int(p.first); i < int(p.first+p.pages); i++ {
 		s := &states[i]
 		s.part = 0
-		q.check(r, i, s, q.bytes(tag, i, i+1), from, p.donor, ok)
+		if !s.done { // else the second read was faster
+			q.check(r, i, s, q.bytes(tag, i, i+1), from, p.donor, ok)
+		}
 	}
 	r.left--
-	if r.left == 0 {
+	if r.left == 0 || r.spare != 0 {
 		q.driveRead(tag)
 	}
 }

@@ -17,13 +17,17 @@ type request struct {
 	begun  int64 // loop time
 	since  int64 // loop time from which its patience counts: when it last could go on
 	cursor int   // write: pages claimed; discard: pages forgotten
-	left   int   // parts in flight
+	left   int   // parts in flight, but for readTwice
 
 	times    times
 	parkedAt int64  // loop time, while parked
 	excused  bool   // parked for what ends by itself, however long it takes: see queue.waitsFor
-	fetched  bool   // parked for a page that is being fetched ahead
-	fetcher  uint16 // the donor that it comes from
+	onItsWay bool   // parked for a page that is on its way from a donor or to one
+	donor    uint16 // that donor
+
+	// Reads.
+	second int32 // one more than the part that reads it a second time, 0: none is in flight
+	spare  int32 // one more than the spare buffer of that part, which the request owns; 0: none
 
 	// Writes.
 	remoteLeft  int // parts on their way to donors
@@ -55,9 +59,10 @@ const (
 
 // pageState is what a request knows of one of its pages.
 type pageState struct {
-	done   bool          // read: its bytes are in the buffer
+	done   bool          // read: its bytes are here
+	spare  bool          // read: in the request's spare buffer
 	remote bool          // write: the donor has it
-	part   int32         // read: one more than the part that reads it, 0: none
+	part   int32         // one more than the part that reads it, or writes it to a donor; 0: none
 	avoid  slabmap.Place // read: copies found bad
 	again  bool          // read: all were bad, and are tried once more
 	crc    uint32        // write: of its bytes

@@ -27,6 +27,12 @@ type Config struct {
 	Prefetch bool          // fetch pages ahead of readers in order
 	Notes    *Notes
 
+	// OpTimeout is how long a donor may take for one operation.
+	OpTimeout time.Duration
+	// Late is the least time after which a donor is late, however fast it has been: then
+	// the backing file is asked for what it has.
+	Late time.Duration
+
 	// Ended is closed when all queues have ended.
 	Ended <-chan struct{}
 	// Leave ends the use of a queue's buffers by transports. The queue calls it as it

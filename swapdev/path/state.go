@@ -28,6 +28,7 @@ type queue struct {
 	links   []*link // by donor; they may become more, up to MaxDonors
 	parked  []int   // tags
 	ahead   ahead
+	lent    lent
 	timers  timers
 	closing bool
 
@@ -109,7 +110,7 @@ func (q *queue) unpark() int {
 	r := &q.requests[tag]
 	waited := q.loop.Now() - r.parkedAt
 	r.parked = false
-	r.times.waited(waited, r.fetched, r.fetcher)
+	r.times.waited(waited, r.onItsWay, r.donor)
 	if r.excused {
 		r.since += waited
 	}

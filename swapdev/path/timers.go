@@ -17,6 +17,7 @@ const (
 const (
 	parkTimer = 1<<55 + iota
 	tickTimer
+	lateTimer // between two looks at what donors are late with
 	timerEnd
 )
 
@@ -30,13 +31,14 @@ type timers struct {
 	free  func() error     // frees specs
 }
 
-func (t *timers) init() error {
+// init makes the timers. late is how late a donor is at least.
+func (t *timers) init(late time.Duration) error {
 	var err error
 	t.specs, t.free, err = offheap.New[uring.Timespec](timerCount)
 	if err != nil {
 		return err
 	}
-	for i, d := range [timerCount]time.Duration{parkInterval, tickInterval} {
+	for i, d := range [timerCount]time.Duration{parkInterval, tickInterval, min(late, tickInterval)} {
 		t.specs[i].Nsec = int64(d)
 	}
 	return nil

@@ -15,10 +15,10 @@ func (t *times) remoteTook(ns int64, donor uint16) {
 	}
 }
 
-// waited records that the request was parked. fetched says that it waited for a page that
-// was on its way from donor.
-func (t *times) waited(ns int64, fetched bool, donor uint16) {
-	if !fetched {
+// waited records that the request was parked. onItsWay says that it waited for a page that
+// was on its way from donor, or to it.
+func (t *times) waited(ns int64, onItsWay bool, donor uint16) {
+	if !onItsWay {
 		t.queued += ns
 		return
 	}

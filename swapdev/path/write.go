@@ -23,7 +23,8 @@ import (
 //     whether the acknowledge policy is met.
 //  5. Under RemoteFirst, acknowledge answers the write once the donors have it. The buffer
 //     stays in flight to the backing file, and the tag goes on with a spare one: no page
-//     is copied. ackedWritten ends the backing write.
+//     is copied. ackedWritten ends the backing write. If the backing file is first,
+//     acknowledgeEarly answers, and the buffer stays in flight to the donors: lateWritten.
 //  6. Otherwise endWrite answers when no part is under way. A write that has no valid copy
 //     keeps its pages, and is tried again at 2.
 //  7. record tells the slab map which copies of each page count.
@@ -31,7 +32,7 @@ import (
 // driveWrite claims the pages, and then starts the write.
 func (q *queue) driveWrite(tag int) {
 	r := &q.requests[tag]
-	r.excused = false
+	r.excused, r.onItsWay = false, false
 	for r.cursor < r.pages {
 		page := r.page + int64(r.cursor)
 		if !q.Pages.BeginWrite(page) {
@@ -42,7 +43,8 @@ func (q *queue) driveWrite(tag int) {
 		r.cursor++
 		r.since = q.loop.Now()
 	}
-	if !q.acquireSlabs(r) && (q.Backing == nil || r.again) {
+	only := q.Backing == nil || r.again // donors alone can take it
+	if !q.acquireSlabs(r, only) && only {
 		q.releaseSlabs(r)
 		q.wantSlabs(r)
 		q.parkOrAbort(tag)
@@ -68,20 +70,23 @@ func (q *queue) abort(r *request) {
 }
 
 // acquireSlabs counts the write in at each of its slabs whose donor takes writes from this
-// queue, and reports whether that is each of them. The pages are claimed: a donor whose
-// barrier is not up has no earlier write of them that may still happen.
-func (q *queue) acquireSlabs(r *request) bool {
+// queue, and reports whether that is each of them. A donor that is late takes none once it
+// keeps many buffers, unless only says that nobody else can. The pages are claimed: a donor
+// whose barrier is not up has no earlier write of them that may still happen.
+func (q *queue) acquireSlabs(r *request, only bool) bool {
 	all := true
 	last := q.Pages.SlabOf(r.page + int64(r.pages) - 1)
 	for slab := q.Pages.SlabOf(r.page); slab <= last; slab++ {
 		if s, ok := q.Pages.Acquire(slab); ok {
-			if q.links[s.Donor].ready() && !q.Barrier.Up(s.Donor) {
+			l := q.links[s.Donor]
+			takes := l.ready() && !q.Barrier.Up(s.Donor)
+			if takes && (only || !q.lent.many() || !l.late()) {
 				r.held[r.holds] = hold{slab, s}
 				r.holds++
 				continue
 			}
 			q.Pages.Done(slab, s.Epoch)
-			r.excused = true
+			r.excused = r.excused || !takes
 		}
 		all = false
 	}
@@ -148,11 +153,11 @@ func (q *queue) sendToDonor(tag, slab int, s slabmap.Slab, first, end int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
 	r.left++
 	r.remoteLeft++
-	for i := first; i < end; i++ {
-		states[i].epoch = s.Epoch
-	}
 	id, p := q.take(writeRemote, tag, first, end-first)
 	p.slab, p.donor, p.epoch, p.page = int32(slab), s.Donor, s.Epoch, r.page+int64(first)
+	for i := first; i < end; i++ {
+		states[i].epoch, states[i].part = s.Epoch, id+1
+	}
 	q.links[s.Donor].post(id)
 	q.counts.RemoteWrites += uint64(end - first)
 }
@@ -173,7 +178,7 @@ func (q *queue) writtenAtDonor(p *part, ok bool) (held bool) {
 		r.holds++
 	}
 	for i := p.first; i < p.first+p.pages; i++ {
-		states[i].remote = ok
+		states[i].remote, states[i].part = ok, 0
 	}
 	q.settleWrite(tag)
 	return held
@@ -198,7 +203,10 @@ func (q *queue) settleWrite(tag int) {
 	switch {
 	case r.left == 0:
 		q.endWrite(tag)
-	case q.Ack == RemoteFirst && r.remoteLeft == 0 && r.backing == backingBusy && q.atDonors(tag):
+	case q.Ack == Strict:
+	case r.backing == backingDone:
+		q.acknowledgeEarly(tag)
+	case r.remoteLeft == 0 && r.backing == backingBusy && q.atDonors(tag):
 		q.acknowledge(tag)
 	}
 }
@@ -247,6 +255,39 @@ func (q *queue) ackedWritten(p *part, ok bool) {
 	}
 	q.kernel.Release(int(p.buf))
 	q.acked.end(p.seq)
+}
+
+// acknowledgeEarly answers a write that the backing file has, while its buffer goes on to
+// donors. The next write of its pages waits for those: two writes of a page on their way to
+// one donor have no order. Without a spare buffer the answer waits, too.
+func (q *queue) acknowledgeEarly(tag int) {
+	r, states := &q.requests[tag], q.pagesOf(tag)
+	fresh, ok := q.borrow()
+	if !ok {
+		return
+	}
+	last := int32(0)
+	for i := range states {
+		s := &states[i]
+		if s.part != 0 && s.part != last {
+			q.orphan(s.part - 1).kind = writeLate
+			last = s.part
+		}
+		q.Pages.EndWrite(r.page+int64(i), slabmap.Written{
+			CRC: s.crc, Backing: true, Pending: s.part != 0, Remote: s.remote, Epoch: s.epoch,
+		})
+	}
+	q.releaseSlabs(r)
+	q.kernel.Swap(tag, fresh)
+	q.complete(tag, int32(r.pages*slabmap.PageSize))
+}
+
+// lateWritten ends a part that went to a donor after its request was answered.
+func (q *queue) lateWritten(p *part, ok bool) {
+	for i := range int64(p.pages) {
+		q.Pages.EndRestore(p.page+i, slabmap.Restored{Remote: ok, Epoch: p.epoch})
+	}
+	q.letGo(int(p.buf))
 }
 
 // endWrite answers a write of which no part is under way, if it has the copies that the

@@ -1,0 +1,70 @@
+package path
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/verbs"
+)
+
+const (
+	// lateMost bounds how late a part is before the backing file is asked, however slow
+	// its donor has been.
+	lateMost = int64(100 * time.Millisecond)
+	// leastReads is how many reads of a donor its p99 needs to mean something.
+	leastReads = 100
+	// hardlyAny completions within the timeout of one operation are as good as none, when
+	// an operation has waited for longer than that. A donor that does 4 in 2 s, of 128 KiB
+	// at most, does 256 KiB/s: a disk does a hundred times as much.
+	hardlyAny = 4
+	// pauseLeast is the least between two looks at a link that was idle, or whose process
+	// was stopped.
+	pauseLeast = int64(4 * tickInterval)
+)
+
+// pace is how fast a donor answers one link.
+type pace struct {
+	lateLeast, timeout int64 // ns
+	crowd              int   // parts from which a donor keeps too many of the queue's tags
+
+	lateAfter int64 // ns; see late
+
+	completed uint64 // parts, so far
+	before    uint64 // completed when the present span began
+	since     int64  // loop time at which it began; a span is as long as timeout
+	looked    int64  // loop time of the last judge
+}
+
+func newPace(c *Config, depth int) pace {
+	p := pace{lateLeast: int64(c.Late), timeout: int64(c.OpTimeout), crowd: max(1, depth/2)}
+	p.lateAfter = max(p.lateLeast, lateMost)
+	return p
+}
+
+// late reports whether a donor is late whose oldest part is of that age: by twice its own
+// p99. A donor that has half of the queue's tags or more is late after half of that time.
+func (p *pace) late(age int64, parts int) bool {
+	return age > p.lateAfter || parts >= p.crowd && age > p.lateAfter/2
+}
+
+// judge is called every tickInterval while parts are in flight; the oldest began at a loop
+// time. It learns from the donor's reads when to call it late. The error says that the
+// donor gets hardly anything done: its connection is worth nothing, though a part completes
+// now and then.
+func (p *pace) judge(now, oldest int64, reads *loghist.Histogram) error {
+	if reads.Count() >= leastReads {
+		p.lateAfter = max(p.lateLeast, min(2*reads.Quantile(0.99), lateMost))
+	}
+	idle := now-p.looked > pauseLeast // or this process was stopped: then nothing is known
+	p.looked = now
+	if !idle && now-p.since <= p.timeout {
+		return nil
+	}
+	done := p.completed - p.before
+	p.before, p.since = p.completed, now
+	if idle || done >= hardlyAny || now-oldest <= p.timeout {
+		return nil
+	}
+	return fmt.Errorf("%d operations done in %v: %w", done, time.Duration(p.timeout), verbs.ErrTimeout)
+}

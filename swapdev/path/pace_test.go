@@ -1,0 +1,88 @@
+package path
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/farswap/farswap/internal/loghist"
+	"github.com/farswap/farswap/verbs"
+)
+
+const ms = int64(time.Millisecond)
+
+func testPace() pace {
+	return newPace(&Config{Late: 4 * time.Millisecond, OpTimeout: 2 * time.Second}, 16)
+}
+
+func TestLatenessIsTheDonorsOwn(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		reads int
+		took  int64
+		age   int64 // the greatest that is not late
+	}{
+		{"not known yet", leastReads - 1, ms / 10, lateMost},
+		{"fast", leastReads, ms / 10, 4 * ms},
+		{"slow", leastReads, 20 * ms, 40 * ms},
+		{"very slow", leastReads, 500 * ms, lateMost},
+	} {
+		p := testPace()
+		var reads loghist.Histogram
+		for range tt.reads {
+			reads.Record(tt.took)
+		}
+		if err := p.judge(ms, ms, &reads); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		slack := tt.age / 8 // of the histogram
+		if p.late(tt.age-slack, 1) || !p.late(tt.age+slack, 1) {
+			t.Errorf("%s: late after %v", tt.name, time.Duration(p.lateAfter))
+		}
+		if p.late(tt.age/2-slack, 8) || !p.late(tt.age/2+slack, 8) {
+			t.Errorf("%s: with half of the tags, not late after half of the time", tt.name)
+		}
+	}
+}
+
+// TestDonorThatDoesHardlyAnything has completions far apart, so that no operation times out
+// by itself.
+func TestDonorThatDoesHardlyAnything(t *testing.T) {
+	step := int64(tickInterval)
+	for _, tt := range []struct {
+		name  string
+		every int64 // between completions
+		age   int64 // of the oldest part; it is always as old as that
+		dead  bool
+	}{
+		{"one in 1.9s, and a long line", 1900 * ms, 3000 * ms, true},
+		{"one in 1.9s, nobody behind it", 1900 * ms, 1900 * ms, false},
+		{"slow, and a long line", 100 * ms, 3000 * ms, false},
+	} {
+		p := testPace()
+		var reads loghist.Histogram
+		var err error
+		for now, next := int64(0), tt.every; now < 10_000*ms && err == nil; now += step {
+			if now >= next {
+				p.completed++
+				next += tt.every
+			}
+			err = p.judge(now, now-tt.age, &reads)
+		}
+		if errors.Is(err, verbs.ErrTimeout) != tt.dead {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// TestOwnPauseIsNoDonors: while this process is stopped, nothing completes.
+func TestOwnPauseIsNoDonors(t *testing.T) {
+	p := testPace()
+	var reads loghist.Histogram
+	if err := p.judge(0, 0, &reads); err != nil {
+		t.Error(err)
+	}
+	if err := p.judge(10_000*ms, 0, &reads); err != nil {
+		t.Error(err)
+	}
+}
