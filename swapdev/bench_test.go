@@ -28,7 +28,7 @@ func (r *inline) batch(op ublk.Op, page int64, n int) {
 	}
 }
 
-// warm has slab 0 mapped.
+// warm has slab 0 mapped, and nothing on its way.
 func (r *inline) warm() {
 	r.t.Helper()
 	r.until("slab 0 is mapped", func() bool {
@@ -38,6 +38,10 @@ func (r *inline) warm() {
 	for page := int64(0); page < 512; page += int64(r.depth) {
 		r.batch(ublk.OpWrite, page, r.depth)
 	}
+	r.until("the backing file has all, and the buffers are free", func() bool {
+		r.batch(ublk.OpRead, 0, 1)
+		return r.engine.pages.Count().Remote == 0
+	})
 }
 
 // TestDataPathAllocatesNothing covers the device and, in the same process, the
