@@ -40,6 +40,7 @@ type Loop struct {
 	ring     *Ring
 	handlers [256]Handler
 	hooks    []func()
+	removes  []func() // by hook, what takes it away
 	now      int64
 	keepProc bool // GOMAXPROCS counts this loop
 	again    bool // a hook wants all hooks run once more
@@ -72,6 +73,10 @@ func NewLoop(cfg Config) (*Loop, error) {
 		return nil, errors.Join(err, unix.Close(fd), ring.Close())
 	}
 	l := &Loop{ring: ring, keepProc: cfg.KeepProc, eventFD: fd, event: event}
+	l.hooks = make([]func(), 0, readyHooks)
+	for range readyHooks {
+		l.makeRemove()
+	}
 	l.handlers[classLoop] = HandlerFunc(l.woken)
 	l.now = monotonic()
 	if l.keepProc {
@@ -137,7 +142,7 @@ func (l *Loop) Reserve(n uint32) bool {
 
 // BeforeEnter adds a hook that runs in each pass before the system call: the
 // place to ring doorbells for all that the pass has prepared. The function
-// returned takes the hook away again.
+// returned takes the hook away again. A loop's first 8 hooks allocate nothing.
 func (l *Loop) BeforeEnter(f func()) (remove func()) {
 	i := len(l.hooks)
 	for j, h := range l.hooks {
@@ -150,7 +155,20 @@ func (l *Loop) BeforeEnter(f func()) (remove func()) {
 		l.hooks = append(l.hooks, nil)
 	}
 	l.hooks[i] = f
-	return func() { l.hooks[i] = nil }
+	if i == len(l.removes) {
+		l.makeRemove()
+	}
+	return l.removes[i]
+}
+
+// readyHooks are the hooks that a loop is made for, so that BeforeEnter can be called where
+// memory is short.
+const readyHooks = 8
+
+// makeRemove makes what takes the next hook away.
+func (l *Loop) makeRemove() {
+	i := len(l.removes)
+	l.removes = append(l.removes, func() { l.hooks[i] = nil })
 }
 
 // Pass runs the hooks, submits, waits until there is a completion, a Post or

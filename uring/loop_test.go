@@ -85,6 +85,40 @@ func TestLoopHooksRunBeforeEnter(t *testing.T) {
 	}
 }
 
+// More hooks than a loop is made for come and go.
+func TestManyHooks(t *testing.T) {
+	l := newTestLoop(t, 4)
+	var calls [readyHooks + 5]int
+	hooks := make([]func(), len(calls))
+	removes := make([]func(), len(calls))
+	for i := range hooks {
+		hooks[i] = func() { calls[i]++ }
+	}
+	if n := testing.AllocsPerRun(10, func() {
+		for i := range readyHooks {
+			removes[i] = l.BeforeEnter(hooks[i])
+		}
+		for _, remove := range removes[:readyHooks] {
+			remove()
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	for i, hook := range hooks {
+		removes[i] = l.BeforeEnter(hook)
+	}
+	removes[2]()
+	removes[readyHooks+2]()
+	if err := l.Pass(0); err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range calls {
+		if removed := i == 2 || i == readyHooks+2; n != 1 && !removed || n != 0 && removed {
+			t.Errorf("hook %d ran %d times", i, n)
+		}
+	}
+}
+
 func TestHooksRunAgainUntilSomethingIsPrepared(t *testing.T) {
 	for _, c := range []struct {
 		name        string
