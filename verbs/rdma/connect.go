@@ -66,6 +66,7 @@ type conn struct {
 	id      *C.struct_rdma_cm_id // until the queue pair has it
 	nic     *nic
 	qp      *C.struct_fs_qp
+	ready   *queuePair // nil until the connection is established
 
 	mu    sync.Mutex // guards taken
 	taken bool       // attached or closed
@@ -88,7 +89,14 @@ func (c *conn) dial(ctx context.Context, cred verbs.Credential) error {
 	if err := c.makeQP(); err != nil {
 		return err
 	}
-	return c.agree(ctx, cred)
+	if err := c.agree(ctx, cred); err != nil {
+		return err
+	}
+	// Memory may be short when the connection is attached, on the thread of a loop that
+	// others wait for in order to free some.
+	c.channel.release()
+	c.ready = newQueuePair(c)
+	return nil
 }
 
 // route finds the RDMA device and the way to the address.
@@ -223,6 +231,9 @@ func (c *conn) free() {
 	if c.channel != nil {
 		c.channel.close()
 	}
+	if c.ready != nil {
+		c.ready.spare.call.close()
+	}
 	if c.nic != nil {
 		c.dev.unuse(c.nic)
 	}
@@ -242,7 +253,8 @@ func (c *conn) Attach(loop *uring.Loop, notify func()) (verbs.QP, error) {
 	if !c.take() {
 		return nil, fmt.Errorf("attach the connection to %s a second time, or closed: %w", c.address, verbs.ErrNotReady)
 	}
-	return newQueuePair(c, loop, notify), nil
+	c.ready.attach(loop, notify, c.cfg.Spin)
+	return c.ready, nil
 }
 
 // Close ends a connection that was never attached. See verbs.Conn.

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
 )
 
@@ -25,12 +24,14 @@ type Device struct {
 	cfg    Config
 	ending sync.WaitGroup // queue pairs that are being taken down, and adapters
 
+	looping sync.Mutex // guards pollers; never held for long, because loops wait for it
+	pollers *poller    // the first of them
+
 	mu      sync.Mutex // guards what follows, and the adapters' fields
 	open    int        // connections and queue pairs
 	closed  bool
 	regions map[*region]struct{}
 	nics    map[string]*nic // by name; one that was lost is not here any more
-	pollers map[*uring.Loop]*poller
 }
 
 // nic is an adapter as the active side uses it.
@@ -71,10 +72,7 @@ func Open(cfg Config) (*Device, error) {
 	if err := Available(); err != nil {
 		return nil, err
 	}
-	return &Device{
-		cfg: cfg, regions: make(map[*region]struct{}), nics: make(map[string]*nic),
-		pollers: make(map[*uring.Loop]*poller),
-	}, nil
+	return &Device{cfg: cfg, regions: make(map[*region]struct{}), nics: make(map[string]*nic)}, nil
 }
 
 // Name is "rdma".

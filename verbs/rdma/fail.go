@@ -75,6 +75,9 @@ func (q *queuePair) Close() error {
 		C.fs_qp_free(q.c)
 		freeCQP(q.c)
 		q.channel.close()
+		if q.spare != nil {
+			q.spare.call.close()
+		}
 		q.dev.unuse(q.nic)
 		q.dev.release()
 	})

@@ -30,25 +30,42 @@ type poller struct {
 	found  bool         // by the last round
 	misses int
 	rest   int // passes that do not poll
+	hook   func()
 	unhook func()
+	next   *poller // of the device
 }
 
-// pollerOf returns the loop's poller. It is called on the loop's thread.
-func (d *Device) pollerOf(loop *uring.Loop) *poller {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	p := d.pollers[loop]
-	if p == nil {
-		p = &poller{dev: d, loop: loop, call: newCaller()}
-		p.unhook = loop.BeforeEnter(p.beforeEnter)
-		d.pollers[loop] = p
+// maxQueuePairs bounds the queue pairs of a loop: it has so many handlers.
+const maxQueuePairs = 255
+
+// newPoller makes a poller for a loop that is not known yet.
+func newPoller(d *Device) *poller {
+	p := &poller{
+		dev: d, call: newCaller(),
+		qps: make([]*queuePair, 0, maxQueuePairs), active: make([]*queuePair, 0, maxQueuePairs),
 	}
+	p.hook = p.beforeEnter
 	return p
+}
+
+// pollerOf returns the loop's poller, which is the spare one if the loop has none yet. It
+// is called on the loop's thread, and allocates nothing.
+func (d *Device) pollerOf(loop *uring.Loop, spare *poller) *poller {
+	d.looping.Lock()
+	defer d.looping.Unlock()
+	for p := d.pollers; p != nil; p = p.next {
+		if p.loop == loop {
+			return p
+		}
+	}
+	spare.loop, spare.next = loop, d.pollers
+	spare.unhook = loop.BeforeEnter(spare.hook)
+	d.pollers = spare
+	return spare
 }
 
 func (p *poller) add(q *queuePair, spin time.Duration) {
 	p.qps = append(p.qps, q)
-	p.active = slices.Grow(p.active[:0], len(p.qps)) // so that no pass allocates
 	p.spin = max(p.spin, spin)
 }
 
@@ -59,9 +76,15 @@ func (p *poller) remove(q *queuePair) {
 	}
 	p.unhook()
 	p.call.close()
-	p.dev.mu.Lock()
-	defer p.dev.mu.Unlock()
-	delete(p.dev.pollers, p.loop)
+	d := p.dev
+	d.looping.Lock()
+	defer d.looping.Unlock()
+	for at := &d.pollers; *at != nil; at = &(*at).next {
+		if *at == p {
+			*at = p.next
+			return
+		}
+	}
 }
 
 // beforeEnter runs after the hooks that ring doorbells, because they were there

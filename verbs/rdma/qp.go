@@ -52,6 +52,7 @@ type queuePair struct {
 	loop   *uring.Loop
 	class  uring.Class
 	poller *poller
+	spare  *poller // made for a loop that has none; nil when it was taken
 	notify func()
 	peer   string
 	state  verbs.State
@@ -69,22 +70,28 @@ type queuePair struct {
 	ended                  chan struct{} // closed when the adapter is done with a failed queue pair
 }
 
-func newQueuePair(c *conn, loop *uring.Loop, notify func()) *queuePair {
+// newQueuePair makes all of a queue pair that does not depend on its loop.
+func newQueuePair(c *conn) *queuePair {
 	wr := requests(c.qp)
-	c.channel.release()
-	q := &queuePair{
-		dev: c.dev, nic: c.nic, channel: c.channel, c: c.qp, wr: wr,
-		loop: loop, notify: notify, peer: c.address,
+	return &queuePair{
+		dev: c.dev, nic: c.nic, channel: c.channel, c: c.qp, wr: wr, peer: c.address,
 		ring: make([]request, len(wr)), mask: uint64(len(wr) - 1),
 		depth: c.cfg.Depth, patience: patience.NewWatch(int64(c.cfg.Timeout)),
-		ended: make(chan struct{}),
+		ended: make(chan struct{}), spare: newPoller(c.dev),
 	}
+}
+
+// attach gives the queue pair to a loop, on the loop's thread. It allocates nothing.
+func (q *queuePair) attach(loop *uring.Loop, notify func(), spin time.Duration) {
+	q.loop, q.notify = loop, notify
 	q.class = loop.Attach(q)
 	q.poll(idCompletions)
 	q.poll(idConnection)
-	q.poller = c.dev.pollerOf(loop)
-	q.poller.add(q, c.cfg.Spin)
-	return q
+	q.poller = q.dev.pollerOf(loop, q.spare)
+	if q.poller == q.spare {
+		q.spare = nil
+	}
+	q.poller.add(q, spin)
 }
 
 // poll makes the loop watch one of the two files.

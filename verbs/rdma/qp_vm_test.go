@@ -231,6 +231,42 @@ func TestSlowOperationTimesOut(t *testing.T) {
 	}
 }
 
+// Connections are attached when memory may be short, on a thread that others wait for.
+func TestAttachAllocatesNothing(t *testing.T) {
+	r := newRig(t, verbs.QPConfig{})
+	r.end(t, r.qp) // the first that is attached brings the loop's poller
+	var conns []verbs.Conn
+	for range 8 {
+		conn, err := r.dev.Connect(context.Background(), r.server.Address(), r.cred, verbs.QPConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	qps := make([]verbs.QP, 0, len(conns))
+	notify := func() {}
+	n := allocs.PerRun(1, func() {
+		for range len(conns) / 2 {
+			qp, err := conns[len(qps)].Attach(r.loop, notify)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			qps = append(qps, qp)
+		}
+	})
+	// The connection manager of the server is at work in this process, too.
+	if n >= uint64(len(conns)/2) {
+		t.Errorf("%d allocations for %d connections", n, len(conns)/2)
+	}
+	for _, qp := range qps {
+		if got := r.do(t, qp, r.read(r.local[:8], 0)); got[0] != verbs.StatusOK {
+			t.Fatal(got, qp.Err())
+		}
+		r.end(t, qp)
+	}
+}
+
 // TestPassAllocatesNothing watches the whole way of an operation.
 func TestPassAllocatesNothing(t *testing.T) {
 	for _, spin := range []time.Duration{0, time.Millisecond} {
