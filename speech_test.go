@@ -15,7 +15,7 @@ import (
 // use them, too. The command line gives the advice.
 var quiet = []string{
 	"bpf", "cluster", "control", "donor", "evict", "internal/devserver", "internal/flusher", "offheap", "slabmap", "status", "status/metrics",
-	"swapdev", "swapdev/journal", "swapdev/lenders", "swapdev/mover", "swapdev/path", "swapdev/placement",
+	"swapdev", "swapdev/journal", "swapdev/lenders", "swapdev/mover", "swapdev/path", "swapdev/placement", "swapdev/scrubber",
 	"ublk", "ublk/targets", "uring", "verbs", "verbs/rdma", "verbs/tcp",
 }
 

@@ -47,6 +47,7 @@ type Device struct {
 	Insecure  bool      `json:"insecure,omitempty"` // control sessions run without TLS
 
 	Moves Moves `json:"moves"`
+	Scrub Scrub `json:"scrub"`
 
 	TransportSetting string `json:"transport_setting"` // the configured one: auto, rdma, tcp
 
@@ -174,6 +175,15 @@ type Moves struct {
 	Last    int64  `json:"last_ns"` // duration of the last move
 
 	Drained int64 `json:"drained_ns"` // how long operations on the last dropped slab were still in flight at its donor
+}
+
+// Scrub counts pages whose copies the device has brought back to where they should be.
+type Scrub struct {
+	Backed  uint64 `json:"backed"`  // from a donor to the backing file, which lacked them
+	Warmed  uint64 `json:"warmed"`  // from the backing file to the donor of their slab, which is hot
+	Mended  uint64 `json:"mended"`  // bad copies that were written anew
+	Failed  uint64 `json:"failed"`  // copies that failed; they are tried again
+	Lacking int64  `json:"lacking"` // that the backing file lacks now, lost pages included: while there are any, flushes fail
 }
 
 // MarshalJSON writes absent lists as [], so that a reader can always loop.

@@ -121,6 +121,7 @@ const (
 	EventNoRoom        = "no-room"        // no donor takes a hot slab
 	EventCorrupt       = "corrupt"        // a page failed its checksum
 	EventBackingFailed = "backing-failed" // an I/O of the backing file
+	EventScrubbed      = "scrubbed"       // pages that lacked a good copy have both again
 	EventFault         = "fault"          // something of the server's own went wrong
 )
 

@@ -20,6 +20,7 @@ import (
 	"github.com/farswap/farswap/swapdev/mover"
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
+	"github.com/farswap/farswap/swapdev/scrubber"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs"
 )
@@ -45,6 +46,7 @@ type engine struct {
 	mapper   *placement.Mapper
 	tests    *mover.TestMemory
 	moves    *mover.Mover
+	scrubber *scrubber.Scrubber
 
 	failovers atomic.Uint64
 	counting  sync.Mutex // guards census
@@ -52,8 +54,8 @@ type engine struct {
 	locked    memory.LockedMeter // what this process has locked
 	probes    probes             // in the kernel; constant once the device is open
 
-	mapping, moving, following, telling, judging task
-	over                                         chan struct{} // closed when the queues have ended
+	mapping, moving, following, telling, judging, scrubbing task
+	over                                                    chan struct{} // closed when the queues have ended
 }
 
 // The barrier has a place for each donor.
@@ -123,6 +125,10 @@ func (e *engine) wire(backing *path.BackingFile) {
 		Steering: e.steering, Placement: place, Log: cfg.Log, SlabSize: cfg.SlabSize, Backing: backing != nil,
 		OpTimeout: cfg.OpTimeout, TestReads: cfg.testReads(), TestTime: cfg.Period / 2, Ended: e.over,
 	}, e.tests)
+	e.scrubber = scrubber.New(scrubber.Config{
+		Pages: e.pages, Keys: keys, Barrier: barrier, Notes: notes, Backing: backing, Donors: e.donors, Transports: e.transports,
+		Journal: e.journal, Log: cfg.Log, Hot: cfg.HotThreshold, OpTimeout: cfg.OpTimeout,
+	})
 	e.steering.Orders = placement.Orders{
 		Leave: e.moves.Leave, Test: e.moves.Test, Leaving: e.moves.Leaving, EndTests: e.tests.ReleaseAll,
 	}
@@ -169,6 +175,9 @@ func (e *engine) start(sessions []*control.Session) {
 	e.mapping.start(e.mapper.Run)
 	e.moving.start(e.moves.Run)
 	e.judging.start(e.steering.Run)
+	if e.shared.Backing != nil {
+		e.scrubbing.start(e.scrubber.Run)
+	}
 }
 
 // close ends the control work after the queues have ended, gives the donors their memory
@@ -176,6 +185,7 @@ func (e *engine) start(sessions []*control.Session) {
 func (e *engine) close() error {
 	close(e.over)
 	e.judging.end()
+	e.scrubbing.end()
 	e.mapping.end()
 	e.moving.end()
 	e.following.end()
@@ -190,6 +200,7 @@ func (e *engine) close() error {
 func (e *engine) lost(donor uint16) (slabs int, release func()) {
 	failed := placement.Fail(e.pages, donor)
 	e.failovers.Add(uint64(len(failed)))
+	e.scrubber.Lost(donor)
 	return len(failed), func() { placement.Release(e.pages, e.journal, e.over, failed) }
 }
 

@@ -286,3 +286,28 @@ func TestHistoryWithFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryWithAFullDisk lets the disk be full and have room again while requests go on:
+// nobody may see an error or a wrong page. In the end the backing file has every page.
+func TestHistoryWithAFullDisk(t *testing.T) {
+	h := newHistory(newRig(t, rigOptions{donors: 2, queues: 2}))
+	end := time.Now().Add(*historyTime)
+	n := h.during(*historyTime, func() {
+		for i := 0; i < 3 || time.Now().Before(end); i++ {
+			restore := h.full()
+			time.Sleep(500 * time.Millisecond)
+			restore()
+			time.Sleep(1500 * time.Millisecond) // a pass of the scrubber
+		}
+	})
+	h.until("the backing file has every page", func() bool { return h.flush() == 0 })
+	s := h.engine.report()
+	t.Logf("%d requests: %+v %+v %+v", n, s.Pages, s.IO, s.Scrub)
+	if s.IO.Corrupt != 0 || s.Pages.Lost != 0 || s.Scrub.Backed == 0 {
+		t.Errorf("%+v %+v", s.IO, s.Scrub)
+	}
+	for _, d := range h.donors {
+		d.kill()
+	}
+	h.sweep()
+}

@@ -45,6 +45,9 @@ func (e *engine) report() status.Device {
 		r.P99, r.Baseline, r.Slow = v.P99, v.Baseline, v.Slow
 		s.Donors = append(s.Donors, r)
 	}
+	if e.shared.Backing != nil {
+		s.Scrub = e.scrubber.Report()
+	}
 	e.reportSlabs(&s)
 	e.reportProbes(&s)
 	e.reportHealth(&s)
@@ -114,7 +117,7 @@ func (e *engine) reportHealth(s *status.Device) {
 		s.Degraded, s.Reason = true, "pages are lost: no copy of them is left"
 	case !s.BackingOK:
 		s.Degraded, s.Reason = true, "the backing file fails: pages may be at a donor only"
-	case e.shared.Backing != nil && e.pages.Lacking() > 0:
+	case s.Scrub.Lacking > 0:
 		s.Degraded, s.Reason = true, "pages are at a donor only, and not in the backing file yet"
 	case up == 0:
 		s.Degraded, s.Reason = true, "no donor is connected: the backing file serves all"

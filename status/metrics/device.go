@@ -53,6 +53,8 @@ var (
 	deviceIgnored      = deviceGauge("donors_ignored", "Donors of the cluster that the device does not use, because it has as many as it can have.")
 	deviceUblkRefused  = deviceCounter("ublk_refused_commands_total", "Commands of queues that the driver refused. Each is sent again, or its queue fails.")
 	deviceLogDropped   = deviceCounter("log_dropped_lines_total", "Lines of the server's log that were dropped because nobody read them in time.")
+	deviceScrubbed     = deviceCounter("scrubbed_pages_total", "Pages whose copies were brought back to where they should be: backed, to the backing file; warmed, to the donor of a hot slab; mended, over a bad copy; failed, tried in vain.", "how")
+	deviceLacking      = deviceGauge("lacking_pages", "Written pages that the backing file lacks, lost pages included; while there are any, flushes fail. 0 without a backing file.")
 	deviceEvents       = deviceCounter("events_total", "Events that an operator may want to know of; the status of the device has the last ones.")
 	deviceDecisions    = deviceCounter("placement_decisions_total", "Moves that the placement policy has ordered.")
 	deviceSlowest      = deviceGauge("slowest_request_seconds", "The slowest request of the last minute, by what it waited for most: server, donor, backing.", "op", "blame")
@@ -141,6 +143,11 @@ func (s *sink) moves(d *status.Device) {
 	s.put(deviceDropped, float64(d.Moves.Dropped))
 	s.put(deviceMovePages, float64(d.Moves.Pages))
 	s.put(deviceLastMove, seconds(d.Moves.Last))
+	s.put(deviceScrubbed, float64(d.Scrub.Backed), "backed")
+	s.put(deviceScrubbed, float64(d.Scrub.Warmed), "warmed")
+	s.put(deviceScrubbed, float64(d.Scrub.Mended), "mended")
+	s.put(deviceScrubbed, float64(d.Scrub.Failed), "failed")
+	s.put(deviceLacking, float64(d.Scrub.Lacking))
 	// The status has the last ones only. Their numbers have no gaps, so the highest is the count.
 	var events, decisions uint64
 	for _, e := range d.Events {

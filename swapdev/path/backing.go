@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/slabmap"
 )
 
 // ErrBacking means that the backing file cannot be used.
@@ -100,6 +102,22 @@ func openAdvice(err error) error {
 
 // FD is the descriptor of the open file.
 func (b *BackingFile) FD() int32 { return int32(b.file.Fd()) }
+
+// ReadPages reads pages from page on. buf is a multiple of the page size and begins on a
+// page boundary. It waits for the disk, so it is not for a queue's thread; any other
+// goroutine may call it.
+func (b *BackingFile) ReadPages(buf []byte, page int64) error {
+	_, err := b.file.ReadAt(buf, page*slabmap.PageSize)
+	b.health.ended(reading, err == nil)
+	return err
+}
+
+// WritePages writes pages from page on, and is otherwise like ReadPages.
+func (b *BackingFile) WritePages(buf []byte, page int64) error {
+	_, err := b.file.WriteAt(buf, page*slabmap.PageSize)
+	b.health.ended(writing, err == nil)
+	return err
+}
 
 // Close closes the file and leaves it where it is.
 func (b *BackingFile) Close() error {

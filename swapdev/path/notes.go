@@ -15,6 +15,14 @@ type Notes struct {
 	kick  chan struct{}
 	waits atomic.Bool
 	notes chan Note
+	bad   chan Bad
+}
+
+// Bad is a copy of a page that a read has found bad: it fails its checksum, or cannot be
+// read. It may have been spoiled on its way only.
+type Bad struct {
+	Page int64
+	Copy slabmap.Place // one
 }
 
 // Note is something that an operator may want to know.
@@ -32,9 +40,9 @@ type NoteKind struct {
 	Write   bool // the backing file failed to write
 }
 
-// NewNotes makes room for 64 notes.
+// NewNotes makes room for 64 notes, and 256 bad copies.
 func NewNotes() *Notes {
-	return &Notes{kick: make(chan struct{}, 1), notes: make(chan Note, 64)}
+	return &Notes{kick: make(chan struct{}, 1), notes: make(chan Note, 64), bad: make(chan Bad, 256)}
 }
 
 // Kick has one slot. It is filled when a slab is wanted at a donor before the second is
@@ -43,6 +51,10 @@ func (n *Notes) Kick() <-chan struct{} { return n.kick }
 
 // All are the notes in the order in which queues left them.
 func (n *Notes) All() <-chan Note { return n.notes }
+
+// Bad are the copies that were found bad. One that finds no room is noted again by the next
+// read that meets it.
+func (n *Notes) Bad() <-chan Bad { return n.bad }
 
 // WriteWaits reports whether a write has asked for a mapping since the last call, because
 // it cannot go on without one. Then every slab that was touched is wanted, hot or not.
@@ -66,6 +78,15 @@ func (n *Notes) needMapping() {
 // from is slabmap.Remote.
 func (n *Notes) Corrupt(page int64, from slabmap.Place, donor uint16) {
 	n.leave(Note{NoteKind: NoteKind{Corrupt: true}, Page: page, From: from, Donor: donor})
+	n.leaveBad(page, from)
+}
+
+// leaveBad notes a copy that is to be looked at, without telling anybody.
+func (n *Notes) leaveBad(page int64, copy slabmap.Place) {
+	select {
+	case n.bad <- Bad{page, copy}:
+	default:
+	}
 }
 
 func (n *Notes) backingFailed(kind partKind, res int32) {

@@ -243,7 +243,10 @@ func (q *queue) check(r *request, i int, s *pageState, bytes []byte, from slabma
 		s.avoid |= from
 		q.counts.Corrupt++
 		q.Notes.Corrupt(r.page+int64(i), from, donor)
-	case from == slabmap.Backing || q.links[donor].ready():
+	case from == slabmap.Backing:
+		s.avoid |= from
+		q.Notes.leaveBad(r.page+int64(i), from)
+	case q.links[donor].ready():
 		s.avoid |= from
 	}
 }
