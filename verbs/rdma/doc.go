@@ -36,7 +36,8 @@
 // one. This bounds the luck of an attacker who has one session; who can open many sessions
 // can guess as often. The adapter refuses wrong guesses without telling the server, which
 // therefore looks at the state of a queue pair before it ends it: one that an error has
-// ended counts as a wrong guess. The adapter does not ask who uses a right key.
+// ended counts as a wrong guess. One that comes microseconds before the look may go
+// uncounted. The adapter does not ask who uses a right key.
 //
 // A key is never used twice. [Server.Deregister] invalidates it at the adapter
 // before it returns, and memory that is lent again gets another one.
