@@ -122,7 +122,7 @@ func (e *engine) wire(backing *path.BackingFile) {
 	e.mapper = placement.NewMapper(place, e.steering)
 	e.moves = mover.New(mover.Config{
 		Pages: e.pages, Keys: keys, Barrier: barrier, Notes: notes, Donors: e.donors, Transports: e.transports, Journal: e.journal,
-		Steering: e.steering, Placement: place, Log: cfg.Log, SlabSize: cfg.SlabSize, Backing: backing != nil,
+		Steering: e.steering, Placement: place, Log: cfg.Log, SlabSize: cfg.SlabSize, Backing: backing,
 		OpTimeout: cfg.OpTimeout, TestReads: cfg.testReads(), TestTime: cfg.Period / 2, Ended: e.over,
 	}, e.tests)
 	e.scrubber = scrubber.New(scrubber.Config{
@@ -199,6 +199,7 @@ func (e *engine) close() error {
 // frees them.
 func (e *engine) lost(donor uint16) (slabs int, release func()) {
 	failed := placement.Fail(e.pages, donor)
+	e.moves.Lost(donor)
 	e.failovers.Add(uint64(len(failed)))
 	e.scrubber.Lost(donor)
 	return len(failed), func() { placement.Release(e.pages, e.journal, e.over, failed) }

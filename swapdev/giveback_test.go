@@ -6,6 +6,7 @@ import (
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/verbs"
@@ -53,7 +54,7 @@ func TestLateUnmap(t *testing.T) {
 	r.heat(0)
 	r.engine.moves.Order(0, []uint32{0}, false)
 	first := <-unmaps
-	r.until("the device waits no more", func() bool { return r.engine.moves.Pending() == 0 })
+	r.until("the device waits no more", func() bool { return r.kinds()[status.EventSlabKept] > 0 })
 	close(held)
 	r.until("the slab is mapped anew", func() bool {
 		r.write(0, 0, 2, 1)

@@ -29,11 +29,11 @@ type Config struct {
 	Placement  placement.Config
 	Log        zerolog.Logger
 
-	SlabSize  int64         // bytes
-	Backing   bool          // there is a backing file
-	OpTimeout time.Duration // of a donor to get something done
-	TestReads int           // how many make a period's measure of a donor
-	TestTime  time.Duration // how long they may take
+	SlabSize  int64             // bytes
+	Backing   *path.BackingFile // nil: none
+	OpTimeout time.Duration     // of a donor to get something done
+	TestReads int               // how many make a period's measure of a donor
+	TestTime  time.Duration     // how long they may take
 
 	// Ended is closed when the device's queues have ended.
 	Ended <-chan struct{}
@@ -48,13 +48,14 @@ func (c *Config) ended() bool {
 	}
 }
 
-// unmapKey gives back what a donor lends of a slab under a key.
+// unmapKey gives back what a donor lends of a slab under a key. It is tried again after an
+// error.
 func unmapKey(ctx context.Context, s *control.Session, slab int, key verbs.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, placement.AskDeadline)
 	defer cancel()
 	err := s.UnmapKey(ctx, uint32(slab), uint64(key))
-	if errors.Is(err, control.ErrUnknownSlab) || s.Err() != nil {
-		return nil // the donor has it, or is lost
+	if errors.Is(err, control.ErrUnknownSlab) {
+		return nil // the donor has it
 	}
 	return err
 }

@@ -5,6 +5,9 @@
 //
 //   - The copier claims pages as a writer does. A request for a claimed page waits, so
 //     few are claimed at a time, and every way out of a copy lets them go.
+//   - A WRITE that has failed may be carried out later. The barrier before its donor is
+//     raised before its pages are let go, and stays up until a later connection has
+//     fenced the one of the WRITE, or the donor is lost.
 //   - An order is about one grant of memory, which its key names. An Unmap that timed out
 //     is tried again, and by then the same donor may have lent memory for the same slab
 //     anew, which must stay.
@@ -12,9 +15,16 @@
 //
 // # Threads
 //
-// [Mover.Run] has a thread of its own, with a ring and connections of its own, so that
-// demand reads never queue behind a copy. It may allocate and wait; every wait has a
-// deadline. The other methods may be called from any goroutine.
+// [Mover.Run] gives each order that is under way a goroutine, the carrier. At most one order
+// of each donor is under way, and one about each slab. So a donor that is stuck holds up
+// only its own orders.
+//
+// One thread, the copier, does the jobs of all carriers, several at a time. It has a ring
+// and connections of its own, one to each donor, so that demand reads never queue behind a
+// copy. It may allocate, and waits for nothing but its ring. The connections stay when a
+// move is over. The copier begins with the first job.
+//
+// The methods of Mover may be called from any goroutine.
 //
 // # A move
 //
@@ -26,10 +36,15 @@
 //  4. finish ends the move when no page is left at the old donor and no operation is in
 //     flight there, and the old donor gets its memory back.
 //
-// If no donor has room, or the old donor is short of memory and the move takes too long,
-// the backing file serves the slab: it is dropped. A slab that leaves a slow donor stays
-// instead. An urgent order does not wait for a calm one: that stops in the middle, both
-// donors serve its slab, and it goes on afterwards.
+// While a donor of the move cannot be reached, the order waits in line, and others of its
+// donor go first. If the new donor is lost, the slab is back at the old one, and the order
+// begins anew. If no donor has room, or the old donor is short of memory and the move takes
+// too long, the backing file serves the slab: it is dropped. A slab that leaves a slow donor
+// stays instead.
+//
+// An urgent order does not wait for a calm one. A calm order of the same donor stops in the
+// middle: both donors serve its slab, and it goes on afterwards. Other calm orders copy
+// nothing while an urgent one copies.
 //
 // # Test reads
 //

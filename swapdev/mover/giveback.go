@@ -2,6 +2,8 @@ package mover
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
@@ -11,86 +13,91 @@ import (
 // mappingPause is before another look at a slab that is just being mapped.
 const mappingPause = 20 * time.Millisecond
 
-// giveBack ends a slab's stay at the donor that wants it back, and tells the donor so. An
+// giveBack ends the slab's stay at the donor that wants it back, and tells the donor so. An
 // order that is tried again, because the donor did not answer in time, is about what the
 // donor lent then: the slab may have been mapped there anew.
-func (m *Mover) giveBack(ctx context.Context, c *copier, o order) error {
-	for m.cfg.Pages.Slab(o.slab).State == slabmap.Mapping { // there, perhaps
+func (c *carrier) giveBack(ctx context.Context) error {
+	o := c.orders.now(c.u)
+	for c.cfg.Pages.Slab(o.slab).State == slabmap.Mapping { // there, perhaps
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(mappingPause):
 		}
 	}
-	session, ok := m.cfg.Donors.Get(o.donor).Up()
-	if !ok {
+	session, up := c.cfg.Donors.Get(o.donor).Up()
+	if c.copier.losses[o.donor].Load() != o.losses {
 		return nil // lost with all its slabs
 	}
-	key, there := m.orders.means(o)
+	if !up {
+		return fmt.Errorf("donor %s: %w", c.cfg.Donors.Get(o.donor).Address(), errSuspended)
+	}
+	key, there := c.orders.means(c.u)
 	if key == 0 {
 		return nil // it was given back before
 	}
 	if there {
-		if err := m.vacate(ctx, c, o); err != nil {
+		if err := c.vacate(ctx); err != nil {
 			return err
 		}
-		if m.keeps(o, Lent{o.slab, key, session}) {
+		if c.keeps(Lent{Slab: o.slab, key: key, session: session}) {
 			return nil
 		}
 	}
-	m.tests.forget(o.donor, key) // if it was lent for those
+	c.tests.forget(o.donor, key) // if it was lent for those
 	return unmapKey(ctx, session, o.slab, key)
 }
 
-// vacate takes everything of a slab away from the donor that wants it back, until no
+// vacate takes everything of the slab away from the donor that wants it back, until no
 // operation is in flight there.
-func (m *Mover) vacate(ctx context.Context, c *copier, o order) error {
-	m.by = placement.Choice{}
-	if old, ok := m.cfg.Pages.OldDonor(o.slab); ok { // a move in the middle
-		if err := m.goOn(ctx, c, o, old); err != nil || old == o.donor {
+func (c *carrier) vacate(ctx context.Context) error {
+	c.by = placement.Choice{}
+	if old, ok := c.cfg.Pages.OldDonor(c.u.slab); ok { // a move in the middle
+		if err := c.goOn(ctx, old); err != nil || old == c.u.donor {
 			return err
 		}
 	}
-	s := m.cfg.Pages.Slab(o.slab)
-	if !placement.Holds(s) || s.Donor != o.donor {
+	s := c.cfg.Pages.Slab(c.u.slab)
+	if !placement.Holds(s) || s.Donor != c.u.donor {
 		return nil
 	}
-	if m.orders.overdue() && m.droppable(o.slab) {
-		return m.drop(o, s.Epoch, errHurried)
+	if c.orders.overdue(c.u) && c.droppable() {
+		return c.drop(s.Donor, s.Epoch, errHurried)
 	}
-	moved, err := m.beginMove(ctx, o.slab, s, m.chooser.Candidates(s.Donor))
+	moved, err := c.beginMove(ctx, s, c.chooser.Candidates(s.Donor))
 	switch {
 	case err == nil:
-		return m.finish(ctx, c, o, s, moved)
-	case ctx.Err() != nil:
+		return c.finish(ctx, s, moved)
+	case ctx.Err() != nil || errors.Is(err, errMakeWay) || errors.Is(err, slabmap.ErrBusy):
 		return err
 	}
-	return m.drop(o, s.Epoch, err)
+	return c.drop(s.Donor, s.Epoch, err)
 }
 
 // goOn finishes a move away from old that made way or got stuck. Either that move is what
 // is ordered, or the donor that the slab was moving to wants it back now. Then old gets its
 // memory back at once, and the slab can go there.
-func (m *Mover) goOn(ctx context.Context, c *copier, o order, old uint16) error {
-	s := m.cfg.Pages.Slab(o.slab)
+func (c *carrier) goOn(ctx context.Context, old uint16) error {
+	s := c.cfg.Pages.Slab(c.u.slab)
 	before := slabmap.Slab{State: s.State, Donor: old, Epoch: s.Epoch - 1}
-	if old == o.donor {
-		m.by = o.by
-		return m.finish(ctx, c, o, before, s)
+	if old == c.u.donor {
+		c.by = c.orders.now(c.u).by
+		return c.finish(ctx, before, s)
 	}
-	key := m.cfg.Keys.Get(o.slab, before.Epoch)
-	o.donor, o.slow = old, false
-	if err := m.finish(ctx, c, o, before, s); err != nil {
+	key := c.cfg.Keys.Get(c.u.slab, before.Epoch)
+	if err := c.finish(ctx, before, s); err != nil {
 		return err
 	}
-	if session, ok := m.cfg.Donors.Get(old).Up(); ok {
-		m.handBack(session, o.slab, old, key)
+	if session, ok := c.cfg.Donors.Get(old).Up(); ok {
+		c.giveUpGrant(session, old, key)
+	} else {
+		c.HandBack(c.u.slab, old, key)
 	}
 	return nil
 }
 
-// keeps reports whether the memory that a slab had at a slow donor is kept for test reads.
+// keeps reports whether the memory that the slab had at a slow donor is kept for test reads.
 // The donor may have asked for it meanwhile.
-func (m *Mover) keeps(o order, l Lent) bool {
-	return m.orders.ifSlow(func() bool { return m.tests.keep(o.donor, l) })
+func (c *carrier) keeps(l Lent) bool {
+	return c.orders.ifSlow(c.u, func() bool { return c.tests.keep(c.u.donor, l) })
 }

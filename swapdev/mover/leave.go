@@ -2,34 +2,41 @@ package mover
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/swapdev/placement"
 )
 
-// leaveSlow moves a slab away from a slow donor. The slab stays if the donor is well by
-// now, or if no other has room that is not slow. With an error the move is under way.
-func (m *Mover) leaveSlow(ctx context.Context, c *copier, o order) error {
-	s, steering := m.cfg.Pages.Slab(o.slab), m.cfg.Steering
-	session, up := m.cfg.Donors.Get(o.donor).Up()
-	if !up || s.State != slabmap.Mapped || s.Donor != o.donor || !steering.Verdict(o.donor).Slow {
+// leaveSlow moves the slab away from a slow donor. It stays if the donor is well by now, or
+// if no other has room that is not slow. With an error the move is under way, or has not
+// come to anything.
+func (c *carrier) leaveSlow(ctx context.Context) error {
+	slab, donor := c.u.slab, c.u.donor
+	s, steering := c.cfg.Pages.Slab(slab), c.cfg.Steering
+	session, up := c.cfg.Donors.Get(donor).Up()
+	if !up || s.State != slabmap.Mapped || s.Donor != donor || !steering.Verdict(donor).Slow {
 		return nil
 	}
-	key := m.cfg.Keys.Get(o.slab, s.Epoch)
-	cands := slices.DeleteFunc(m.chooser.Candidates(o.donor), func(c slabmap.Candidate) bool { return steering.Verdict(c.Donor).Slow })
-	m.by = placement.Choice{}
-	moved, err := m.beginMove(ctx, o.slab, s, cands)
-	if err != nil {
-		steering.Refused(o.slab)
-		m.decide(o, placement.NoDonor, 0, err)
+	key := c.cfg.Keys.Get(slab, s.Epoch)
+	cands := slices.DeleteFunc(c.chooser.Candidates(donor), func(c slabmap.Candidate) bool { return steering.Verdict(c.Donor).Slow })
+	moved, err := c.beginMove(ctx, s, cands)
+	switch {
+	case err == nil:
+	case errors.Is(err, errMakeWay), errors.Is(err, slabmap.ErrBusy):
+		return err
+	default:
+		steering.Refused(slab)
+		c.decide(donor, placement.NoDonor, 0, err)
 		return nil
 	}
-	if err := m.finish(ctx, c, o, s, moved); err != nil {
+	if err := c.finish(ctx, s, moved); err != nil {
 		return err
 	}
-	if m.keeps(o, Lent{o.slab, key, session}) {
+	if c.keeps(Lent{Slab: slab, key: key, session: session}) {
 		return nil
 	}
-	return unmapKey(ctx, session, o.slab, key)
+	c.giveUpGrant(session, donor, key)
+	return nil
 }

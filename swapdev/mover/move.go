@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
@@ -14,114 +15,195 @@ import (
 )
 
 const (
-	// copyPause is before a move goes on after its connections have failed, and copyTries
-	// how often it does before the slab is dropped instead.
+	// copyPause is before a copy goes on after a connection has failed, and copyTries how
+	// often it does before the move waits in line.
 	copyPause = 100 * time.Millisecond
-	copyTries = 20
+	copyTries = 3
+	// askPatience is for donors that are being asked when there is no time any more. Their
+	// answers are about to come, unless they are stuck. A donor ends a session in which
+	// too many questions are under way.
+	askPatience = 200 * time.Millisecond
 )
 
+// later is a context that ends some time after another one, for the same cause.
+func later(ctx context.Context, by time.Duration) (context.Context, context.CancelFunc) {
+	after, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(by, func() { cancel(context.Cause(ctx)) })
+	})
+	return after, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
 // beginMove finds a new donor for the slab among cands, and sends writes there from now
-// on. It returns the slab as it is then.
-func (m *Mover) beginMove(ctx context.Context, slab int, s slabmap.Slab, cands []slabmap.Candidate) (moved slabmap.Slab, err error) {
-	err = m.chooser.Find(ctx, cands, func(d *lenders.Donor, by placement.Choice) error {
-		epoch, err := m.moveTo(ctx, slab, s, d)
+// on. It returns the slab as it is then. errMakeWay and errHurried cut the search short.
+func (c *carrier) beginMove(ctx context.Context, s slabmap.Slab, cands []slabmap.Candidate) (moved slabmap.Slab, err error) {
+	if n := c.cfg.Pages.InFlightUnder(c.u.slab, s.Epoch+1); n > 0 {
+		return moved, fmt.Errorf("move slab %d with %d operations of an earlier move in flight: %w", c.u.slab, n, slabmap.ErrBusy)
+	}
+	moving, cancel := c.untilOverdue(ctx)
+	defer cancel()
+	if moving.Err() != nil {
+		return moved, context.Cause(moving)
+	}
+	asking, cancelAsking := later(moving, askPatience)
+	defer cancelAsking()
+	err = c.chooser.Find(asking, cands, func(d *lenders.Donor, by placement.Choice) error {
+		epoch, err := c.moveTo(asking, s, d)
 		moved = slabmap.Slab{State: slabmap.Migrating, Donor: d.ID(), Epoch: epoch}
-		m.by = by
+		c.by = by
 		return err
 	})
+	if err != nil && asking.Err() != nil {
+		err = context.Cause(asking)
+	}
 	return moved, err
 }
 
 // moveTo asks a donor to lend memory for the slab, and begins the move.
-func (m *Mover) moveTo(ctx context.Context, slab int, s slabmap.Slab, d *lenders.Donor) (epoch uint64, err error) {
+func (c *carrier) moveTo(ctx context.Context, s slabmap.Slab, d *lenders.Donor) (epoch uint64, err error) {
 	session, ok := d.Up()
 	if !ok {
 		return 0, fmt.Errorf("donor %s: %w", d.Address(), lenders.ErrNoDonor)
 	}
-	ctx, cancel := context.WithTimeout(ctx, placement.AskDeadline)
-	defer cancel()
-	if err := m.tests.Release(ctx, d, slab); err != nil {
+	slab := c.u.slab
+	if err := c.tests.Release(ctx, d, slab); err != nil {
 		return 0, err
 	}
-	info, err := session.Map(ctx, uint32(slab), uint64(m.cfg.SlabSize), false, d.Transport())
+	key, err := c.lend(ctx, session, d)
 	if err != nil {
-		if ctx.Err() != nil {
-			session.Abort(err) // it may have been carried out: the session's end undoes it
-		}
 		return 0, err
 	}
-	err = d.While(session, m.cfg.SlabSize, func() error {
-		m.cfg.Keys.Set(slab, s.Epoch+1, verbs.Key(info.Key))
-		epoch, err = m.cfg.Pages.BeginMove(slab, s.Epoch, d.ID())
+	err = d.While(session, c.cfg.SlabSize, func() error {
+		c.cfg.Keys.Set(slab, s.Epoch+1, key)
+		epoch, err = c.cfg.Pages.BeginMove(slab, s.Epoch, d.ID())
 		return err
 	})
 	if err != nil {
-		m.handBack(session, slab, d.ID(), verbs.Key(info.Key))
+		c.giveUpGrant(session, d.ID(), key)
 	}
 	return epoch, err
 }
 
+// lend asks a donor for memory for the slab. What the donor lends after ctx has ended is
+// given back.
+func (c *carrier) lend(ctx context.Context, session *control.Session, d *lenders.Donor) (verbs.Key, error) {
+	type answer struct {
+		info *control.MRInfo
+		err  error
+	}
+	answers := make(chan answer, 1)
+	slab, transport := c.u.slab, d.Transport()
+	go func() {
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), placement.AskDeadline)
+		defer cancel()
+		info, err := session.Map(asking, uint32(slab), uint64(c.cfg.SlabSize), false, transport)
+		if err != nil && asking.Err() != nil {
+			session.Abort(err) // it may have been carried out: the session's end undoes it
+		}
+		answers <- answer{info, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return 0, a.err
+		}
+		return verbs.Key(a.info.Key), nil
+	case <-ctx.Done():
+		go func() {
+			if a := <-answers; a.err == nil {
+				c.HandBack(slab, d.ID(), verbs.Key(a.info.Key))
+			}
+		}()
+		return 0, context.Cause(ctx)
+	}
+}
+
+// giveUpGrant gives back what was lent for a move that does not come to its end. If the
+// donor does not answer, an order tries it again.
+func (c *carrier) giveUpGrant(s *control.Session, donor uint16, key verbs.Key) {
+	if unmapKey(context.Background(), s, c.u.slab, key) != nil {
+		c.HandBack(c.u.slab, donor, key)
+	}
+}
+
 // copyAll copies the pages that are at the old donor until none is left, also over
 // connections made anew. It returns how many it copied.
-func (m *Mover) copyAll(ctx context.Context, c *copier, slab int, s slabmap.Slab, epoch uint64) (pages int, err error) {
-	for range copyTries {
-		n, err := c.copy(ctx, slab, s, epoch)
-		pages += n
+func (c *carrier) copyAll(ctx context.Context, old, moved slabmap.Slab) (pages int, err error) {
+	for try := range copyTries {
+		if try > 0 {
+			select {
+			case <-ctx.Done():
+			case <-time.After(copyPause):
+			}
+		}
+		j := &copyJob{ctx: ctx, slab: c.u.slab, old: old, moved: moved, urgent: c.u.pressing.Load}
+		if err = c.copier.do(ctx, j); err == nil {
+			err = j.err
+		}
+		pages += j.copied
 		if err == nil || errors.Is(err, errMoveOver) {
 			return pages, err
 		}
 		if ctx.Err() != nil {
 			return pages, context.Cause(ctx)
 		}
-		m.cfg.Log.Debug().Err(err).Int("slab", slab).Msg("a move goes on with new connections")
-		select {
-		case <-ctx.Done():
-			return pages, context.Cause(ctx)
-		case <-time.After(copyPause):
-		}
+		c.cfg.Log.Debug().Err(err).Int("slab", c.u.slab).Msg("a move waits for a connection")
 	}
-	return pages, fmt.Errorf("move slab %d: its pages cannot be copied: %w", slab, lenders.ErrNoDonor)
+	return pages, fmt.Errorf("move slab %d: its pages cannot be copied now: %w", c.u.slab, err)
 }
 
-// finish brings a move to its end. old is the slab before the move, moved since then.
-func (m *Mover) finish(ctx context.Context, c *copier, o order, old, moved slabmap.Slab) error {
-	begun := time.Now()
-	copying, cancel := m.untilOverdue(ctx, o.slab)
-	pages, err := m.copyAll(copying, c, o.slab, old, moved.Epoch)
+// finish brings a move to its end. old is the slab before the move, moved since then. With
+// an error the slab is still migrating, or back at its old donor.
+func (c *carrier) finish(ctx context.Context, old, moved slabmap.Slab) error {
+	begun, slab := time.Now(), c.u.slab
+	moving, cancel := c.untilOverdue(ctx)
+	pages, err := c.copyAll(moving, old, moved)
 	cancel()
 	if err == nil {
-		err = m.cfg.Pages.EndMove(o.slab, moved.Epoch)
+		err = c.cfg.Pages.EndMove(slab, moved.Epoch)
 	}
-	now := m.cfg.Pages.Slab(o.slab)
-	if now.State == slabmap.Migrating && now.Epoch == moved.Epoch {
-		if errors.Is(err, errMakeWay) {
-			return err // the move goes on later: both donors serve the slab until then
-		}
-		return m.giveUp(o, old, moved, err)
-	}
-	if now.Donor == old.Donor && now.Epoch == old.Epoch {
+	now := c.cfg.Pages.Slab(slab)
+	switch {
+	case now == moved && (errors.Is(err, errHurried) || c.orders.now(c.u).tries >= orderTries):
+		return c.giveUp(ctx, old, moved, err)
+	case now == moved:
+		return err // the move goes on later: both donors serve the slab until then
+	case now.Donor == old.Donor && now.Epoch == old.Epoch && placement.Holds(now):
 		return errMovedBack
 	}
-	m.quiesce(o.slab, old.Epoch, moved.Epoch)
+	c.quiesce(old.Epoch, moved.Epoch)
 	if now.State != slabmap.Mapped || now.Epoch != moved.Epoch {
 		return nil // both donors are lost, and the backing file serves the slab
 	}
-	m.moved(o, old, moved, pages, time.Since(begun))
+	c.moved(old, moved, pages, time.Since(begun))
 	return nil
 }
 
-// moved counts and tells a move that has come to its end.
-func (m *Mover) moved(o order, old, moved slabmap.Slab, pages int, took time.Duration) {
-	m.mu.Lock()
-	m.counts.Moved++
-	m.counts.Pages += uint64(pages)
-	m.counts.Last = took
-	if o.slow {
-		m.counts.Slow++
+// quiesce waits until no operation is in flight at the old donor of a move. That is so at
+// the latest when the slab has been given up, and each operation has a deadline.
+func (c *carrier) quiesce(old, moved uint64) {
+	pages := c.cfg.Pages
+	for pages.InFlightUnder(c.u.slab, old) > 0 && pages.Slab(c.u.slab).Epoch <= moved+1 && !c.cfg.ended() {
+		time.Sleep(placement.ReleasePause)
 	}
-	m.mu.Unlock()
-	m.cfg.Steering.Moved(o.slab)
-	m.decide(o, int(moved.Donor), took, nil)
-	m.cfg.Journal.Info(status.EventSlabMoved, "slab is moved").At(o.slab).Of("to", m.cfg.Donors.Get(moved.Donor)).
-		With("from", m.cfg.Donors.Get(old.Donor).Address()).With("pages", pages).With("took", took.Round(time.Microsecond)).Tell()
+}
+
+// moved counts and tells a move that has come to its end.
+func (c *carrier) moved(old, moved slabmap.Slab, pages int, took time.Duration) {
+	slow := c.orders.now(c.u).slow && old.Donor == c.u.donor
+	c.mu.Lock()
+	c.counts.Moved++
+	c.counts.Pages += uint64(pages)
+	c.counts.Last = took
+	if slow {
+		c.counts.Slow++
+	}
+	c.mu.Unlock()
+	c.cfg.Steering.Moved(c.u.slab)
+	c.decide(old.Donor, int(moved.Donor), took, nil)
+	c.cfg.Journal.Info(status.EventSlabMoved, "slab is moved").At(c.u.slab).Of("to", c.cfg.Donors.Get(moved.Donor)).
+		With("from", c.cfg.Donors.Get(old.Donor).Address()).With("pages", pages).With("took", took.Round(time.Microsecond)).Tell()
 }

@@ -3,78 +3,80 @@ package mover
 import (
 	"context"
 	"errors"
-	"runtime"
+	"sync"
 	"time"
 
 	"github.com/farswap/farswap/status"
 )
 
-// Run carries out orders until ctx ends, on a thread of its own.
+// Run carries out orders until ctx ends, each on a goroutine of its own.
 func (m *Mover) Run(ctx context.Context) {
-	runtime.LockOSThread() // the copier's ring
-	defer runtime.UnlockOSThread()
+	var carrying sync.WaitGroup
+	defer func() {
+		carrying.Wait()
+		if err := m.copier.stop(); err != nil {
+			m.cfg.Journal.Error(status.EventFault, "connections of moves do not end").Because(err).Tell()
+		}
+	}()
+	later := time.NewTimer(0)
+	defer later.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-m.orders.wake:
+		case <-later.C:
 		}
-		m.carryOut(ctx)
-	}
-}
-
-// carryOut does what has been ordered. Its connections end with it: a connection that
-// waits would keep an adapter from being removed.
-func (m *Mover) carryOut(ctx context.Context) {
-	c := newCopier(&m.cfg, &m.Corrupt)
-	defer func() {
-		if err := c.close(); err != nil {
-			m.cfg.Journal.Error(status.EventFault, "connections of a move do not end").Because(err).Tell()
+		for _, donor := range m.orders.takeTests() {
+			carrying.Go(func() { m.test(ctx, donor) })
 		}
-	}()
-	for ctx.Err() == nil {
-		m.runTests(ctx, c)
-		o, ok := m.orders.next()
-		if !ok {
-			return
-		}
-		var err error
-		if o.slow && !o.begun {
-			err = m.leaveSlow(ctx, c, o)
-		} else {
-			err = m.giveBack(ctx, c, o)
-		}
-		if o = m.orders.finished(); err != nil && ctx.Err() == nil {
-			m.again(ctx, o, err)
+		for {
+			u, wait := m.orders.next(time.Now())
+			if u == nil {
+				if wait > 0 {
+					later.Reset(wait)
+				}
+				break
+			}
+			carrying.Go(func() { m.carryOut(ctx, u) })
 		}
 	}
 }
 
-// again puts an order that could not be carried out in line again, after a pause. An order
-// that made way is in line at once.
-func (m *Mover) again(ctx context.Context, o order, err error) {
-	if !errors.Is(err, errMakeWay) && !m.pause(ctx, &o, err) {
-		return
+// carryOut does what an order says, and puts it in line again if that cannot be done now.
+func (m *Mover) carryOut(ctx context.Context, u *underWay) {
+	c := newCarrier(m, u)
+	var err error
+	if o := m.orders.now(u); o.slow && !o.begun {
+		err = c.leaveSlow(ctx)
+	} else {
+		err = c.giveBack(ctx)
 	}
-	old, moves := m.cfg.Pages.OldDonor(o.slab)
-	if o.begun = moves && old == o.donor; o.begun {
-		o.by, o.key = m.by, m.key(o.slab, old)
-	}
-	m.orders.add(o)
-}
-
-// pause counts a try that failed, and reports whether there is to be another.
-func (m *Mover) pause(ctx context.Context, o *order, err error) bool {
-	if o.tries++; o.tries == 1 || o.tries == orderTries {
+	again := err != nil && ctx.Err() == nil
+	o := m.orders.finished(u, func(o order) (order, bool) {
+		if again {
+			o, again = c.again(o, err)
+		}
+		return o, again
+	})
+	if err != nil && ctx.Err() == nil && !errors.Is(err, errMakeWay) && (o.tries == 1 || o.tries == orderTries) {
 		m.cfg.Journal.Warn(status.EventSlabKept, "a slab is not given back to its donor").At(o.slab).
 			Of("donor", m.cfg.Donors.Get(o.donor)).Because(err).With("tries", o.tries).Tell()
 	}
-	if o.tries == orderTries {
-		return false
+}
+
+// again is an order that could not be carried out, as it goes in line again. It reports
+// false if that has been tried often enough. An order that made way can begin at once. A
+// slab that both donors serve has an order until that ends.
+func (c *carrier) again(o order, err error) (order, bool) {
+	old, moves := c.cfg.Pages.OldDonor(o.slab)
+	if o.begun = moves && old == o.donor; o.begun {
+		o.by, o.key = c.by, c.key(o.slab, old)
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(orderPause):
+	if errors.Is(err, errMakeWay) {
+		return o, true
 	}
-	return true
+	o.tries++
+	o.after = time.Now().Add(orderPause)
+	return o, o.tries < orderTries || o.begun
 }

@@ -8,15 +8,16 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// orders are those that wait, and the one that is under way. Their methods may be called
-// from any goroutine.
+// orders are those that wait, and those that are under way: at most one of each donor, and
+// one about each slab. Their methods may be called from any goroutine.
 type orders struct {
-	wake chan struct{}                          // one slot: there is something to do
-	key  func(slab int, donor uint16) verbs.Key // of what the donor lends of the slab now
+	wake   chan struct{}                          // one slot: there is something to do
+	key    func(slab int, donor uint16) verbs.Key // of what the donor lends of the slab now
+	losses func(donor uint16) uint64              // how often the donor was lost
 
 	mu      sync.Mutex // guards the fields below
 	waiting []order
-	now     underWay
+	under   []*underWay
 	tests   []uint16 // donors to read from
 }
 
@@ -26,26 +27,25 @@ func (l *orders) giveBack(donor uint16, slabs []uint32, urgent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, slab := range slabs {
-		key := l.key(int(slab), donor)
-		if o := l.now.order; l.now.doing && o.about(int(slab), donor, key) {
-			l.now.order.slow = false
-			if urgent && !o.urgent {
-				l.now.hurry()
+		key, losses := l.key(int(slab), donor), l.losses(donor)
+		about := func(o order) bool { return o.losses == losses && o.about(int(slab), donor, key) }
+		if i := slices.IndexFunc(l.under, func(u *underWay) bool { return about(u.order) }); i >= 0 {
+			u := l.under[i]
+			u.slow = false
+			if urgent && !u.urgent {
+				u.hurry()
 			}
 			continue
 		}
-		i := slices.IndexFunc(l.waiting, func(o order) bool { return o.about(int(slab), donor, key) })
+		i := slices.IndexFunc(l.waiting, about)
 		if i < 0 {
-			l.waiting = append(l.waiting, order{slab: int(slab), donor: donor, urgent: urgent, given: time.Now()})
+			l.waiting = append(l.waiting, order{slab: int(slab), donor: donor, losses: losses, urgent: urgent, given: time.Now()})
 			continue
 		}
 		l.waiting[i].slow = false
 		if urgent && !l.waiting[i].urgent {
-			l.waiting[i].urgent, l.waiting[i].given = true, time.Now()
+			l.waiting[i].urgent, l.waiting[i].given, l.waiting[i].after = true, time.Now(), time.Time{}
 		}
-	}
-	if slices.ContainsFunc(l.waiting, func(o order) bool { return o.urgent }) {
-		l.now.makeWay()
 	}
 	l.rouse()
 }
@@ -55,8 +55,16 @@ func (l *orders) leave(slab int, donor uint16) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !slices.ContainsFunc(l.waiting, func(o order) bool { return o.slab == slab && o.donor == donor }) {
-		l.waiting = append(l.waiting, order{slab: slab, donor: donor, slow: true, given: time.Now()})
+		l.waiting = append(l.waiting, order{slab: slab, donor: donor, losses: l.losses(donor), slow: true, given: time.Now()})
 	}
+	l.rouse()
+}
+
+// handBack orders one grant of memory to be given back, which key names.
+func (l *orders) handBack(slab int, donor uint16, key verbs.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, order{slab: slab, donor: donor, losses: l.losses(donor), key: key, given: time.Now()})
 	l.rouse()
 }
 
@@ -70,8 +78,10 @@ func (l *orders) leaving() int {
 			n++
 		}
 	}
-	if l.now.doing && l.now.order.slow {
-		n++
+	for _, u := range l.under {
+		if u.slow {
+			n++
+		}
 	}
 	return n
 }
@@ -80,11 +90,7 @@ func (l *orders) leaving() int {
 func (l *orders) pending() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := len(l.waiting)
-	if l.now.doing {
-		n++
-	}
-	return n
+	return len(l.waiting) + len(l.under)
 }
 
 // test orders a donor to be read from, unless that is ordered already.
@@ -106,13 +112,6 @@ func (l *orders) takeTests() []uint16 {
 	return donors
 }
 
-// add puts an order in line.
-func (l *orders) add(o order) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.waiting = append(l.waiting, o)
-}
-
 // rouse wakes the mover.
 func (l *orders) rouse() {
 	select {
@@ -121,60 +120,95 @@ func (l *orders) rouse() {
 	}
 }
 
-// next takes the first urgent order, else the first. The order is under way from then on.
-func (l *orders) next() (order, bool) {
+// next takes the first urgent order that can begin, else the first that can. It is under
+// way from then on. It returns nil if none can begin, and how long it is until one can that
+// waits for its time, 0 if none does. Calm orders make way for an urgent one that cannot
+// begin because of them.
+func (l *orders) next(now time.Time) (u *underWay, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.waiting) == 0 {
-		return order{}, false
+	first := -1
+	for i, o := range l.waiting {
+		if left := o.after.Sub(now); left > 0 {
+			if wait == 0 || left < wait {
+				wait = left
+			}
+			continue
+		}
+		switch blocking := l.blocking(o); {
+		case len(blocking) == 0:
+			if first < 0 || o.urgent && !l.waiting[first].urgent {
+				first = i
+			}
+		case o.urgent && !slices.ContainsFunc(blocking, func(u *underWay) bool { return u.urgent }):
+			for _, u := range blocking {
+				u.makeWay()
+			}
+		}
 	}
-	i := max(0, slices.IndexFunc(l.waiting, func(o order) bool { return o.urgent }))
-	o := l.waiting[i]
-	l.waiting = slices.Delete(l.waiting, i, i+1)
-	l.now = begin(o)
-	return o, true
-}
-
-// finished ends the order that is under way, and returns it as urgent as it has become.
-func (l *orders) finished() order {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.now.doing = false
-	return l.now.order
-}
-
-// means ties the order under way to what the donor lends of the slab now, unless it was
-// tied before. It returns the key of what the order is about, and whether the map still
-// has that.
-func (l *orders) means(o order) (key verbs.Key, there bool) {
-	now := l.key(o.slab, o.donor)
-	if o.key == 0 {
-		l.mu.Lock()
-		l.now.key = now
-		l.mu.Unlock()
-		o.key = now
+	if first < 0 {
+		return nil, wait
 	}
-	return o.key, o.key == now && now != 0
+	u = begin(l.waiting[first])
+	l.waiting = slices.Delete(l.waiting, first, first+1)
+	l.under = append(l.under, u)
+	return u, 0
 }
 
-// overdue reports whether the order under way is urgent and has used up its time.
-func (l *orders) overdue() bool {
+// blocking are the orders under way that have to end before o begins: one of the same donor,
+// and one about the same slab, which only one may move.
+func (l *orders) blocking(o order) (some []*underWay) {
+	for _, u := range l.under {
+		if u.donor == o.donor || u.slab == o.slab {
+			some = append(some, u)
+		}
+	}
+	return some
+}
+
+// finished ends an order that was under way. again makes of it the order that goes in line
+// again, if one does. It returns what again has made.
+func (l *orders) finished(u *underWay, again func(o order) (order, bool)) order {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.now.urgent && time.Since(l.now.given) > UrgentBudget
+	l.under = slices.DeleteFunc(l.under, func(other *underWay) bool { return other == u })
+	o, ok := again(u.order)
+	if ok {
+		l.waiting = append(l.waiting, o)
+	}
+	l.rouse()
+	return o
 }
 
-// current returns the order under way as it is now.
-func (l *orders) current() underWay {
+// means ties an order under way to what the donor lends of the slab now, unless it was tied
+// before. It returns the key of what the order is about, and whether the map still has that.
+func (l *orders) means(u *underWay) (key verbs.Key, there bool) {
+	now := l.key(u.slab, u.donor)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.now
+	if u.key == 0 {
+		u.key = now
+	}
+	return u.key, u.key == now && now != 0
 }
 
-// ifSlow calls keep if the order under way is still about a slow donor, and returns what
+// now is an order under way as it is now.
+func (l *orders) now(u *underWay) order {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return u.order
+}
+
+// overdue reports whether an order under way is urgent and has used up its time.
+func (l *orders) overdue(u *underWay) bool {
+	o := l.now(u)
+	return o.urgent && time.Since(o.given) > UrgentBudget
+}
+
+// ifSlow calls keep if an order under way is still about a slow donor, and returns what
 // keep says. The donor cannot ask for its memory until keep returns.
-func (l *orders) ifSlow(keep func() bool) bool {
+func (l *orders) ifSlow(u *underWay, keep func() bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.now.slow && keep()
+	return u.slow && keep()
 }

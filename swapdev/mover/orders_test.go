@@ -2,20 +2,39 @@ package mover
 
 import (
 	"testing"
+	"time"
 
 	"github.com/farswap/farswap/verbs"
 )
 
 // newOrders has donors lend every slab under one key.
 func newOrders(key verbs.Key) *orders {
-	return &orders{wake: make(chan struct{}, 1), key: func(int, uint16) verbs.Key { return key }}
+	return &orders{
+		wake: make(chan struct{}, 1), key: func(int, uint16) verbs.Key { return key },
+		losses: func(uint16) uint64 { return 0 },
+	}
+}
+
+// begin begins the next order.
+func (l *orders) begin(t *testing.T) *underWay {
+	t.Helper()
+	u, _ := l.next(time.Now())
+	if u == nil {
+		t.Fatal("no order can begin")
+	}
+	return u
+}
+
+// end ends an order, for good or not.
+func (l *orders) end(u *underWay, again bool) {
+	l.finished(u, func(o order) (order, bool) { return o, again })
 }
 
 // TestOrdersAboutOtherGrants: an order about what a donor lent before is not the order
 // that it gives now. The same order twice is one.
 func TestOrdersAboutOtherGrants(t *testing.T) {
 	l := newOrders(7)
-	l.add(order{slab: 1, donor: 2, key: 6})
+	l.handBack(1, 2, 6)
 	l.giveBack(2, []uint32{1}, false)
 	if n := l.pending(); n != 2 {
 		t.Fatalf("%d orders, want the old and the new one", n)
@@ -24,52 +43,96 @@ func TestOrdersAboutOtherGrants(t *testing.T) {
 	if n := l.pending(); n != 2 || l.waiting[0].urgent || !l.waiting[1].urgent {
 		t.Errorf("%d orders: %+v", n, l.waiting)
 	}
-	o, ok := l.next()
-	if !ok || o.key != 0 || !o.urgent {
-		t.Fatalf("the urgent order is not the first: %+v", o)
+	u := l.begin(t)
+	if u.key != 0 || !u.urgent {
+		t.Fatalf("the urgent order is not the first: %+v", u.order)
 	}
-	if key, there := l.means(o); key != 7 || !there {
+	if key, there := l.means(u); key != 7 || !there {
 		t.Errorf("it is about key %d, there: %t", key, there)
 	}
-	l.finished()
-	if o, _ = l.next(); o.key != 6 {
-		t.Errorf("the old order is gone: %+v", o)
+	l.end(u, false)
+	if u = l.begin(t); u.key != 6 {
+		t.Errorf("the old order is gone: %+v", u.order)
 	}
-	if key, there := l.means(o); key != 6 || there {
+	if key, there := l.means(u); key != 6 || there {
 		t.Errorf("it is about key %d, there: %t", key, there)
 	}
 }
 
-// TestUrgentOrdersDisplace: a calm order makes way for an urgent one, an urgent one does
-// not; a calm order that becomes urgent is hurried.
+// TestUrgentOrdersDisplace: a calm order makes way for an urgent one of the same donor or
+// about the same slab, an urgent one does not; a calm order that becomes urgent is hurried.
 func TestUrgentOrdersDisplace(t *testing.T) {
-	for _, urgent := range []bool{false, true} {
+	for _, tt := range []struct {
+		donor, slab int // of the later order; the earlier is about slab 1 of donor 1
+		urgent      bool
+		makesWay    bool
+	}{
+		{donor: 1, slab: 2, makesWay: true},
+		{donor: 2, slab: 1, makesWay: true},
+		{donor: 2, slab: 2},
+		{donor: 1, slab: 2, urgent: true},
+	} {
 		l := newOrders(7)
-		l.giveBack(1, []uint32{1}, urgent)
-		if _, ok := l.next(); !ok {
-			t.Fatal("no order")
+		l.giveBack(1, []uint32{1}, tt.urgent)
+		u := l.begin(t)
+		l.giveBack(uint16(tt.donor), []uint32{uint32(tt.slab)}, true)
+		other, _ := l.next(time.Now())
+		if blocked := tt.donor == 1 || tt.slab == 1; blocked != (other == nil) {
+			t.Errorf("%+v: the later order begins: %t", tt, other != nil)
 		}
-		now := l.current()
-		l.giveBack(2, []uint32{2}, true)
 		select {
-		case <-now.displaced:
-			if urgent {
-				t.Error("an urgent order makes way")
+		case <-u.displaced:
+			if !tt.makesWay {
+				t.Errorf("%+v: the order makes way", tt)
 			}
 		default:
-			if !urgent {
-				t.Error("a calm order does not make way")
+			if tt.makesWay {
+				t.Errorf("%+v: the order does not make way", tt)
 			}
 		}
 		l.giveBack(1, []uint32{1}, true)
 		select {
-		case <-now.hurried:
+		case <-u.hurried:
 		default:
-			t.Error("the order under way is not hurried")
+			t.Errorf("%+v: the order under way is not hurried", tt)
 		}
 		if n := l.pending(); n != 2 {
-			t.Errorf("%d orders, want 2", n)
+			t.Errorf("%+v: %d orders, want 2", tt, n)
 		}
+	}
+}
+
+// TestOrdersThatPause: an order that waits for its time lets others go first, calm ones too,
+// and the mover learns when its time comes.
+func TestOrdersThatPause(t *testing.T) {
+	l := newOrders(7)
+	l.giveBack(1, []uint32{1}, true)
+	l.giveBack(1, []uint32{2}, false)
+	now := time.Now()
+	u, _ := l.next(now)
+	l.finished(u, func(o order) (order, bool) {
+		o.after = now.Add(time.Minute)
+		return o, true
+	})
+	calm, _ := l.next(now)
+	if calm == nil || calm.slab != 2 {
+		t.Fatalf("%+v goes first", calm)
+	}
+	if u, wait := l.next(now.Add(time.Second)); u != nil || wait != 59*time.Second {
+		t.Errorf("%+v begins, or after %v", u, wait)
+	}
+	select {
+	case <-calm.displaced:
+		t.Error("an order makes way for one that cannot begin yet")
+	default:
+	}
+	if u, wait := l.next(now.Add(time.Minute)); u != nil || wait != 0 {
+		t.Errorf("%+v begins, or after %v", u, wait)
+	}
+	<-calm.displaced
+	l.end(calm, true)
+	if u, _ = l.next(now.Add(time.Minute)); u == nil || u.slab != 1 {
+		t.Errorf("%+v goes first", u)
 	}
 }
 
@@ -82,13 +145,13 @@ func TestSlowDonorAsksForItsMemory(t *testing.T) {
 	if n := l.leaving(); n != 1 {
 		t.Fatalf("%d slabs leave, want 1", n)
 	}
-	l.next()
+	u := l.begin(t)
 	keep := func() bool { return true }
-	if !l.ifSlow(keep) || l.leaving() != 1 {
+	if !l.ifSlow(u, keep) || l.leaving() != 1 {
 		t.Error("the donor is not slow any more")
 	}
 	l.giveBack(2, []uint32{1}, false)
-	if l.ifSlow(keep) || l.leaving() != 0 {
+	if l.ifSlow(u, keep) || l.leaving() != 0 {
 		t.Error("the donor does not get its memory back")
 	}
 }

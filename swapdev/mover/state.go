@@ -1,25 +1,22 @@
 package mover
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/verbs"
 )
 
-// Mover carries out orders to move slabs. See the package's comment for its thread.
+// Mover carries out orders to move slabs. See the package's comment for its threads.
 type Mover struct {
-	Corrupt atomic.Uint64 // pages that were bad at their old donor
+	Corrupt atomic.Uint64 // copies of pages that were bad
 
-	cfg     Config
-	tests   *TestMemory
-	orders  orders
-	chooser placement.Chooser // the thread's own
-	by      placement.Choice  // of the donor that a slab moves to; the thread's own
+	cfg    Config
+	tests  *TestMemory
+	orders orders
+	copier *copier
 
 	mu     sync.Mutex // guards counts
 	counts Counts
@@ -36,9 +33,11 @@ type Counts struct {
 
 // New makes a mover. tests is the memory for test reads, which the mover fills.
 func New(cfg Config, tests *TestMemory) *Mover {
-	m := &Mover{cfg: cfg, tests: tests, chooser: placement.NewChooser(cfg.Placement, cfg.Steering)}
+	m := &Mover{cfg: cfg, tests: tests}
+	m.copier = newCopier(&m.cfg, &m.Corrupt)
 	m.orders.wake = make(chan struct{}, 1)
 	m.orders.key = m.key
+	m.orders.losses = func(donor uint16) uint64 { return m.copier.losses[donor].Load() }
 	return m
 }
 
@@ -56,6 +55,11 @@ func (m *Mover) Order(donor uint16, slabs []uint32, urgent bool) {
 	m.orders.giveBack(donor, slabs, urgent)
 }
 
+// HandBack gives back one grant of memory, which key names.
+func (m *Mover) HandBack(slab int, donor uint16, key verbs.Key) {
+	m.orders.handBack(slab, donor, key)
+}
+
 // Leave moves a slab away from a slow donor, unless it leaves the donor anyway.
 func (m *Mover) Leave(slab int, donor uint16) { m.orders.leave(slab, donor) }
 
@@ -68,65 +72,13 @@ func (m *Mover) Pending() int { return m.orders.pending() }
 // Test reads from a donor, to measure it.
 func (m *Mover) Test(donor uint16) { m.orders.test(donor) }
 
+// Lost hears that a donor is lost, after its slabs have failed. What was lent by it is
+// forgotten, and nothing of the mover holds up writes to it any more.
+func (m *Mover) Lost(donor uint16) { m.copier.lost(donor) }
+
 // Totals are the counts so far.
 func (m *Mover) Totals() Counts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.counts
-}
-
-// decide records what has become of a slab that was to leave its donor. cause is why it
-// went to none.
-func (m *Mover) decide(o order, to int, took time.Duration, cause error) {
-	d := placement.Decision{Slab: o.slab, From: int(o.donor), To: to, Rule: slabmap.GivenBack, Took: took, Figures: m.by.Figures}
-	if o.slow {
-		d.Rule = slabmap.SlowDonor
-	}
-	if cause != nil {
-		d.Refusal, d.Figures = cause.Error(), nil
-	}
-	d.Figures = append(d.Figures[:len(d.Figures):len(d.Figures)], m.cfg.Steering.FigureOf(o.donor))
-	m.cfg.Steering.Decisions.Add(d)
-}
-
-// untilOverdue is a context for copying a slab. It ends with errMakeWay when a calm order
-// has to wait, and with errHurried when the order under way, urgent from the start or made
-// so meanwhile, has used up its time. A slab that the backing file does not have is copied
-// to the end.
-func (m *Mover) untilOverdue(ctx context.Context, slab int) (context.Context, context.CancelFunc) {
-	copying, cancel := context.WithCancelCause(ctx)
-	now := m.orders.current()
-	go func() {
-		select {
-		case <-copying.Done():
-			return
-		case <-now.displaced:
-			cancel(errMakeWay)
-			return
-		case <-now.hurried:
-		}
-		rest := time.Until(m.orders.current().given.Add(UrgentBudget))
-		select {
-		case <-copying.Done():
-		case <-time.After(rest):
-			if m.droppable(slab) {
-				cancel(errHurried)
-			}
-		}
-	}()
-	return copying, func() { cancel(nil) }
-}
-
-// droppable reports whether the backing file has, or is about to have, every page of slab.
-func (m *Mover) droppable(slab int) bool {
-	if !m.cfg.Backing {
-		return false
-	}
-	first, end := m.cfg.Pages.Geometry().PageRange(slab)
-	for page := first; page < end; page++ {
-		if v := m.cfg.Pages.Look(page); v.Place == slabmap.Remote && !v.Pending && !v.Writing {
-			return false
-		}
-	}
-	return true
 }

@@ -11,72 +11,110 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// runTests does the test reads that were ordered.
-func (m *Mover) runTests(ctx context.Context, c *copier) {
-	for _, id := range m.orders.takeTests() {
-		d := m.cfg.Donors.Get(id)
-		l, ok := m.tests.Of(d)
-		if !ok {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(ctx, m.cfg.TestTime)
-		reads, err := c.testReads(ctx, d, l, m.cfg.TestReads)
-		cancel()
-		if err != nil {
-			m.cfg.Log.Debug().Err(err).Str("donor", d.Address()).Msg("test reads fail")
-		}
-		m.cfg.Steering.Tested(id, reads)
+// test does the test reads of a donor that were ordered.
+func (m *Mover) test(ctx context.Context, donor uint16) {
+	d := m.cfg.Donors.Get(donor)
+	losses := m.copier.losses[donor].Load()
+	l, ok := m.tests.Of(d)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.cfg.TestTime)
+	defer cancel()
+	first, end := m.cfg.Pages.Geometry().PageRange(l.Slab)
+	j := &testJob{
+		ctx: ctx, donor: donor, losses: losses, key: l.key, left: m.cfg.TestReads,
+		pages: end - first, // the last slab may be short
+	}
+	err := m.copier.do(ctx, j)
+	if err == nil {
+		err = j.err
+	}
+	if err != nil {
+		m.cfg.Log.Debug().Err(err).Str("donor", d.Address()).Msg("test reads fail")
+	}
+	m.cfg.Steering.Tested(donor, &j.reads)
+}
+
+// testJob reads pages of a donor's memory, as many at a time as a copy does. When ctx ends,
+// or with an error, they are fewer than were asked for.
+type testJob struct {
+	ctx    context.Context
+	donor  uint16
+	losses uint64 // of the donor, when it lent the memory
+	key    verbs.Key
+	pages  int64
+
+	// What follows belongs to the copier's thread, until the job is over.
+
+	reads loghist.Histogram // how long each took
+	err   error
+	left  int // reads that are not begun
+	first int // slot
+	busy  int // slots
+	qp    verbs.QP
+	begun [copySlots]time.Time
+}
+
+func (j *testJob) begin(first int) { j.first = first }
+
+func (j *testJob) hurries() bool { return false }
+
+func (j *testJob) presses() bool { return false }
+
+func (j *testJob) idles() bool { return false }
+
+func (j *testJob) failed(donor uint16, err error) {
+	if donor == j.donor && j.err == nil {
+		j.err = err
 	}
 }
 
-// testReads reads n pages of a donor's memory, as many at a time as a copy does, and
-// returns how long each took. When ctx ends, or with an error, they are fewer.
-func (c *copier) testReads(ctx context.Context, d *lenders.Donor, l Lent, n int) (*loghist.Histogram, error) {
-	reads := &loghist.Histogram{}
-	if err := c.open(); err != nil {
-		return reads, err
+// drive implements job.
+func (j *testJob) drive(c *copier) (over bool) {
+	if j.err != nil || j.ctx.Err() != nil {
+		return j.busy == 0
 	}
-	e, err := c.reach(ctx, d.ID())
+	if j.qp == nil {
+		e := c.reach(j.donor, c.connected)
+		if e == nil {
+			return false
+		}
+		if j.qp = e.qp; e.losses != j.losses {
+			j.err = lenders.ErrNoDonor // its key is nobody's now
+			return true
+		}
+		for i := range copySlots {
+			j.post(c, i)
+		}
+	}
+	return j.busy == 0
+}
+
+// post begins the next read, in a slot.
+func (j *testJob) post(c *copier, i int) {
+	if j.left == 0 || j.err != nil || j.ctx.Err() != nil {
+		return
+	}
+	j.begun[i] = time.Now()
+	err := j.qp.Post(&verbs.WR{
+		ID: uint64(j.first + i), Op: verbs.OpRead, Local: c.bytes(j.first+i, 0, 1),
+		Remote: uint64(rand.Int64N(j.pages)) * slabmap.PageSize, Key: j.key,
+	})
 	if err != nil {
-		return reads, err
+		j.err = err
+		return
 	}
-	first, end := c.cfg.Pages.Geometry().PageRange(l.Slab)
-	pages := end - first // the last slab may be short
-	var begun [copySlots]time.Time
-	post := func(i int) error {
-		begun[i] = time.Now()
-		return e.qp.Post(&verbs.WR{
-			ID: uint64(i), Op: verbs.OpRead, Local: c.bytes(i, 0, 1),
-			Remote: uint64(rand.Int64N(pages)) * slabmap.PageSize, Key: l.key,
-		})
+	j.left--
+	j.busy++
+}
+
+// ended implements job.
+func (j *testJob) ended(c *copier, slot int, d verbs.Completion) {
+	j.busy--
+	if d.Status == verbs.StatusOK {
+		i := slot - j.first
+		j.reads.Record(int64(time.Since(j.begun[i])))
+		j.post(c, i)
 	}
-	left := n
-	for i := 0; i < copySlots && left > 0; i++ {
-		if err := post(i); err != nil {
-			return reads, err
-		}
-		left--
-	}
-	var done [copySlots]verbs.Completion
-	for e.qp.Outstanding() > 0 {
-		e.qp.Doorbell()
-		if err := c.loop.Pass(tickInterval); err != nil {
-			return reads, err
-		}
-		e.qp.Tick(c.loop.Now())
-		for _, d := range done[:e.qp.Poll(done[:])] {
-			if d.Status != verbs.StatusOK {
-				continue // the connection's error says why
-			}
-			reads.Record(int64(time.Since(begun[d.ID])))
-			if left == 0 || ctx.Err() != nil {
-				continue
-			}
-			if err := post(int(d.ID)); err != nil {
-				return reads, err
-			}
-			left--
-		}
-	}
-	return reads, e.qp.Err()
 }
