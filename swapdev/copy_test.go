@@ -1,6 +1,7 @@
 package swapdev
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"testing"
@@ -146,6 +147,64 @@ func (r *rig) fill(slab int) (first, end int64) {
 		r.write(0, page, 3, 16)
 	}
 	return first, end
+}
+
+// TestBadPageOfAMove spoils a page on its way from the old donor, once or each time: it is
+// read again, and then from the backing file. Without that, and only then, it is lost.
+func TestBadPageOfAMove(t *testing.T) {
+	noBacking := func(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true }
+	for _, tt := range []struct {
+		name    string
+		prepare func(*Config)
+		times   int // that the page is bad
+		lost    int64
+		remote  bool // the page is at the new donor afterwards
+	}{
+		{"once", noBacking, 1, 0, true},
+		{"always, with a backing file", nil, 1 << 30, 0, true},
+		{"always, without", noBacking, 1 << 30, 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r, w := watch(t, rigOptions{donors: 2, queues: 1, prepare: tt.prepare})
+			first, end := r.fill(0)
+			bad := first + 21
+			want := content(bad, 3, 1)
+			if tt.prepare == nil {
+				r.until("the backing file has all pages", func() bool {
+					return r.engine.report().Pages.Remote == 0 && r.engine.pages.Look(bad).Place&slabmap.Backing != 0
+				})
+			}
+			seen := 0
+			w.tamper = func(wr *verbs.WR) {
+				if wr.Op != verbs.OpRead {
+					return
+				}
+				at := int(int64(bad)*testPage - int64(wr.Remote))
+				if at >= 0 && at < len(wr.Local) && bytes.Equal(wr.Local[at:at+testPage], want) && seen < tt.times {
+					seen++
+					wr.Local[at]++
+				}
+			}
+			from := r.engine.pages.Slab(0).Donor
+			r.engine.moves.Order(from, []uint32{0}, false)
+			r.until("the slab has moved", func() bool {
+				s := r.engine.pages.Slab(0)
+				return s.State == slabmap.Mapped && s.Donor != from && r.engine.moves.Pending() == 0
+			})
+			s := r.engine.report()
+			if s.Pages.Lost != tt.lost || s.IO.Corrupt == 0 {
+				t.Errorf("%+v %+v", s.Pages, s.IO)
+			}
+			if v := r.engine.pages.Look(bad); v.Place&slabmap.Remote != 0 != tt.remote {
+				t.Errorf("the page is at %v", v.Place)
+			}
+			for page := first; page < end; page++ {
+				if page != bad || tt.lost == 0 {
+					r.read(0, page, 3, 1)
+				}
+			}
+		})
+	}
 }
 
 // TestMovesShareConnections: many moves need one connection to each donor.

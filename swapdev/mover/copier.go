@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
 )
 
@@ -27,6 +28,9 @@ type job interface {
 	drive(c *copier) (over bool)
 	// ended takes up the end of an operation of a slot.
 	ended(c *copier, slot int, d verbs.Completion)
+	// loaded takes up the end of a read of the backing file. res is the bytes that were
+	// read, or a negated errno.
+	loaded(c *copier, slot int, res int32)
 	// failed hears that the connection to a donor has failed, or could not be made.
 	failed(donor uint16, err error)
 	// hurries reports whether the job is begun before calm ones.
@@ -50,6 +54,7 @@ type given struct {
 type copier struct {
 	ends
 	corrupt *atomic.Uint64 // counts bad pages
+	class   uring.Class    // of reads of the backing file
 
 	jobs    [copyJobs]*given
 	line    []*given // jobs that wait for slots
@@ -123,6 +128,9 @@ func (c *copier) run(ready chan<- error) {
 	if err != nil {
 		return
 	}
+	c.class = c.loop.Attach(uring.HandlerFunc(func(id uint64, res int32, _ uint32) {
+		c.jobs[id/copySlots].loaded(c, int(id), res)
+	}))
 	for !c.ending {
 		c.tend(c.connected)
 		c.drive()

@@ -47,6 +47,7 @@ type copySlot struct {
 	pages int // 0: free
 	views [copyPages]slabmap.View
 	good  [copyPages]bool
+	mending
 }
 
 func (j *copyJob) begin(first int) { j.first = first }
@@ -154,6 +155,7 @@ func (j *copyJob) claim(c *copier, i int) {
 		j.fail(errMoveOver)
 		return
 	}
+	slot.mending = mending{}
 	j.post(c, i, j.from, verbs.OpRead, j.old.Epoch, 0, slot.pages)
 }
 
@@ -199,11 +201,11 @@ func (j *copyJob) ended(c *copier, slot int, d verbs.Completion) {
 		j.record(c, i)
 	default:
 		j.check(c, i)
-		j.write(c, i)
+		j.mend(c, i)
 	}
 }
 
-// write sends the run to the new donor. While a WRITE of
+// write sends the run to the new donor, once all is done for its bad pages. While a WRITE of
 // unknown outcome may reach that donor, nothing is written there.
 func (j *copyJob) write(c *copier, i int) {
 	switch slot := &j.slots[i]; {
