@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -57,12 +58,17 @@ func (a *App) closeLog(w io.Writer, last string) {
 	a.lines.Close(time.Until(end))
 }
 
+// timeFormat is set once: the log of an earlier run in this process may still write.
+var timeFormat = sync.OnceFunc(func() {
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00" // RFC 3339: what takes a second has parts
+})
+
 // newLog writes one line per event: text on a terminal, JSON elsewhere.
 func newLog(w io.Writer, terminal bool, level zerolog.Level) zerolog.Logger {
 	if terminal {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
 	}
-	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00" // RFC 3339: what takes a second has parts
+	timeFormat()
 	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }
 
