@@ -9,6 +9,7 @@ const (
 	areaMemory  = "memory"
 	areaProbes  = "probes" // measuring latency in the kernel
 	areaRDMA    = "rdma"
+	areaServed  = "served" // devices and donors that run here
 )
 
 // check is one line of doctor.

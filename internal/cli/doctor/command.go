@@ -10,6 +10,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/internal/machine"
+	"github.com/farswap/farswap/status"
 )
 
 // Command returns `farswap doctor`.
@@ -21,8 +22,9 @@ func Command(a *command.App) *cobra.Command {
 		Use:   "doctor",
 		Short: "Say what this machine can do, what would be used, and why",
 		Long: `doctor looks at what a device, a donor and RDMA need of this machine. It says what is
-missing and what to do about it. It changes nothing and contacts nobody; --for only
-resolves the donor's name. Any user may run it, and root sees most.
+missing and what to do about it, and what is amiss with the devices and donors that
+run here. It changes nothing and contacts no other machine; --for only resolves the
+donor's name. Any user may run it, and root sees most.
 
 It fails when this machine cannot serve a device, not even over TCP.`,
 		Example: "  farswap doctor --for mem1:9400",
@@ -38,7 +40,7 @@ It fails when this machine cannot serve a device, not even over TCP.`,
 				}
 			}
 			m := machine.Here()
-			e, err := examine(m, installed.check(cmd.Context(), a.Stamp.Here()))
+			e, err := examine(m, installed.check(cmd.Context(), a.Stamp.Here()), servedChecks(cmd.Context(), status.DefaultRoot)...)
 			if err != nil {
 				return err
 			}

@@ -25,8 +25,9 @@ type examination struct {
 	For        *way              `json:"for,omitempty"`
 }
 
-// examine runs all checks. That of the program that serves comes from outside.
-func examine(m *machine.Machine, server check) (examination, error) {
+// examine runs all checks. Those of the program that serves, and of what it serves, come from
+// outside.
+func examine(m *machine.Machine, server check, served ...check) (examination, error) {
 	devices, err := m.RDMADevices()
 	if err != nil {
 		return examination{}, err
@@ -35,7 +36,7 @@ func examine(m *machine.Machine, server check) (examination, error) {
 	if devices == nil {
 		e.RDMA = []rdma.DeviceInfo{}
 	}
-	e.Checks = slices.Concat([]check{server}, deviceChecks(m), memoryChecks(m), []check{checkProbes(m)}, rdmaChecks(m, devices))
+	e.Checks = slices.Concat([]check{server}, deviceChecks(m), memoryChecks(m), []check{checkProbes(m)}, rdmaChecks(m, devices), served)
 	if e.first(areaRDMA, machine.Missing, machine.Warn) == nil {
 		e.Transports = append(e.Transports, transportRDMA)
 	}

@@ -1,0 +1,81 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/farswap/farswap/internal/machine"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/ublk"
+)
+
+// askTimeout bounds the question to the server of one device.
+const askTimeout = 2 * time.Second
+
+// servedChecks are about the devices and donors that are served here: what their status has
+// that somebody should look at. One that is well, or that does not answer, has none. Root alone
+// may ask.
+func servedChecks(ctx context.Context, root string) []check {
+	folders, err := status.Folders(root)
+	if err != nil {
+		return nil
+	}
+	var checks []check
+	for _, f := range folders {
+		if !f.Alive {
+			continue
+		}
+		checks = append(checks, askServed(ctx, f)...)
+	}
+	return checks
+}
+
+func askServed(ctx context.Context, f status.Folder) []check {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	if f.Donor != "" {
+		d, err := status.FetchDonor(ctx, status.Socket(f.Dir))
+		if err != nil {
+			return nil
+		}
+		return logChecks("donor "+f.Donor, d.LogDropped)
+	}
+	d, err := status.FetchSummary(ctx, status.Socket(f.Dir))
+	if err != nil {
+		return nil
+	}
+	return deviceTrouble(filepath.Base(ublk.BlockPath(f.ID)), d)
+}
+
+// deviceTrouble is what a device tells of itself that somebody should look at.
+func deviceTrouble(name string, d status.Device) []check {
+	checks := logChecks(name, d.LogDropped)
+	if d.DonorsIgnored > 0 {
+		checks = append(checks, check{
+			Area: areaServed, Name: name, State: machine.Warn,
+			Found:  fmt.Sprintf("%d donors of its cluster are ignored: it has %d, as many as it can have", d.DonorsIgnored, len(d.Donors)),
+			Advice: "join it to a smaller cluster, or restart its server when donors are gone for good",
+		})
+	}
+	if d.UblkRefused > 0 {
+		checks = append(checks, check{
+			Area: areaServed, Name: name, State: machine.Warn,
+			Found:  fmt.Sprintf("the driver has refused %d commands of its queues", d.UblkRefused),
+			Advice: "its log says why; if memory was short, raise vm.min_free_kbytes",
+		})
+	}
+	return checks
+}
+
+func logChecks(name string, dropped uint64) []check {
+	if dropped == 0 {
+		return nil
+	}
+	return []check{{
+		Area: areaServed, Name: name, State: machine.Warn,
+		Found:  fmt.Sprintf("%d lines of its log were dropped", dropped),
+		Advice: "nobody read them in time: look at what reads its standard error",
+	}}
+}

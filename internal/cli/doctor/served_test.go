@@ -1,0 +1,63 @@
+package doctor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/farswap/farswap/internal/machine"
+	"github.com/farswap/farswap/status"
+	"github.com/farswap/farswap/status/statustest"
+)
+
+// TestServed asks devices and a donor that are served: those that are well say nothing.
+func TestServed(t *testing.T) {
+	root := t.TempDir()
+	serve := func(dir string, open func(socket string) (*status.Server, error)) {
+		t.Helper()
+		lock, err := status.Acquire(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := open(status.Socket(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := lock.Remove(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	device := func(id int, d status.Device) {
+		serve(status.StateDir(root, id), func(socket string) (*status.Server, error) {
+			return status.ServeDevice(socket, statustest.DeviceFunc(func() status.Device { return d }))
+		})
+	}
+	device(0, status.Device{})
+	device(1, status.Device{DonorsIgnored: 5, Donors: make([]status.Donor, 256), LogDropped: 7, UblkRefused: 9})
+	serve(status.DonorDir(root, "mem1"), func(socket string) (*status.Server, error) {
+		return status.ServeDonor(socket, statustest.DonorFunc(func() status.DonorDaemon { return status.DonorDaemon{LogDropped: 3} }))
+	})
+	got := servedChecks(t.Context(), root)
+	want := []string{"7 lines of its log", "5 donors of its cluster are ignored: it has 256", "refused 9 commands", "3 lines of its log"}
+	if len(got) != len(want) {
+		t.Fatalf("got %+v", got)
+	}
+	for i, c := range got {
+		name := "ublkb1"
+		if i == 3 {
+			name = "donor mem1"
+		}
+		if c.Name != name || c.State != machine.Warn || !strings.Contains(c.Found, want[i]) || c.Advice == "" {
+			t.Errorf("got %+v, want %q of %s", c, want[i], name)
+		}
+	}
+	// They say nothing about what this machine can serve.
+	e, err := examine(healthy(t).Machine, goodServer, got...)
+	if err != nil || !e.Device || !strings.Contains(e.summary(), "A device can be served here") || strings.Contains(e.summary(), "by root") {
+		t.Errorf("%v, %q", err, e.summary())
+	}
+}
