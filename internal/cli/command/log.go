@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"io"
+	stdlog "log"
 	"os"
 	"sync"
 	"time"
@@ -32,6 +33,9 @@ func (a *App) openLog(w io.Writer, level zerolog.Level) {
 		return said.Bytes()
 	})
 	a.Log = newLog(a.lines, terminal, level)
+	// Libraries, such as net/http, log through package log, and that waits.
+	stdlog.SetFlags(0)
+	stdlog.SetOutput(a.Log)
 }
 
 // LogDropped is the number of lines of the log that were dropped because nobody read them in

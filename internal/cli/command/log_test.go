@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"errors"
+	stdlog "log"
 	"os"
 	"strings"
 	"testing"
@@ -58,6 +59,18 @@ func TestLastWords(t *testing.T) {
 		if code != ExitFailed || len(lines) != 4 || lines[3] != "farswap: the last words" {
 			t.Errorf("serves %v: exit code %d, %q", serves, code, lines)
 		}
+	}
+}
+
+// TestLibrariesLogLikeTheServer: what is logged through package log goes the same way.
+func TestLibrariesLogLikeTheServer(t *testing.T) {
+	before, flags := stdlog.Writer(), stdlog.Flags()
+	t.Cleanup(func() { stdlog.SetOutput(before); stdlog.SetFlags(flags) })
+	var log bytes.Buffer
+	p := logging(true, 0, func(*App) { stdlog.Print("a library speaks") })
+	Run(p, []string{"log"}, Streams{Err: &log})
+	if line, _, _ := strings.Cut(log.String(), "\n"); !strings.HasSuffix(line, `"message":"a library speaks"}`) {
+		t.Errorf("the log has %q", line)
 	}
 }
 
