@@ -86,11 +86,14 @@ func freeBytes(file *os.File) (int64, error) {
 	if err := unix.Fstatfs(int(file.Fd()), &s); err != nil {
 		return 0, fmt.Errorf("free space of its file system: %w", err)
 	}
-	blocks := s.Bavail
+	blocks, unit := s.Bavail, s.Frsize
 	if os.Geteuid() == 0 {
-		blocks = s.Bfree
+		blocks = s.Bfree // with what is reserved for root
 	}
-	return int64(blocks) * s.Bsize, nil
+	if unit == 0 { // file systems that do not say
+		unit = s.Bsize
+	}
+	return int64(blocks) * unit, nil
 }
 
 // refused says why the file system gives no more room than done bytes.
