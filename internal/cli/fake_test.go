@@ -88,6 +88,7 @@ func testDevice() status.Device {
 		Backing: "/var/lib/farswap/0", BackingOK: true,
 		Pages:   status.Pages{Remote: 10, Backing: 20, Both: 30, None: 262084},
 		IO:      status.IO{Reads: 5, BytesRead: 20480, Writes: 6, BytesWritten: 1 << 20, RemoteReads: 4, Corrupt: 1, Failovers: 2},
+		Scrub:   status.Scrub{Backed: 30, Warmed: 20, Mended: 1, Lacking: 4},
 		Moves:   status.Moves{Slabs: 2, Slow: 1, Dropped: 1, Pages: 900, Last: 1_500_000_000},
 		Latency: status.Latency{Read: status.Quantiles{P50: 13_900, P99: 1_240_000, P999: 2_000_000_000}},
 		Donors: []status.Donor{
@@ -125,6 +126,7 @@ func TestStatusText(t *testing.T) {
 		"page I/O remote 4 in 0 out, backing 0 in 0 out, zeros 0",
 		"trouble errors 0, corrupt 1, failovers 2",
 		"given back 2 slabs moved, the last in 1.5s, 1 dropped; 1 of them left slow donors",
+		"put right 30 pages brought to the backing file, which lacks 4 now, 20 to donors, 1 bad copies written anew",
 		"latency read p50 13.9µs, p99 1.24ms, p999 2s",
 		"write p50 -, p99 -, p999 -",
 		"memory 5.00 bytes per page (0.122% of the device), 42M locked (buffers 16M, program 14M, heap 9M, map 3M)",

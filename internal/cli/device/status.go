@@ -97,6 +97,10 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 		}
 		fmt.Fprintln(t)
 	}
+	if r := d.Scrub; r.Backed+r.Warmed+r.Mended > 0 || r.Lacking > 0 {
+		fmt.Fprintf(t, "put right\t%d pages brought to the backing file, which lacks %d now, %d to donors, %d bad copies written anew\n",
+			r.Backed, r.Lacking, r.Warmed, r.Mended)
+	}
 	fmt.Fprintf(t, "latency\tread %s\n\twrite %s\n", quantiles(d.Latency.Read), quantiles(d.Latency.Write))
 	if line := probesLine(d); line != "" {
 		fmt.Fprintf(t, "probes\t%s\n", line)
