@@ -10,7 +10,7 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-// full has the disk of the backing file full, behind its first MiB, until restore is called.
+// full makes every write to a file fail, as on a full disk, until restore is called.
 func (r *rig) full() (restore func()) {
 	r.t.Helper()
 	signal.Ignore(unix.SIGXFSZ) // instead of an end of the process
@@ -23,7 +23,7 @@ func (r *rig) full() (restore func()) {
 			r.t.Error(err)
 		}
 	}
-	set(unix.Rlimit{Cur: 1 << 20, Max: limit.Max})
+	set(unix.Rlimit{Max: limit.Max}) // not a byte, wherever
 	restore = sync.OnceFunc(func() { set(limit) })
 	r.t.Cleanup(restore)
 	return restore

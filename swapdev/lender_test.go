@@ -205,7 +205,7 @@ type way struct {
 	name string
 
 	mu       sync.Mutex
-	spin     verbs.QPConfig // the last
+	spin     verbs.QPConfig // the last that polls: a queue's
 	connects int
 	failFrom int // connects from this one on fail, unless 0
 	attaches int
@@ -236,7 +236,9 @@ func (w *way) Register(mem []byte) (verbs.Region, error) {
 func (w *way) Connect(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (verbs.Conn, error) {
 	w.mu.Lock()
 	w.connects++
-	w.spin = cfg
+	if cfg.Spin > 0 {
+		w.spin = cfg
+	}
 	shut := w.failFrom > 0 && w.connects >= w.failFrom
 	w.mu.Unlock()
 	if shut {

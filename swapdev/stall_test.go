@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/ublk"
@@ -53,6 +54,10 @@ func TestStalledDonorStopsNobodyElse(t *testing.T) {
 	r, g := newGatedRig(t, rigOptions{donors: 2, prepare: func(c *Config) {
 		c.OpTimeout, c.Patience, c.Late, c.NoPrefetch = time.Minute, time.Minute, 2*time.Millisecond, true
 	}})
+	r.until("both donors are connected", func() bool {
+		s := r.engine.report()
+		return s.Donors[0].State == string(lenders.StateUp) && s.Donors[1].State == string(lenders.StateUp)
+	})
 	r.heat(0, 1, 2, 3)
 	stalled := r.engine.pages.Slab(0).Donor
 	other := -1
