@@ -19,12 +19,13 @@ func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Sess
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
-	r := bufio.NewReader(conn)
+	p := &pulse{conn: conn}
+	r := bufio.NewReader(p)
 	hello, err := l.readHello(ctx, conn, r)
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(conn, peerOf(conn), l.cfg.Timing)
+	s := newSession(conn, p, r, l.cfg.Timing)
 	if err := l.remember(s); err != nil {
 		return nil, refuse(conn, err)
 	}
@@ -49,7 +50,7 @@ func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Sess
 		svc.Ended(s)
 		return nil, err
 	}
-	s.start(r, handler)
+	s.start(handler)
 	return s, nil
 }
 

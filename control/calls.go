@@ -8,7 +8,10 @@ import (
 
 // ask is Call for one type of answer. receiveReply has checked the kind of the answer.
 func ask[R Message](ctx context.Context, s *Session, req Message) (R, error) {
-	m, err := s.Call(ctx, req)
+	return answer[R](s.Call(ctx, req))
+}
+
+func answer[R Message](m Message, err error) (R, error) {
 	if err != nil {
 		var none R
 		return none, err
@@ -25,11 +28,12 @@ func (s *Session) QueryMem(ctx context.Context) (*FreeMem, error) {
 // holds under lease, with its content. The key is valid on data connections over transport, for
 // which DataAddress must have an address; "" stands for "tcp". Errors are ErrNoMemory, ErrSlabHeld,
 // ErrUnknownSlab (the donor holds no such slab to claim), ErrTooBig and ErrUnsupported (the
-// transport).
+// transport). A donor may take long to find the memory: only the context limits the wait, not
+// Timing.Call.
 func (s *Session) Map(ctx context.Context, slab uint32, bytes uint64, claim bool, transport string) (*MRInfo, error) {
-	info, err := ask[*MRInfo](ctx, s, &Map{Slab: slab, Bytes: bytes, Claim: claim, Transport: transport})
+	info, err := answer[*MRInfo](s.call(ctx, &Map{Slab: slab, Bytes: bytes, Claim: claim, Transport: transport}))
 	if err == nil && (info.Slab != slab || info.Bytes != bytes) {
-		err = fmt.Errorf("map slab %d of %v: %w: the donor grants slab %d with %d bytes", slab, s.peer, ErrProtocol, info.Slab, info.Bytes)
+		err = fmt.Errorf("map slab %d of %v: %w: the donor grants slab %d with %d bytes", slab, s.Peer(), ErrProtocol, info.Slab, info.Bytes)
 		s.Abort(err)
 		return nil, err
 	}
@@ -54,7 +58,7 @@ func (s *Session) CheckActivity(ctx context.Context, slabs []uint32) ([]float64,
 		return nil, err
 	}
 	if len(a.PerSecond) != len(slabs) {
-		err := fmt.Errorf("activity of %v: %w: %d answers to %d slabs", s.peer, ErrProtocol, len(a.PerSecond), len(slabs))
+		err := fmt.Errorf("activity of %v: %w: %d answers to %d slabs", s.Peer(), ErrProtocol, len(a.PerSecond), len(slabs))
 		s.Abort(err)
 		return nil, err
 	}
@@ -68,8 +72,8 @@ func (s *Session) Evict(ctx context.Context, slabs []uint32, urgent bool) error 
 	return err
 }
 
-// Welcome returns the donor's Welcome, with the complete list of held slabs. On the donor's side it
-// is nil. Do not change it.
+// Welcome returns the donor's Welcome of when the session was opened, with the complete list of slabs
+// that were held then. On the donor's side it is nil. Do not change it.
 func (s *Session) Welcome() *Welcome { return s.welcome }
 
 // DataAddress is the host:port at which the donor serves its memory over a transport, or "" if it
@@ -84,7 +88,7 @@ func (s *Session) DataAddress(transport string) string {
 			return ""
 		}
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			if host, _, err = net.SplitHostPort(s.peer.Address); err != nil {
+			if host, _, err = net.SplitHostPort(s.Peer().Address); err != nil {
 				return ""
 			}
 		}

@@ -25,6 +25,11 @@ type DialConfig struct {
 	Insecure bool      // no TLS; loopback addresses only
 	Timing   Timing
 	Handler  Handler // answers the donor's requests (CheckActivity, Evict); nil refuses them
+
+	// Grace is how long the donor is to keep the session after its connection has broken, so that
+	// Resume can go on with it; in whole milliseconds, 0: not at all. The donor may grant less.
+	Grace time.Duration
+	Alive func() time.Time // see Session.Alive; may be nil
 }
 
 // Dial opens a session with the donor at host:port. It takes Timing.Handshake at most, or less if the
@@ -32,7 +37,7 @@ type DialConfig struct {
 // ErrUntrusted, ErrExpired, ErrVersion, ErrProtocol, ErrRefused, ErrTimeout, ErrPeerLost, or the
 // network's. After an error nothing stays open.
 func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
-	hello := &Hello{Device: cfg.Device, Name: cfg.Name, SlabSize: cfg.SlabSize}
+	hello := &Hello{Device: cfg.Device, Name: cfg.Name, SlabSize: cfg.SlabSize, Grace: GraceField(cfg.Grace)}
 	if err := hello.check(); err != nil {
 		return nil, err
 	}
@@ -43,45 +48,54 @@ func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
 	if cfg.Identity == nil && !cfg.Insecure {
 		return nil, fmt.Errorf("donor %s: %w", addr, ErrIdentity)
 	}
-	t := cfg.Timing.withDefaults()
-	ctx, cancel := context.WithTimeout(ctx, t.Handshake)
+	cfg.Timing = cfg.Timing.withDefaults()
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timing.Handshake)
 	defer cancel()
-
-	dialer := net.Dialer{}
-	if cfg.Insecure {
-		dialer.Control = onlyLoopback
-	}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	way := redial{addr, host, hello, cfg}
+	conn, err := way.reach(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("donor %w", connectError(addr, err))
+		return nil, err
 	}
-	if !cfg.Insecure {
-		conn = tls.Client(conn, cfg.Identity.ClientConfig(host))
-	}
-	s, err := open(ctx, conn, addr, hello, t, cfg)
+	s, err := open(ctx, conn, way)
 	if err != nil {
 		return nil, fmt.Errorf("donor %w", err)
 	}
 	return s, nil
 }
 
-// open does the device's side of the handshake on a fresh connection. It owns the connection.
-func open(ctx context.Context, conn net.Conn, addr string, hello *Hello, t Timing, cfg DialConfig) (*Session, error) {
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline)
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	s, r, err := greet(ctx, conn, hello, t)
-	if !stop() && err == nil {
-		err = ctx.Err()
+// redial is what a device needs to connect a session, and to connect it again.
+type redial struct {
+	addr  string
+	host  string
+	hello *Hello
+	cfg   DialConfig // Timing has its defaults
+}
+
+// reach connects to the donor.
+func (d redial) reach(ctx context.Context) (net.Conn, error) {
+	dialer := net.Dialer{}
+	if d.cfg.Insecure {
+		dialer.Control = onlyLoopback
 	}
+	conn, err := dialer.DialContext(ctx, "tcp", d.addr)
 	if err != nil {
-		rawClose(conn)
-		if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) {
-			return nil, fmt.Errorf("%s: %w", addr, ctxErr)
-		}
-		return nil, explain(err, addr, cfg.Identity)
+		return nil, fmt.Errorf("donor %w", connectError(d.addr, err))
 	}
-	s.start(r, cfg.Handler)
+	if !d.cfg.Insecure {
+		conn = tls.Client(conn, d.cfg.Identity.ClientConfig(d.host))
+	}
+	return conn, nil
+}
+
+// open opens a session on a fresh connection. It owns the connection.
+func open(ctx context.Context, conn net.Conn, way redial) (*Session, error) {
+	welcome, p, r, err := way.shakeHands(ctx, conn, way.hello)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(conn, p, r, way.cfg.Timing)
+	s.welcome, s.again, s.Alive = welcome, way, way.cfg.Alive
+	s.start(way.cfg.Handler)
 	if err := s.fetchHeld(ctx); err != nil {
 		_ = s.Close()
 		return nil, err
@@ -89,47 +103,65 @@ func open(ctx context.Context, conn net.Conn, addr string, hello *Hello, t Timin
 	return s, nil
 }
 
-func greet(ctx context.Context, conn net.Conn, hello *Hello, t Timing) (*Session, *bufio.Reader, error) {
+// shakeHands does the device's side of the handshake. It closes the connection if that fails.
+func (d redial) shakeHands(ctx context.Context, conn net.Conn, hello *Hello) (*Welcome, *pulse, *bufio.Reader, error) {
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline)
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	p := &pulse{conn: conn}
+	r := bufio.NewReader(p)
+	welcome, err := greet(ctx, conn, r, hello)
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		rawClose(conn)
+		if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) {
+			return nil, nil, nil, fmt.Errorf("%s: %w", d.addr, ctxErr)
+		}
+		return nil, nil, nil, explain(err, d.addr, d.cfg.Identity)
+	}
+	return welcome, p, r, nil
+}
+
+func greet(ctx context.Context, conn net.Conn, r *bufio.Reader, hello *Hello) (*Welcome, error) {
 	if c, ok := conn.(*tls.Conn); ok {
 		if err := c.HandshakeContext(ctx); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	r := bufio.NewReader(conn)
 	if _, err := conn.Write(preamble()); err != nil {
-		return nil, nil, readBeforeWriteError(r, err)
+		return nil, readBeforeWriteError(r, err)
 	}
 	version, err := readPreamble(r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if version != Version {
-		return nil, nil, otherVersion(version)
+		return nil, otherVersion(version)
 	}
 	b, err := appendFrame(nil, 0, false, hello)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if _, err := conn.Write(b); err != nil {
-		return nil, nil, readBeforeWriteError(r, err)
+		return nil, readBeforeWriteError(r, err)
 	}
 	f, err := readFrame(r)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	m, err := decode(f)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+		return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
 	}
 	switch m := m.(type) {
 	case *Failure:
-		return nil, nil, m
+		return nil, m
 	case *Welcome:
-		s := newSession(conn, peerOf(conn), t)
-		s.welcome = m
-		return s, r, nil
+		return m, nil
 	}
-	return nil, nil, fmt.Errorf("%w: %v where Welcome belongs", ErrProtocol, f.kind)
+	return nil, fmt.Errorf("%w: %v where Welcome belongs", ErrProtocol, f.kind)
 }
 
 // readBeforeWriteError returns what the peer sent before it closed the connection, rather than the
@@ -145,7 +177,7 @@ func readBeforeWriteError(r *bufio.Reader, writeErr error) error {
 func (s *Session) fetchHeld(ctx context.Context) error {
 	w := s.welcome
 	if w.HeldTotal > maxHeld {
-		return fmt.Errorf("%v: %w: the donor holds %d slabs, at most %d are allowed", s.peer, ErrProtocol, w.HeldTotal, maxHeld)
+		return fmt.Errorf("%v: %w: the donor holds %d slabs, at most %d are allowed", s.Peer(), ErrProtocol, w.HeldTotal, maxHeld)
 	}
 	for len(w.Held) < int(w.HeldTotal) {
 		held, err := ask[*Held](ctx, s, &QueryHeld{From: uint32(len(w.Held))})
@@ -153,7 +185,7 @@ func (s *Session) fetchHeld(ctx context.Context) error {
 			return err
 		}
 		if len(held.Slabs) == 0 || len(w.Held)+len(held.Slabs) > int(w.HeldTotal) {
-			return fmt.Errorf("%v: %w: the list of held slabs does not add up to %d", s.peer, ErrProtocol, w.HeldTotal)
+			return fmt.Errorf("%v: %w: the list of held slabs does not add up to %d", s.Peer(), ErrProtocol, w.HeldTotal)
 		}
 		w.Held = append(w.Held, held.Slabs...)
 	}

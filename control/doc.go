@@ -36,6 +36,13 @@
 // errors.Is sees the same error on both machines. A Failure with request number 0 says why the
 // sender ends the session.
 //
+// # Suspended sessions
+//
+// A session outlives its connection for a grace time, which Hello asks for and Welcome grants. The
+// donor keeps the keys and the data connections meanwhile. The device connects again with the number
+// of the session in its Hello ([Session.Resume]): only the same device under the same identity goes
+// on with it. A Hello that resumes never ends another session.
+//
 // # Decoding
 //
 // The decoder skips unknown fields, so that a newer peer can add some. Everything else is strict: it
@@ -45,5 +52,7 @@
 // # Waiting
 //
 // Every wait has a deadline: [Timing].Handshake for the handshake, [Timing].Call or the context for a
-// call, and [Timing].Ping × [Timing].Missed for a silent peer.
+// call (a Map waits for the context alone), and [Timing].Ping × [Timing].Missed for a silent peer. A
+// side that has not run for a while itself reads what came meanwhile before it gives the peer up, and
+// [Session].Alive lets data count as a sign of life.
 package control

@@ -23,6 +23,7 @@ var (
 	ErrTooBig      = errors.New("too big")
 	ErrPeerClosed  = errors.New("closed by the peer")
 	ErrSuperseded  = errors.New("superseded by a newer session of the same device")
+	ErrNoSession   = errors.New("session unknown")
 )
 
 // Errors of this side only.
@@ -85,6 +86,7 @@ var codes = []struct {
 	{11, ErrTooBig},
 	{12, ErrPeerClosed},
 	{13, ErrSuperseded},
+	{14, ErrNoSession},
 }
 
 // Unwrap returns the sentinel error of the code. For an unknown code, of a newer peer, it returns

@@ -156,11 +156,11 @@ func TestUnknownRequestIsAnswered(t *testing.T) {
 	st := serveOn(t, donor, ListenConfig{Insecure: true, Timing: quick})
 	s := mustDial(t, st.addr, dialConfig())
 	reply := make(chan Message, 1)
-	id, err := s.register(pendingCall{kindDone, reply})
+	id, err := s.current().register(pendingCall{kindDone, reply})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.send(t.Context(), rawFrame(999, 0, id, "\xa0")); err != nil {
+	if err := s.current().send(t.Context(), rawFrame(999, 0, id, "\xa0")); err != nil {
 		t.Fatal(err)
 	}
 	if f, ok := (<-reply).(*Failure); !ok || !errors.Is(f, ErrUnsupported) {
@@ -440,8 +440,9 @@ func TestSilentDonor(t *testing.T) {
 // session.
 func TestPeerThatNeverReads(t *testing.T) {
 	a, b := net.Pipe() // no buffers at all
-	s := newSession(a, Peer{Address: "pipe"}, quick)
-	s.start(bufio.NewReader(a), nil)
+	p := &pulse{conn: a}
+	s := newSession(a, p, bufio.NewReader(p), quick)
+	s.start(nil)
 	<-s.Done()
 	if err := s.Err(); !errors.Is(err, ErrPeerLost) {
 		t.Errorf("ended with %v", err)
@@ -458,7 +459,7 @@ func TestDataAddress(t *testing.T) {
 		{"10.0.0.7:9400", "10.1.0.7:9401", "10.1.0.7:9401"},
 		{"10.0.0.7:9400", "fast.example.org:1", "fast.example.org:1"},
 	} {
-		s := &Session{peer: Peer{Address: c.peer}, welcome: &Welcome{Data: []Endpoint{{"tcp", c.endpoint}}}}
+		s := &Session{line: &line{peer: Peer{Address: c.peer}}, welcome: &Welcome{Data: []Endpoint{{"tcp", c.endpoint}}}}
 		if got := s.DataAddress("tcp"); got != c.want {
 			t.Errorf("%+v: %q", c, got)
 		}

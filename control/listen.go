@@ -17,12 +17,13 @@ const (
 	maxSessions   = 1024
 )
 
-// Service is a donor's side of sessions.
+// Service is a donor's side of sessions. Each connection is a Session; a Hello with Resume asks to
+// go on with what another one has begun.
 type Service interface {
 	// Admit decides on a hello. It returns the welcome with all held slabs and the handler of the
 	// device's requests, or an error, which the listener sends to the device. The context ends
-	// at the deadline of the handshake. The session does not run yet: keep it for later, and
-	// call only Peer, Abort, Done and Err.
+	// at the deadline of the handshake. The session does not run yet: keep it for later, set
+	// Alive, and call only Peer, Abort, Done and Err.
 	Admit(ctx context.Context, s *Session, hello *Hello) (*Welcome, Handler, error)
 
 	// The listener calls Ended once for every session that Admit has accepted, after the
@@ -156,7 +157,7 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn, svc Service) {
 		l.rejected(remote, explain(err, "device "+remote, l.cfg.Identity))
 		return
 	}
-	s.wg.Wait()
+	s.wait()
 	l.forget(s)
 	svc.Ended(s)
 }

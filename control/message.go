@@ -81,15 +81,26 @@ func (k kind) String() string {
 
 // Hello opens a session and identifies the device. SlabSize is in bytes, a power of two from MinSlab
 // to MaxSlab.
+//
+// Grace is how long the donor is to keep the session after its connection has broken, in
+// milliseconds; 0: not at all. With Resume the device goes on with the session of that number. The
+// donor then opens no other session: it answers ErrNoSession if it does not keep that one. A donor
+// of an earlier release skips both fields.
 type Hello struct {
 	Device   UUID   `cbor:"1,keyasint"`
 	Name     string `cbor:"2,keyasint"`
 	SlabSize uint64 `cbor:"3,keyasint"`
+	Grace    uint64 `cbor:"4,keyasint,omitempty"`
+	Resume   uint64 `cbor:"5,keyasint,omitempty"`
 }
 
 // Welcome accepts a device. Session and Secret are the device's credential on data connections. Held
 // lists slabs of an earlier session that the donor holds under lease, MaxList at most. HeldTotal
 // counts all of them; QueryHeld returns the others.
+//
+// Grace is how long the donor keeps the session after its connection has broken, in milliseconds: at
+// most what the device asked for, and 0 if it is a donor of an earlier release. Resumed says that the
+// session is the one in the Hello's Resume, with its keys and data connections.
 type Welcome struct {
 	Session   uint64     `cbor:"1,keyasint"`
 	Name      string     `cbor:"2,keyasint"`
@@ -97,6 +108,8 @@ type Welcome struct {
 	Secret    Secret     `cbor:"4,keyasint"`
 	Held      []uint32   `cbor:"5,keyasint,omitempty"`
 	HeldTotal uint32     `cbor:"6,keyasint,omitempty"`
+	Grace     uint64     `cbor:"7,keyasint,omitempty"`
+	Resumed   bool       `cbor:"8,keyasint,omitempty"`
 }
 
 // Endpoint is the address at which one transport ("tcp", "rdma") serves the donor's memory. An empty

@@ -1,49 +1,47 @@
 package control
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"time"
 )
 
-// read is the only goroutine that reads. It finds a lost peer by the deadline of each frame, since a
-// live peer sends pings.
-func (s *Session) read(r *bufio.Reader) {
-	defer close(s.unread)
+// read is the only goroutine that reads. Its pulse finds a lost peer, since a live one sends pings.
+func (l *line) read() {
+	defer close(l.unread)
 	for {
-		_ = s.conn.SetReadDeadline(time.Now().Add(s.timing.silence()))
-		f, err := readFrame(r)
+		l.pulse.frame()
+		f, err := readFrame(l.reader)
 		if err == nil {
-			err = s.receive(f)
+			err = l.receive(f)
 		}
 		if err != nil {
-			s.lost(err)
-			s.drain(r, err)
+			l.lost(err)
+			l.drain(err)
 			return
 		}
 	}
 }
 
 // drain reads on after a violation, so that the peer can read why the session ends: see lingerClose.
-func (s *Session) drain(r *bufio.Reader, err error) {
+func (l *line) drain(err error) {
 	if !errors.Is(err, ErrProtocol) && !errors.Is(err, ErrBusy) {
 		return
 	}
-	_ = s.conn.SetReadDeadline(time.Now().Add(farewell))
-	_, _ = io.Copy(io.Discard, io.LimitReader(r, 2*maxFrame))
+	l.pulse.until = time.Now().Add(farewell)
+	_, _ = io.Copy(io.Discard, io.LimitReader(l.reader, 2*maxFrame))
 }
 
 // receive handles one frame. It never blocks, because a slow handler must not stop the keepalive.
-func (s *Session) receive(f frame) error {
+func (l *line) receive(f frame) error {
 	switch {
 	case f.reply:
-		return s.receiveReply(f)
+		return l.receiveReply(f)
 	case f.kind == kindFailure:
-		return s.receiveEnd(f)
+		return l.receiveEnd(f)
 	case f.kind == kindPing:
-		return s.pong(f)
+		return l.pong(f)
 	}
 	req := incoming{id: f.id}
 	if e, known := kinds[f.kind]; known && e.answer == 0 {
@@ -55,17 +53,30 @@ func (s *Session) receive(f frame) error {
 	} else {
 		req.msg = m
 	}
+	in := l.in
+	if onlyAsks(f.kind) {
+		in = l.queries
+	}
 	select {
-	case s.in <- req:
+	case in <- req:
 		return nil
 	default:
 		return fmt.Errorf("%w: the peer sent more than %d requests without waiting", ErrBusy, maxQueued)
 	}
 }
 
+// onlyAsks reports whether a request changes nothing, so that it need not wait for others.
+func onlyAsks(k kind) bool {
+	switch k {
+	case kindQueryMem, kindCheckActivity, kindQueryHeld:
+		return true
+	}
+	return false
+}
+
 // pong answers a ping. It does not when the queue of frames to send is full, since the peer then
 // hears from this side anyway. Keepalive pings have number 0 and get no answer.
-func (s *Session) pong(f frame) error {
+func (l *line) pong(f frame) error {
 	if _, err := decode(f); err != nil {
 		return err
 	}
@@ -77,30 +88,30 @@ func (s *Session) pong(f frame) error {
 		return err
 	}
 	select {
-	case s.out <- b:
+	case l.out <- b:
 	default:
 	}
 	return nil
 }
 
 // receiveEnd ends the session with the peer's reason.
-func (s *Session) receiveEnd(f frame) error {
+func (l *line) receiveEnd(f frame) error {
 	m, err := decode(f)
 	if err != nil {
 		return err
 	}
-	s.end(fmt.Errorf("session with %v: %w: %w", s.peer, ErrPeerClosed, m.(*Failure)))
+	l.end(fmt.Errorf("session with %v: %w: %w", l.peer, ErrPeerClosed, m.(*Failure)))
 	return nil
 }
 
 // receiveReply hands an answer to its call. It drops an answer for which no caller waits any more. An
 // answer to a request that this side has not sent is a violation.
-func (s *Session) receiveReply(f frame) error {
-	s.mu.Lock()
-	call, waits := s.pending[f.id]
-	delete(s.pending, f.id)
-	issued := f.id != 0 && f.id <= s.last
-	s.mu.Unlock()
+func (l *line) receiveReply(f frame) error {
+	l.mu.Lock()
+	call, waits := l.pending[f.id]
+	delete(l.pending, f.id)
+	issued := f.id != 0 && f.id <= l.last
+	l.mu.Unlock()
 	if !issued {
 		return fmt.Errorf("%w: the peer answers request %d, which this side has not sent", ErrProtocol, f.id)
 	}

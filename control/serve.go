@@ -2,22 +2,22 @@ package control
 
 import "fmt"
 
-// serve runs the handler.
-func (s *Session) serve() {
+// serve runs the handler for the requests of one queue.
+func (l *line) serve(in <-chan incoming) {
 	for {
 		select {
-		case req := <-s.in:
-			if err := s.send(s.ctx, s.answer(req)); err != nil {
+		case req := <-in:
+			if err := l.send(l.ctx, l.answer(req)); err != nil {
 				return
 			}
-		case <-s.ctx.Done():
+		case <-l.ctx.Done():
 			return
 		}
 	}
 }
 
-func (s *Session) answer(req incoming) []byte {
-	resp, err := s.handle(req)
+func (l *line) answer(req incoming) []byte {
+	resp, err := l.handle(req)
 	if err == nil {
 		var b []byte
 		if b, err = appendFrame(nil, req.id, true, resp); err == nil {
@@ -32,7 +32,8 @@ func (s *Session) answer(req incoming) []byte {
 	return b
 }
 
-func (s *Session) handle(req incoming) (Message, error) {
+func (l *line) handle(req incoming) (Message, error) {
+	s := l.session
 	if req.err != nil {
 		return nil, req.err
 	}
@@ -43,7 +44,7 @@ func (s *Session) handle(req incoming) (Message, error) {
 	if s.handler == nil {
 		return nil, fmt.Errorf("%v: %w", req.msg.kind(), ErrUnsupported)
 	}
-	resp, err := s.handler.Handle(s.ctx, req.msg)
+	resp, err := s.handler.Handle(l.ctx, req.msg)
 	if err == nil && (resp == nil || resp.kind() != kinds[req.msg.kind()].answer) {
 		err = fmt.Errorf("%v: %w: wrong answer", req.msg.kind(), ErrInternal)
 	}

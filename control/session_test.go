@@ -270,7 +270,7 @@ func TestSessionPipe(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), quick.Handshake)
 	defer cancel()
 	hello := &Hello{Device: NewUUID(), Name: "dev", SlabSize: MinSlab}
-	s, err := open(ctx, a, "pipe", hello, quick, DialConfig{Handler: HandlerFunc(activity)})
+	s, err := open(ctx, a, redial{"pipe", "pipe", hello, DialConfig{Timing: quick, Handler: HandlerFunc(activity)}})
 	if err != nil {
 		t.Fatal(err)
 	}
