@@ -83,7 +83,7 @@ func (d *Donor) activities(ctx context.Context, list []loan) map[*slab]float64 {
 	for ses, part := range bySession(list) {
 		asking.Go(func() {
 			for chunk := range slices.Chunk(part, control.MaxList) {
-				answer, err := ses.control.CheckActivity(ctx, indices(chunk))
+				answer, err := d.connection(ses).CheckActivity(ctx, indices(chunk))
 				if err != nil {
 					d.log.Debug().Str("device", chunk[0].name).Err(err).Msg("device does not tell the activity of slabs")
 					return

@@ -29,14 +29,24 @@ type device struct {
 	gone     bool        // no longer among Donor.devices
 }
 
-// session is the session of a device that is connected.
+// session is the session of a device. It outlives its control connection for the grace time.
 type session struct {
-	control *control.Session
-	id      verbs.SessionID
-	servers []*server // that have admitted it
-	since   time.Time
-	ended   chan struct{} // closed once its keys are revoked and its slabs are under lease
+	credential verbs.Credential
+	servers    []*server // that have admitted it
+	since      time.Time
+	grace      time.Duration // how long it is kept without a control connection; 0: not at all
+
+	// To change the fields below, hold op and Donor.mu. To read them, hold either.
+	control *control.Session // the connection now, or the last one
+	resumed bool             // control is not the first
+	left    chan struct{}    // closed once the connection has ended, and with it its requests
+	cut     time.Time        // when the connection was lost; zero: it is there
+	timer   *time.Timer      // ends the session, while the connection is lost
+
+	over error // why the session ends with its connection, whatever that says; changes with Donor.mu held
 }
+
+func (ses *session) id() verbs.SessionID { return ses.credential.Session }
 
 // slab is lent memory. While it has a key it is mapped; without one it is held under lease.
 type slab struct {
@@ -92,11 +102,11 @@ func (d *Donor) forget(dev *device) {
 	delete(d.devices, dev.uuid)
 }
 
-// hold restarts the lease of all slabs without a key. op is held.
-func (d *Donor) hold(dev *device) {
+// hold restarts the lease of all slabs without a key, as of a time. op is held.
+func (d *Donor) hold(dev *device, since time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	expires := time.Now().Add(d.cfg.Lease)
+	expires := since.Add(d.cfg.Lease)
 	some := false
 	for _, s := range dev.slabs {
 		if s.key == 0 {
@@ -106,9 +116,9 @@ func (d *Donor) hold(dev *device) {
 	switch {
 	case !some:
 	case dev.lease == nil:
-		dev.lease = time.AfterFunc(d.cfg.Lease, func() { d.expire(dev) })
+		dev.lease = time.AfterFunc(time.Until(expires), func() { d.expire(dev) })
 	default:
-		dev.lease.Reset(d.cfg.Lease)
+		dev.lease.Reset(time.Until(expires))
 	}
 }
 
@@ -162,6 +172,9 @@ func (d *Donor) free(dev *device) error {
 	dev.slabs, dev.gone = nil, true
 	if dev.lease != nil {
 		dev.lease.Stop()
+	}
+	if ses := dev.session; ses != nil && ses.timer != nil {
+		ses.timer.Stop()
 	}
 	d.mu.Unlock()
 	var errs []error

@@ -71,10 +71,21 @@
 // RDMA may start late, and may end. The donor goes on without it, and tells the sessions that
 // begin later which transports there are.
 //
+// # Suspended sessions
+//
+// When the control connection of a session breaks or falls silent, the donor keeps the session for
+// the grace time that the device has asked for, at most [Config].Lease: keys, slabs and data
+// connections stay as they are. A device that connects again under the same identity with the
+// number of the session goes on with it. The donor asks it again for slabs that it wants back.
+// Data that arrives counts as life, where the transport shows it. A device that says goodbye, or
+// breaks the protocol, ends its session at once. So does a donor that does not get slabs back in
+// time.
+//
 // # Leases
 //
 // When a session ends, for whatever reason, the donor revokes its data connections and keys
-// first. Then it keeps the slabs for [Config].Lease. When a device comes back with the same UUID
+// first. Then it keeps the slabs for [Config].Lease, counted from when the device was last
+// there. When a device comes back with the same UUID
 // under the same identity, the donor lists the slabs that it holds. The device claims them (a
 // new key, the same content) or gives them up. The donor refuses another identity. A second
 // session of a device ends the first. The donor frees slabs that the device does not claim

@@ -47,6 +47,7 @@ type recall struct {
 
 	progress chan struct{} // one slot: the device has returned a slab
 	hurry    chan struct{} // one slot: the shortage has become a real one
+	again    chan struct{} // one slot: the device is connected again
 }
 
 // takeBack frees at least that many bytes if devices hold them. It frees slabs without a session
@@ -69,7 +70,7 @@ func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why stri
 	chosen, checking := d.choose(ctx, bytes, extra)
 	choosing := time.Since(begun)
 	for _, part := range bySession(chosen) {
-		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, checking: checking, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
+		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, checking: checking, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1), hurry: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 		if d.mark(r, part) {
 			d.recalls.Go(func() { d.await(ctx, r) })
 		}
@@ -120,8 +121,17 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 	defer late.Stop()
 	asking, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	answer := make(chan error, 2)
-	d.recalls.Go(func() { answer <- ask(asking, r, r.urgent) })
+	answer := make(chan error)
+	ask := func(urgent bool) {
+		d.recalls.Go(func() {
+			err := d.ask(asking, r, urgent)
+			select {
+			case answer <- err:
+			case <-asking.Done():
+			}
+		})
+	}
+	ask(r.urgent)
 
 	var answered time.Duration
 	var refusal error
@@ -139,14 +149,16 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 			if wait != d.patience.urgent {
 				wait = d.patience.urgent
 				late.Reset(wait)
-				d.recalls.Go(func() { answer <- ask(asking, r, true) })
+				ask(true)
 			}
+		case <-r.again: // the wait goes on: the donor needs the memory
+			ask(wait == d.patience.urgent)
 		case <-late.C:
 			err := fmt.Errorf("%w: none in %v, of %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
 			if refusal != nil {
 				err = fmt.Errorf("%w: it answered: %w", err, refusal)
 			}
-			r.ses.control.Abort(err) // Ended frees the slabs
+			d.dismiss(r.dev, r.ses, err) // frees the slabs
 			forced = true
 		case <-r.done:
 			d.evicted(status.DonorEviction{
@@ -162,9 +174,17 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 	}
 }
 
-func ask(ctx context.Context, r *recall, urgent bool) error {
+// askAgain has the slabs of a recall asked for again.
+func (r *recall) askAgain() {
+	select {
+	case r.again <- struct{}{}:
+	default:
+	}
+}
+
+func (d *Donor) ask(ctx context.Context, r *recall, urgent bool) error {
 	for chunk := range slices.Chunk(r.slabs, control.MaxList) {
-		if err := r.ses.control.Evict(ctx, chunk, urgent); err != nil {
+		if err := d.connection(r.ses).Evict(ctx, chunk, urgent); err != nil {
 			return err
 		}
 	}

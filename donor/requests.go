@@ -87,7 +87,7 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 		sl = &slab{mem: mem}
 	}
 	got := time.Now()
-	grant, err := server.register(r.session.id, sl.mem)
+	grant, err := server.register(r.session.id(), sl.mem)
 	if err != nil {
 		d.transports.failed(server, err)
 		err = fmt.Errorf("slab %d: register over %s: %w", req.Slab, server.Name(), err)
@@ -135,11 +135,11 @@ func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 		return nil, fmt.Errorf("slab %d: %w under this key", req.Slab, control.ErrUnknownSlab)
 	}
 	if sl.key != 0 {
-		if err := sl.server.deregister(r.session.id, sl.key); err != nil {
+		if err := sl.server.deregister(r.session.id(), sl.key); err != nil {
 			// The device may still reach the slab. The end of the session revokes every
 			// key, and the end of the lease frees the slab.
 			err = fmt.Errorf("slab %d: %w: deregister: %w", req.Slab, control.ErrInternal, err)
-			r.session.control.Abort(err)
+			d.condemn(r.session, err)
 			return nil, err
 		}
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // Admit implements control.Service. It gives a device a session, ends an older session of the same
-// device, and lists the slabs that the donor holds for it.
+// device, and lists the slabs that the donor holds for it. Or it goes on with the session that the
+// device resumes.
 func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.Hello) (*control.Welcome, control.Handler, error) {
 	if err := d.ledger.admit(s.Peer().Name); err != nil {
 		return nil, nil, err
@@ -20,28 +21,39 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 		return nil, nil, err
 	}
 	defer dev.op.Unlock()
-	id := verbs.SessionID(d.sessions.Add(1))
-	credential := verbs.NewCredential(id)
+	if dev.session != nil {
+		return d.resume(dev, s), &requests{d, dev, dev.session}, nil
+	}
+	credential := verbs.NewCredential(verbs.SessionID(d.sessions.Add(1)))
 	servers, err := d.transports.admit(credential)
 	if err != nil {
 		d.forget(dev)
 		return nil, nil, err
 	}
-	ses := &session{control: s, id: id, servers: servers, since: time.Now(), ended: make(chan struct{})}
+	ses := &session{
+		credential: credential, servers: servers, since: time.Now(),
+		grace: min(control.GraceOf(hello.Grace), d.cfg.Lease), control: s, left: make(chan struct{}),
+	}
+	s.Alive = ses.heard
 	d.mu.Lock()
 	dev.session, dev.name, dev.slabSize = ses, hello.Name, int(hello.SlabSize)
 	d.mu.Unlock()
-	d.hold(dev)
+	d.hold(dev, time.Now())
 	held := dev.held()
 	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Stringer("peer", s.Peer()).
-		Uint64("session", uint64(id)).Int("held", len(held)).Msg("session opened")
+		Uint64("session", uint64(ses.id())).Int("held", len(held)).Dur("grace", ses.grace).Msg("session opened")
+	return d.welcome(ses, held), &requests{d, dev, ses}, nil
+}
+
+func (d *Donor) welcome(ses *session, held []uint32) *control.Welcome {
 	return &control.Welcome{
-		Session: uint64(id),
+		Session: uint64(ses.id()),
 		Name:    d.cfg.Name,
 		Data:    ses.endpoints(),
-		Secret:  credential.Secret,
+		Secret:  ses.credential.Secret,
 		Held:    held,
-	}, &requests{d, dev, ses}, nil
+		Grace:   control.GraceField(ses.grace),
+	}
 }
 
 // endpoints are where the session's data connections go, fastest transport first.
@@ -68,37 +80,50 @@ func (ses *session) server(transport string) *server {
 }
 
 // claim returns the device of a hello, with op locked. It first ends an older session of the
-// device.
+// device, or the older connection of the session that the hello resumes. The device has a session
+// only if it is the one to resume.
 func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello) (*device, error) {
 	for {
 		dev, err := d.lookup(hello.Device, identity)
 		if err != nil {
 			return nil, err
 		}
+		old := dev.session
 		switch {
 		case dev.identity != identity:
 			dev.op.Unlock()
 			return nil, fmt.Errorf("device %v: %w: it belongs to another identity", hello.Device, control.ErrRefused)
+		case hello.Resume != 0 && (old == nil || uint64(old.id()) != hello.Resume):
+			d.forget(dev)
+			dev.op.Unlock()
+			return nil, fmt.Errorf("session %d of device %v: %w: it has ended here", hello.Resume, hello.Device, control.ErrNoSession)
 		case len(dev.slabs) > 0 && uint64(dev.slabSize) != hello.SlabSize:
 			dev.op.Unlock()
 			return nil, fmt.Errorf("device %v: %w: it holds slabs of %d bytes here and asks for slabs of %d: wait until the lease ends, or make a new device",
 				hello.Device, control.ErrRefused, dev.slabSize, hello.SlabSize)
-		case dev.session == nil:
+		case old == nil, hello.Resume != 0 && !old.cut.IsZero():
 			return dev, nil
+		case !old.cut.IsZero():
+			d.end(dev, control.ErrSuperseded)
+			dev.op.Unlock()
+			continue
 		}
-		old := dev.session
+		connection, left, why := old.control, old.left, control.ErrSuperseded
+		if hello.Resume != 0 {
+			why = errResumed
+		}
 		dev.op.Unlock()
-		old.control.Abort(control.ErrSuperseded)
+		connection.Abort(why)
 		select {
-		case <-old.ended:
+		case <-left:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("device %v: %w: its older session has not ended yet: try again", hello.Device, control.ErrBusy)
 		}
 	}
 }
 
-// Ended implements control.Service. It revokes the keys and connections of the session before it
-// does anything else with the slabs.
+// Ended implements control.Service. When the connection has broken, the session stays for its grace
+// time.
 func (d *Donor) Ended(s *control.Session) {
 	dev, ses := d.find(s)
 	if dev == nil {
@@ -106,8 +131,18 @@ func (d *Donor) Ended(s *control.Session) {
 	}
 	dev.op.Lock()
 	defer dev.op.Unlock()
+	defer close(ses.left)
+	if !d.suspend(dev, s.Err()) {
+		d.end(dev, s.Err())
+	}
+}
+
+// end ends the session of a device. It revokes the keys and connections of the session before it
+// does anything else with the slabs. op is held.
+func (d *Donor) end(dev *device, why error) {
+	ses := dev.session
 	for _, server := range ses.servers {
-		server.Revoke(ses.id)
+		server.Revoke(ses.id())
 	}
 	d.mu.Lock()
 	var asked []uint32
@@ -118,16 +153,22 @@ func (d *Donor) Ended(s *control.Session) {
 		}
 	}
 	dev.session = nil
+	since := ses.cut
+	if ses.over != nil {
+		why = ses.over
+	}
 	d.mu.Unlock()
-	close(ses.ended)
+	if since.IsZero() {
+		since = time.Now()
+	}
 	for _, i := range asked { // the donor needs these: they get no lease
 		if err := d.remove(dev, i); err != nil {
 			d.log.Error().Str("device", dev.name).Uint32("slab", i).Err(err).Msg("slab not freed")
 		}
 	}
-	d.hold(dev)
-	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Uint64("session", uint64(ses.id)).
-		Int("held", len(dev.slabs)).Dur("lease", d.cfg.Lease).AnErr("why", s.Err()).Msg("session ended")
+	d.hold(dev, since)
+	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Uint64("session", uint64(ses.id())).
+		Int("held", len(dev.slabs)).Dur("lease", d.cfg.Lease).AnErr("why", why).Msg("session ended")
 	d.forget(dev)
 }
 
