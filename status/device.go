@@ -152,6 +152,9 @@ type Donor struct {
 	P99      int64 `json:"p99_ns"`      // of its slabs' reads in the last period of the placement; 0: none
 	Baseline int64 `json:"baseline_ns"` // P99 when all is well; 0: not known yet
 	Slow     bool  `json:"slow"`        // it gets no new slabs and loses its hottest
+
+	Suspended   int64  `json:"suspended_ns"` // how long a connection to it was broken or silent while its slabs stayed, in all
+	Suspensions uint64 `json:"suspensions"`  // how often that happened
 }
 
 // Slab is one slab of a device's address space.

@@ -107,22 +107,24 @@ const NoSlab = -1
 
 // Kinds of an [Event].
 const (
-	EventDonorNew      = "donor-new"      // found in the cluster
-	EventDonorIgnored  = "donor-ignored"  // found in the cluster, and the device has as many as it can have
-	EventDonorUp       = "donor-up"       // connected
-	EventDonorLost     = "donor-lost"     // its slabs are served by the backing file
-	EventDonorUnusable = "donor-unusable" // cannot be used yet, or any more, and why
-	EventTransport     = "transport"      // one can be used now, or cannot, or a faster one failed
-	EventSlabMapped    = "slab-mapped"
-	EventSlabMoved     = "slab-moved"     // to another donor, while in use
-	EventSlabDropped   = "slab-dropped"   // to the backing file, because no other donor took it
-	EventSlabKept      = "slab-kept"      // its donor wants it back, and that fails
-	EventSlabStuck     = "slab-stuck"     // of a lost donor, and operations on it do not end
-	EventNoRoom        = "no-room"        // no donor takes a hot slab
-	EventCorrupt       = "corrupt"        // a page failed its checksum
-	EventBackingFailed = "backing-failed" // an I/O of the backing file
-	EventScrubbed      = "scrubbed"       // pages that lacked a good copy have both again
-	EventFault         = "fault"          // something of the server's own went wrong
+	EventDonorNew       = "donor-new"       // found in the cluster
+	EventDonorIgnored   = "donor-ignored"   // found in the cluster, and the device has as many as it can have
+	EventDonorUp        = "donor-up"        // connected
+	EventDonorSuspended = "donor-suspended" // a connection is made anew, and its slabs stay
+	EventDonorResumed   = "donor-resumed"   // it goes on, and no slab was lost
+	EventDonorLost      = "donor-lost"      // its slabs are served by the backing file
+	EventDonorUnusable  = "donor-unusable"  // cannot be used yet, or any more, and why
+	EventTransport      = "transport"       // one can be used now, or cannot, or a faster one failed
+	EventSlabMapped     = "slab-mapped"
+	EventSlabMoved      = "slab-moved"     // to another donor, while in use
+	EventSlabDropped    = "slab-dropped"   // to the backing file, because no other donor took it
+	EventSlabKept       = "slab-kept"      // its donor wants it back, and that fails
+	EventSlabStuck      = "slab-stuck"     // of a lost donor, and operations on it do not end
+	EventNoRoom         = "no-room"        // no donor takes a hot slab
+	EventCorrupt        = "corrupt"        // a page failed its checksum
+	EventBackingFailed  = "backing-failed" // an I/O of the backing file
+	EventScrubbed       = "scrubbed"       // pages that lacked a good copy have both again
+	EventFault          = "fault"          // something of the server's own went wrong
 )
 
 // Levels of an [Event].

@@ -48,6 +48,7 @@ const (
 	DefaultHotThreshold = 20.0                 // page I/Os per second (the paper's HotSlab)
 	DefaultOpTimeout    = 2 * time.Second      // of a donor to get something done
 	DefaultPatience     = 30 * time.Second     // of a request that waits for a page or a donor
+	DefaultGrace        = 30 * time.Second     // for a broken connection to a donor to come back
 	DefaultLate         = 4 * time.Millisecond // the least after which a donor is late
 	DefaultSpin         = 100 * time.Microsecond
 	DefaultPlacement    = PlacementLatency
@@ -55,6 +56,7 @@ const (
 	DefaultPeriod       = 5 * time.Second // in which latency is measured for the placement
 	leastPeriod         = 100 * time.Millisecond
 	mostPeriod          = time.Hour
+	mostGrace           = time.Hour
 	maxSpin             = 10 * time.Millisecond
 	maxDiscard          = 64 << 20
 )
@@ -103,6 +105,10 @@ type Config struct {
 	// Late is the least time after which a donor is late with a page, however fast it has
 	// been: then the backing file is asked, too. 0: DefaultLate.
 	Late time.Duration
+	// Grace is how long a connection to a donor may be broken before the donor is lost with
+	// all its slabs, 1 ms to 1 h; 0: DefaultGrace. The donor keeps a session without its
+	// control connection no longer than its lease.
+	Grace time.Duration
 
 	Placement string              // PlacementPaper or PlacementLatency; "": DefaultPlacement
 	SlowBy    string              // SlowByServer or SlowByKernel; "": DefaultSlowBy
@@ -155,6 +161,8 @@ func (c Config) Validate() error {
 		return refuse("hot threshold %g: want 0 or more page I/Os per second", c.HotThreshold)
 	case c.OpTimeout < time.Millisecond || c.Patience < c.OpTimeout:
 		return refuse("timeouts %v and %v: want an operation's of at least 1ms, and a request's that is not shorter", c.OpTimeout, c.Patience)
+	case c.Grace < time.Millisecond || c.Grace > mostGrace:
+		return refuse("grace time of %v: want 1ms to %v", c.Grace, mostGrace)
 	case c.Late < time.Millisecond:
 		return refuse("donors late after %v: want at least 1ms", c.Late)
 	case c.Probes != ProbesAuto && c.Probes != ProbesOn && c.Probes != ProbesOff:
@@ -206,6 +214,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.OpTimeout, DefaultOpTimeout)
 	orDefault(&c.Patience, DefaultPatience)
 	orDefault(&c.Late, DefaultLate)
+	orDefault(&c.Grace, DefaultGrace)
 	orDefault(&c.Placement, DefaultPlacement)
 	orDefault(&c.SlowBy, DefaultSlowBy)
 	orDefault(&c.Period, DefaultPeriod)

@@ -107,7 +107,7 @@ func (r *rig) dial(queue int, donor uint16, generation uint64) (verbs.Conn, erro
 
 // relink gives a queue another connection to a donor, about whose failure only lost hears.
 func (r *rig) relink(queue int, donor uint16, generation uint64, lost chan<- error) error {
-	conn, err := r.dial(queue, donor, generation)
+	conn, err := r.dial(queue, donor, ownGenerations+generation)
 	if err != nil {
 		return err
 	}
@@ -116,6 +116,9 @@ func (r *rig) relink(queue int, donor uint16, generation uint64, lost chan<- err
 	}
 	return nil
 }
+
+// ownGenerations are above all that the device's own connections have.
+const ownGenerations = 1 << 32
 
 // mustRelink is relink for a test that goes no further without.
 func (r *rig) mustRelink(queue int, donor uint16, generation uint64) chan error {

@@ -246,19 +246,20 @@ func TestHistoryWithDyingDonors(t *testing.T) {
 }
 
 // TestHistoryWithFaults has operations dropped, delayed, failed and corrupted:
-// nobody may see an error or a wrong page as long as the backing file is good.
+// nobody may see an error or a wrong page as long as the backing file is good, and no donor is
+// lost for it.
 func TestHistoryWithFaults(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		plan faulty.Plan
-		seen func(faulty.Counts, status.IO) bool
+		seen func(faulty.Counts, status.Device) bool
 	}{
-		{"delayed", faulty.Plan{Delay: 0.2, DelayMax: 5 * time.Millisecond}, func(c faulty.Counts, _ status.IO) bool { return c.Delayed > 0 }},
-		{"failed", faulty.Plan{Fail: 0.001}, func(c faulty.Counts, io status.IO) bool { return c.Failed > 0 && io.Failovers > 0 }},
-		{"dropped", faulty.Plan{Drop: 0.0005}, func(c faulty.Counts, io status.IO) bool { return c.Dropped > 0 && io.Failovers > 0 }},
-		{"corrupted", faulty.Plan{Corrupt: 0.05}, func(c faulty.Counts, io status.IO) bool { return c.Corrupted > 0 && io.Corrupt > 0 }},
-		{"all", faulty.Plan{Drop: 0.0001, Fail: 0.0005, Corrupt: 0.02, Delay: 0.05, DelayMax: time.Millisecond}, func(c faulty.Counts, io status.IO) bool {
-			return c.Corrupted > 0 && io.Corrupt > 0
+		{"delayed", faulty.Plan{Delay: 0.2, DelayMax: 5 * time.Millisecond}, func(c faulty.Counts, _ status.Device) bool { return c.Delayed > 0 }},
+		{"failed", faulty.Plan{Fail: 0.001}, func(c faulty.Counts, s status.Device) bool { return c.Failed > 0 && suspensions(s) > 0 }},
+		{"dropped", faulty.Plan{Drop: 0.0005}, func(c faulty.Counts, s status.Device) bool { return c.Dropped > 0 && suspensions(s) > 0 }},
+		{"corrupted", faulty.Plan{Corrupt: 0.05}, func(c faulty.Counts, s status.Device) bool { return c.Corrupted > 0 && s.IO.Corrupt > 0 }},
+		{"all", faulty.Plan{Drop: 0.0001, Fail: 0.0005, Corrupt: 0.02, Delay: 0.05, DelayMax: time.Millisecond}, func(c faulty.Counts, s status.Device) bool {
+			return c.Corrupted > 0 && s.IO.Corrupt > 0
 		}},
 	} {
 		for _, ack := range []AckPolicy{RemoteFirst, Strict} {
@@ -273,13 +274,13 @@ func TestHistoryWithFaults(t *testing.T) {
 					return device
 				}}))
 				n := h.during(*historyTime, func() {
-					for end := time.Now().Add(time.Minute); !tt.seen(device.Counts(), h.engine.report().IO) && time.Now().Before(end); {
+					for end := time.Now().Add(time.Minute); !tt.seen(device.Counts(), h.engine.report()) && time.Now().Before(end); {
 						time.Sleep(10 * time.Millisecond)
 					}
 				})
 				s := h.engine.report()
 				t.Logf("%d requests, faults %+v: %+v %+v", n, device.Counts(), s.Pages, s.IO)
-				if s.IO.Errors != 0 || s.Pages.Lost != 0 || !tt.seen(device.Counts(), s.IO) {
+				if s.IO.Errors != 0 || s.IO.Failovers != 0 || s.Pages.Lost != 0 || !tt.seen(device.Counts(), s) {
 					t.Errorf("faults %+v: %+v", device.Counts(), s.IO)
 				}
 			})
@@ -310,4 +311,12 @@ func TestHistoryWithAFullDisk(t *testing.T) {
 		d.kill()
 	}
 	h.sweep()
+}
+
+// suspensions is how often donors were suspended.
+func suspensions(s status.Device) (n uint64) {
+	for _, d := range s.Donors {
+		n += d.Suspensions
+	}
+	return n
 }

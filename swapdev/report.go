@@ -106,10 +106,13 @@ func (e *engine) reportSlabs(s *status.Device) {
 // reportHealth says whether the device serves with less safety than was asked
 // for.
 func (e *engine) reportHealth(s *status.Device) {
-	up := 0
+	up, suspended := 0, 0
 	for _, d := range s.Donors {
-		if d.State == string(lenders.StateUp) {
+		switch d.State {
+		case string(lenders.StateUp):
 			up++
+		case string(lenders.StateSuspended):
+			suspended++
 		}
 	}
 	switch {
@@ -119,6 +122,8 @@ func (e *engine) reportHealth(s *status.Device) {
 		s.Degraded, s.Reason = true, "the backing file fails: pages may be at a donor only"
 	case s.Scrub.Lacking > 0:
 		s.Degraded, s.Reason = true, "pages are at a donor only, and not in the backing file yet"
+	case suspended > 0:
+		s.Degraded, s.Reason = true, "a connection to a donor is broken; its slabs wait for it to come back"
 	case up == 0:
 		s.Degraded, s.Reason = true, "no donor is connected: the backing file serves all"
 	case up < len(s.Donors):

@@ -41,7 +41,7 @@ func (w *ways) start() {
 	w.t.Helper()
 	w.rig = newRig(w.t, rigOptions{queues: 2, transports: w.transports, prepare: func(c *Config) {
 		c.Donors, c.Transport, c.Log = []string{w.lender.address()}, w.setting, w.log.logger()
-		c.Spin = 70 * time.Microsecond
+		c.Spin, c.Grace = 70*time.Microsecond, 500*time.Millisecond // then the other transport
 	}})
 }
 

@@ -82,7 +82,7 @@ func (s *snapshot) donorCells(l *look, r donorRow) []cell {
 	mark, style := l.donor(r.place)
 	word, state, now, note := r.State, l.good, l.plain, r.Error
 	switch {
-	case r.State == "connecting":
+	case r.State == "connecting", r.State == "suspended":
 		state = l.warn
 	case r.State != "up":
 		state = l.bad

@@ -10,9 +10,12 @@ import (
 // donorUpState is a donor's state while a device can use it.
 const donorUpState = "up"
 
+// donorSuspended is a donor's state while a connection to it is broken and its slabs stay.
+const donorSuspended = "suspended"
+
 // Families of a donor in the status of one device.
 var (
-	deviceDonors       = deviceGauge("donors", "Donors that the device knows, by state: up, connecting, down.", "state")
+	deviceDonors       = deviceGauge("donors", "Donors that the device knows, by state: up, suspended, connecting, down.", "state")
 	deviceDonorUp      = deviceGauge("donor_up", "Whether the device can use the donor (1) or not (0).", "donor")
 	deviceDonorInfo    = deviceGauge("donor_info", "Where a donor is and how pages travel to it; the value is 1.", "donor", "address", "transport")
 	deviceDonorFree    = deviceGauge("donor_free_bytes", "Memory that the donor last offered.", "donor")
@@ -20,6 +23,8 @@ var (
 	deviceDonorP99     = deviceGauge("donor_read_p99_seconds", "99th percentile of reads of the donor's slabs in the last period of the placement; 0: none.", "donor")
 	deviceDonorNormal  = deviceGauge("donor_read_p99_baseline_seconds", "What donor_read_p99_seconds is when all is well; 0: not known yet.", "donor")
 	deviceDonorSlow    = deviceGauge("donor_slow", "Whether the placement holds the donor to be slow (1): it gets no slabs and loses its hottest.", "donor")
+	deviceDonorAway    = deviceCounter("donor_suspended_seconds_total", "How long a connection to the donor was broken or silent while its slabs stayed.", "donor")
+	deviceDonorAways   = deviceCounter("donor_suspensions_total", "How often a connection to the donor broke or fell silent while its slabs stayed.", "donor")
 	deviceSlabs        = deviceGauge("slabs", "Slabs of the device by state and by the donor that they are on; donor is empty for those that are on none.", "state", "donor")
 	deviceSlabActivity = deviceGauge("page_activity", "Page I/Os per second, smoothed, of the slabs on a donor; donor is empty for those that are on none.", "donor")
 	deviceSlabPages    = deviceGauge("remote_pages", "Pages with a valid copy on a donor.", "donor")
@@ -34,7 +39,7 @@ var (
 
 // donors adds the donors, and the sums of their slabs.
 func (s *sink) donors(d *status.Device) {
-	names, counts := donorNames(d.Donors), map[string]int{donorUpState: 0, "connecting": 0, "down": 0}
+	names, counts := donorNames(d.Donors), map[string]int{donorUpState: 0, donorSuspended: 0, "connecting": 0, "down": 0}
 	for i := range d.Donors {
 		donor, name := &d.Donors[i], names[i]
 		counts[donor.State]++
@@ -48,6 +53,8 @@ func (s *sink) donors(d *status.Device) {
 		s.put(deviceDonorP99, seconds(donor.P99), name)
 		s.put(deviceDonorNormal, seconds(donor.Baseline), name)
 		s.truth(deviceDonorSlow, donor.Slow, name)
+		s.put(deviceDonorAway, seconds(donor.Suspended), name)
+		s.put(deviceDonorAways, float64(donor.Suspensions), name)
 	}
 	for state, n := range counts {
 		s.put(deviceDonors, float64(n), state)

@@ -21,7 +21,8 @@ type Config struct {
 	Insecure bool              // sessions without TLS, to loopback addresses only
 
 	Transports []*Transport   // fastest first, at least one
-	QP         verbs.QPConfig // of each connection of a queue
+	QP         verbs.QPConfig // of each connection of a queue, but for its place
+	Grace      time.Duration  // in which a broken connection may come back before the donor is lost; 0: none
 	Journal    *journal.Journal
 
 	// Answer answers a donor's request.

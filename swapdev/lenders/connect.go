@@ -11,17 +11,14 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// connect gives each queue a connection, over the first transport that works.
-func (l *Lenders) connect(ctx context.Context, d *Donor, s *control.Session) error {
+// connect gives each queue a connection, over the first transport that works, and returns
+// how they reach the donor.
+func (l *Lenders) connect(ctx context.Context, d *Donor, s *control.Session) (way, error) {
 	d.set(StateConnecting, s, nil)
-	select {
-	case <-d.lost: // of an earlier connection
-	default:
-	}
 	for _, slab := range s.Welcome().Held {
 		// Whatever an earlier session left there was failed over since.
 		if err := s.Unmap(ctx, slab); err != nil && !errors.Is(err, control.ErrUnknownSlab) {
-			return err
+			return way{}, err
 		}
 	}
 	var failed, missing []error
@@ -35,10 +32,12 @@ func (l *Lenders) connect(ctx context.Context, d *Donor, s *control.Session) err
 			missing = append(missing, err)
 			continue
 		}
-		err = l.connectOver(ctx, d, s, device, address)
+		welcome := s.Welcome()
+		w := way{device, address, verbs.Credential{Session: verbs.SessionID(welcome.Session), Secret: welcome.Secret}}
+		err = l.connectOver(ctx, d, w)
 		if err == nil {
 			l.connected(d, s, t, oneLine(failed))
-			return nil
+			return w, nil
 		}
 		failed = append(failed, fmt.Errorf("data connection to donor %s over %s: %w", d.address, t.Name, err))
 		if ctx.Err() != nil || s.Err() != nil {
@@ -46,9 +45,9 @@ func (l *Lenders) connect(ctx context.Context, d *Donor, s *control.Session) err
 		}
 	}
 	if err := oneLine(append(failed, missing...)); err != nil {
-		return err
+		return way{}, err
 	}
-	return l.offers(d, s)
+	return way{}, l.offers(d, s)
 }
 
 // use registers all queues with a transport. It logs what hinders when that changes.
@@ -101,32 +100,35 @@ func (l *Lenders) connected(d *Donor, s *control.Session, t *Transport, passed e
 }
 
 // connectOver connects all queues over one transport, or none.
-func (l *Lenders) connectOver(ctx context.Context, d *Donor, s *control.Session, device verbs.Device, address string) error {
-	w := s.Welcome()
-	cred := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
-	for _, q := range l.queues {
-		if err := l.connectQueue(ctx, d, q, device, address, cred); err != nil {
+func (l *Lenders) connectOver(ctx context.Context, d *Donor, w way) error {
+	for len(d.links) < len(l.queues) {
+		d.links = append(d.links, &link{queue: l.queues[len(d.links)]})
+	}
+	for _, k := range d.links {
+		if err := l.connectQueue(ctx, d, k, w); err != nil {
 			l.dropLinks(d)
-			select {
-			case <-d.lost: // of a queue that was connected
-			default:
-			}
 			return err
 		}
 	}
 	return nil
 }
 
-func (l *Lenders) connectQueue(ctx context.Context, d *Donor, q Queue, device verbs.Device, address string, cred verbs.Credential) error {
+// connectQueue gives a queue a connection, in place of one that has failed if there is one.
+func (l *Lenders) connectQueue(ctx context.Context, d *Donor, k *link, w way) error {
 	ctx, cancel := context.WithTimeout(ctx, askDeadline)
 	defer cancel()
-	conn, err := device.Connect(ctx, address, cred, l.cfg.QP)
+	k.generation++
+	config := l.cfg.QP
+	config.Place, config.Generation = uint32(k.queue.Index()+1), k.generation
+	conn, err := w.device.Connect(ctx, w.address, w.cred, config)
 	if err != nil {
 		return err
 	}
-	if err := q.Attach(d.id, conn, d.lost); err != nil {
+	lost := make(chan error, 1)
+	if err := k.queue.Attach(d.id, conn, lost); err != nil {
 		return errors.Join(err, conn.Close())
 	}
+	k.lost = lost
 	return nil
 }
 

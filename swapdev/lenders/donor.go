@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/status"
@@ -13,13 +14,14 @@ import (
 type Donor struct {
 	id      uint16
 	address string
-	lost    chan error // a queue's connection has failed
 
 	announced int64 // bytes that it announced last; of the goroutine of Follow
 
-	// The next two belong to the donor's goroutine.
-	passed string // why faster transports were passed over, as last logged
-	said   string // why the donor cannot be used, as last logged, without figures
+	// The next belong to the donor's goroutine.
+	passed string  // why faster transports were passed over, as last logged
+	said   string  // why the donor cannot be used, as last logged, without figures
+	links  []*link // of the queues
+	heard  heard   // belongs to the session's goroutine
 
 	mu        sync.Mutex // guards what follows; never held across I/O
 	state     donorState
@@ -30,6 +32,11 @@ type Donor struct {
 	total     int64  // bytes that it lends at most; 0: not asked yet
 	before    string // the transport of the session before
 	err       error
+
+	broken     int           // connections that are to come back, of the queues and of control
+	since      time.Time     // when the first of them broke
+	suspended  time.Duration // over all times before
+	suspension uint64        // how often
 }
 
 type donorState string
@@ -39,6 +46,7 @@ const (
 	StateDown       donorState = "down"
 	StateConnecting donorState = "connecting"
 	StateUp         donorState = "up"
+	StateSuspended  donorState = "suspended" // a connection is broken, and slabs and keys stay
 )
 
 // ID is the donor's number in the slab map.
@@ -61,7 +69,19 @@ func (d *Donor) Up() (*control.Session, bool) {
 	return d.session, d.state == StateUp
 }
 
-// Transport is the name of the transport of the donor's pages, empty unless it is up.
+// Session is the donor's session while its slabs are there: it is up or suspended. Calls fail
+// while the session's connection is broken.
+func (d *Donor) Session() (*control.Session, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.session, d.holds()
+}
+
+// holds reports whether the donor has the slabs that it was lent for. mu is held.
+func (d *Donor) holds() bool { return d.state == StateUp || d.state == StateSuspended }
+
+// Transport is the name of the transport of the donor's pages, empty unless it is up or
+// suspended.
 func (d *Donor) Transport() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,12 +95,12 @@ func (d *Donor) Has(free, total int64) {
 	d.free, d.total = free, total
 }
 
-// While calls f if the donor is up in session s. The donor stays so until f returns, so f
-// must not wait. bytes is what f takes of the donor's free memory.
+// While calls f if the donor is up or suspended in session s. It is not lost until f
+// returns, so f must not wait. bytes is what f takes of the donor's free memory.
 func (d *Donor) While(s *control.Session, bytes int64, f func() error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.state != StateUp || d.session != s {
+	if !d.holds() || d.session != s {
 		return fmt.Errorf("donor %s was lost: %w", d.address, ErrNoDonor)
 	}
 	d.free = max(0, d.free-bytes)
@@ -93,7 +113,10 @@ func (d *Donor) Report() status.Donor {
 	defer d.mu.Unlock()
 	r := status.Donor{
 		Name: cmp.Or(d.name, d.address), Address: d.address, State: string(d.state), Transport: d.transport,
-		Free: d.free, Total: d.total,
+		Free: d.free, Total: d.total, Suspended: int64(d.suspended), Suspensions: d.suspension,
+	}
+	if d.broken > 0 {
+		r.Suspended += int64(time.Since(d.since))
 	}
 	if d.err != nil {
 		r.Error = d.err.Error()
@@ -105,6 +128,7 @@ func (d *Donor) Report() status.Donor {
 func (d *Donor) set(state donorState, s *control.Session, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.endSuspension()
 	d.state, d.session, d.transport, d.err = state, s, "", err
 }
 

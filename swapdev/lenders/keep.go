@@ -45,7 +45,7 @@ func (l *Lenders) keep(ctx context.Context, d *Donor, session *control.Session) 
 	}
 }
 
-// serve connects once, stays until the connection ends, and returns how long it held.
+// serve connects once, stays until the donor is lost, and returns how long it held.
 func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session) (held time.Duration) {
 	var err error
 	if session == nil {
@@ -65,12 +65,13 @@ func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session)
 			return 0
 		}
 	}
-	if err = l.connect(ctx, d, session); err == nil {
+	var w way
+	if w, err = l.connect(ctx, d, session); err == nil {
 		d.said = ""
 		l.cfg.Journal.Info(status.EventDonorUp, "donor is connected").Of("donor", d).
 			With("name", session.Welcome().Name).With("transport", d.Transport()).Tell()
 		connected := time.Now()
-		err = d.watch(ctx, session)
+		err = l.hold(ctx, d, session, w)
 		held = time.Since(connected)
 	}
 	slabs := l.disconnect(d, session, err)
@@ -79,18 +80,6 @@ func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session)
 			Of("donor", d).Because(err).With("slabs", slabs).Tell()
 	}
 	return held
-}
-
-// watch waits for the end of the session or of a connection.
-func (d *Donor) watch(ctx context.Context, s *control.Session) error {
-	select {
-	case <-s.Done():
-		return s.Err()
-	case err := <-d.lost:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // disconnect fails the donor's slabs and takes the connections down. It returns how many

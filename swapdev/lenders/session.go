@@ -3,6 +3,7 @@ package lenders
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/farswap/farswap/control"
 )
@@ -12,6 +13,7 @@ func (l *Lenders) dial(ctx context.Context, d *Donor) (*control.Session, error) 
 	s, err := control.Dial(ctx, d.address, control.DialConfig{
 		Device: l.cfg.Device, Name: l.cfg.Name, SlabSize: uint64(l.cfg.SlabSize),
 		Identity: l.cfg.Identity, Insecure: l.cfg.Insecure,
+		Grace: l.cfg.Grace, Alive: func() time.Time { return l.lastHeard(d) },
 		Handler: control.HandlerFunc(func(_ context.Context, req control.Message) (control.Message, error) {
 			return l.cfg.Answer(d.id, req)
 		}),

@@ -45,6 +45,9 @@ func (q *Queue) Attach(donor uint16, conn verbs.Conn, lost chan<- error) error {
 	}
 }
 
+// Heard counts how often data of a donor was taken up. Any goroutine may call it.
+func (q *Queue) Heard(donor uint16) uint64 { return q.heard[donor].Load() }
+
 // Drop ends the queue's connection to a donor that is lost, and returns when nothing of it
 // is left. The donor's slabs have failed before. Any goroutine but the queue's own may call
 // it.

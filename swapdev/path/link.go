@@ -1,6 +1,8 @@
 package path
 
 import (
+	"sync/atomic"
+
 	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/ublk"
@@ -31,6 +33,7 @@ type link struct {
 	sent    line // parts in flight, in the order in which they were posted and will complete
 	count   int  // parts of both lines
 	pace    pace
+	heard   *atomic.Uint64 // counts how often completions were taken up
 
 	latency loghist.Histogram // of parts that succeeded
 	reads   loghist.Histogram // of reads alone: what the placement judges a donor by
@@ -41,7 +44,7 @@ type link struct {
 func newLink(q *queue, donor int) *link {
 	l := &link{
 		Shared: q.Shared, kernel: q.kernel, loop: q.loop, parts: &q.parts, done: &q.completions, ended: q.remoteEnded,
-		donor: uint16(donor), waiting: newLine(), sent: newLine(), pace: newPace(&q.Config, len(q.requests)),
+		donor: uint16(donor), waiting: newLine(), sent: newLine(), pace: newPace(&q.Config, len(q.requests)), heard: &q.heard[donor],
 	}
 	l.notify = l.poll
 	return l
@@ -77,6 +80,9 @@ func (l *link) poll() {
 	for {
 		n := l.qp.Poll(l.done[:])
 		l.watch()
+		if n > 0 && l.done[0].Status == verbs.StatusOK {
+			l.heard.Add(1)
+		}
 		for _, c := range l.done[:n] {
 			l.pace.completed++
 			l.end(&l.sent, c.Status == verbs.StatusOK)

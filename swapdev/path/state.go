@@ -1,6 +1,8 @@
 package path
 
 import (
+	"sync/atomic"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/slabmap"
@@ -25,8 +27,9 @@ type queue struct {
 	perTag   int         // pages of the largest request
 	parts    parts
 
-	links   []*link // by donor; they may become more, up to MaxDonors
-	parked  []int   // tags
+	links   []*link                  // by donor; they may become more, up to MaxDonors
+	heard   [MaxDonors]atomic.Uint64 // by donor: how often completions were taken up; read by all
+	parked  []int                    // tags
 	ahead   ahead
 	lent    lent
 	timers  timers

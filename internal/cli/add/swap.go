@@ -61,7 +61,7 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss, Sparse: o.sparse,
 		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
 		Identity: id, Insecure: o.insecure, Name: o.name,
-		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience,
+		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience, Grace: o.grace,
 		Probes:    swapdev.Probes(o.probes),
 		Placement: o.placement.policy, SlowBy: o.placement.by, Judge: judge, Period: o.placement.period,
 		StateRoot: o.root, Log: log, LogDropped: o.logDropped,
