@@ -28,9 +28,11 @@ type lender struct {
 	servers  []*namedServer
 	last     atomic.Uint64 // session
 
-	before func(*control.Unmap) // called before each; nil: nothing
-	full   atomic.Bool          // no slab is lent
-	asked  atomic.Int64         // Maps, refused ones included
+	before    func(*control.Unmap) // called before each; nil: nothing
+	beforeMap func(*control.Map)   // the same
+	lent      atomic.Int64         // slabs
+	full      atomic.Bool          // no slab is lent
+	asked     atomic.Int64         // Maps, refused ones included
 
 	mu       sync.Mutex
 	sessions map[*control.Session]*borrower
@@ -106,6 +108,9 @@ func (l *lender) hangUp() {
 	}
 }
 
+// holds is how many slabs are lent in sessions that last.
+func (l *lender) holds() int64 { return l.lent.Load() }
+
 // mapped is how often slabs were mapped over a transport.
 func (l *lender) mapped(transport string) int {
 	l.mu.Lock()
@@ -145,6 +150,7 @@ func (l *lender) Ended(s *control.Session) {
 	for _, server := range l.servers {
 		server.Revoke(b.id)
 	}
+	l.lent.Add(-int64(len(b.slabs)))
 	for _, slab := range b.slabs {
 		if err := offheap.Unmap(slab.mem); err != nil {
 			l.t.Error(err)
@@ -168,6 +174,7 @@ func (b *borrower) Handle(_ context.Context, req control.Message) (control.Messa
 			return nil, control.ErrUnknownSlab
 		}
 		delete(b.slabs, req.Slab)
+		b.lender.lent.Add(-1)
 		return &control.Done{Slab: req.Slab}, errors.Join(slab.server.Deregister(b.id, slab.key), offheap.Unmap(slab.mem))
 	}
 	return nil, control.ErrUnsupported
@@ -175,6 +182,9 @@ func (b *borrower) Handle(_ context.Context, req control.Message) (control.Messa
 
 func (b *borrower) mapSlab(req *control.Map) (*control.MRInfo, error) {
 	b.lender.asked.Add(1)
+	if b.lender.beforeMap != nil {
+		b.lender.beforeMap(req)
+	}
 	if b.lender.full.Load() {
 		return nil, control.ErrNoMemory
 	}
@@ -191,6 +201,7 @@ func (b *borrower) mapSlab(req *control.Map) (*control.MRInfo, error) {
 			return nil, errors.Join(err, offheap.Unmap(mem))
 		}
 		b.slabs[req.Slab] = lentSlab{server, grant.Key, mem}
+		b.lender.lent.Add(1)
 		b.lender.mu.Lock()
 		defer b.lender.mu.Unlock()
 		b.lender.maps = append(b.lender.maps, req.Transport)

@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/farswap/farswap/control"
 	daemon "github.com/farswap/farswap/donor"
 	"github.com/farswap/farswap/internal/proxytest"
+	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/ublk"
@@ -242,6 +244,47 @@ func TestRestartedDonorIsLostAtOnce(t *testing.T) {
 	}
 }
 
+// TestLateMapIsUndone: a donor that is slow to lend memory loses nothing, and has back what it lent
+// too late.
+func TestLateMapIsUndone(t *testing.T) {
+	l := startLender(t, lenders.TransportTCP)
+	began, release := make(chan uint32, 8), make(chan struct{})
+	slow := uint32(0)
+	l.beforeMap = func(req *control.Map) {
+		if req.Slab == slow {
+			began <- req.Slab
+			<-release
+		}
+	}
+	r := newRig(t, rigOptions{queues: 1, prepare: func(c *Config) { c.Donors = []string{l.address()} }})
+	r.heat(1, 2)
+	session, _ := r.engine.donors.Get(0).Session()
+	ask := func(slab int, within time.Duration) error {
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		_, err := r.engine.donors.Map(ctx, r.engine.donors.Get(0), session, slab)
+		return err
+	}
+	if err := ask(int(slow), 50*time.Millisecond); err == nil {
+		t.Fatal("the donor has answered")
+	}
+	<-began
+	if err := ask(int(slow), time.Minute); err == nil {
+		t.Error("the donor is asked again before it has answered")
+	}
+	if _, err := session.QueryMem(t.Context()); err != nil {
+		t.Errorf("a question during a Map: %v", err)
+	}
+	first, _ := r.engine.pages.Geometry().PageRange(1)
+	r.read(0, first, 1, 1)
+	close(release)
+	r.until("the memory is given back", func() bool { return l.holds() == 2 })
+	r.until("the donor lends it to who asks again", func() bool { return ask(int(slow), time.Minute) == nil })
+	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].State != string(lenders.StateUp) || session.Err() != nil {
+		t.Errorf("%+v, %+v, %v", s.IO, s.Donors[0], session.Err())
+	}
+}
+
 // TestHistoryWithStalls cuts connections and holds bytes back under random requests: nobody may see
 // an error or a wrong page, and no donor is lost.
 func TestHistoryWithStalls(t *testing.T) {
@@ -274,5 +317,37 @@ func TestHistoryWithStalls(t *testing.T) {
 	t.Logf("%d requests, %d suspensions: %+v %+v", n, suspensions(r), r.Pages, r.IO)
 	if r.IO.Errors != 0 || r.IO.Corrupt != 0 || r.IO.Failovers != 0 || r.Pages.Lost != 0 || suspensions(r) == 0 {
 		t.Errorf("%+v", r.IO)
+	}
+}
+
+// TestSlowMapLosesNothing: the mapper gives up waiting for a donor that is slow to lend memory. The
+// donor keeps what it has, and gets the slab once it is quick again.
+func TestSlowMapLosesNothing(t *testing.T) {
+	l := startLender(t, lenders.TransportTCP)
+	began, release := make(chan struct{}, 1), make(chan struct{})
+	l.beforeMap = func(req *control.Map) {
+		if req.Slab == 0 {
+			select {
+			case began <- struct{}{}:
+			default:
+			}
+			<-release
+		}
+	}
+	r := newRig(t, rigOptions{queues: 1, prepare: func(c *Config) { c.Donors = []string{l.address()} }})
+	r.heat(1, 2)
+	r.until("the donor is asked", func() bool {
+		r.write(0, 0, 1, 1)
+		return len(began) > 0
+	})
+	r.until("the mapper gives up", func() bool { return r.engine.pages.Slab(0).State == slabmap.Unmapped })
+	session, up := r.engine.donors.Get(0).Up()
+	if s := r.engine.report(); !up || session.Err() != nil || s.IO.Failovers != 0 || s.Donors[0].Slabs != 2 {
+		t.Errorf("%+v, %+v", s.IO, s.Donors[0])
+	}
+	close(release)
+	r.heat(0)
+	if n := l.holds(); n != 3 {
+		t.Errorf("the donor lends %d slabs", n)
 	}
 }

@@ -19,6 +19,9 @@
 // does not know it, or does not run. Then the slabs of the donor fail, the connections end on
 // every queue, and the donor is dialled again, after a pause that grows to ten seconds.
 //
+// A donor that is asked for memory may answer late or never. [Lenders.Map] gives back what
+// comes late.
+//
 // This package knows nothing of slabs and pages. What becomes of them when a donor is lost
 // is a function that its owner sets: see [Config].
 package lenders

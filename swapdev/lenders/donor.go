@@ -33,6 +33,7 @@ type Donor struct {
 	before    string // the transport of the session before
 	err       error
 
+	doubtful   map[int]bool  // slabs that the donor may lend or not: see Lenders.Map
 	broken     int           // connections that are to come back, of the queues and of control
 	since      time.Time     // when the first of them broke
 	suspended  time.Duration // over all times before

@@ -22,7 +22,7 @@ func (r *Roster) Get(id uint16) *Donor { return r.All()[id] }
 
 // add makes a donor of an address. The links of queues to it are the caller's to make.
 func (r *Roster) add(address string) *Donor {
-	d := &Donor{id: uint16(len(r.All())), address: address, state: StateDown}
+	d := &Donor{id: uint16(len(r.All())), address: address, state: StateDown, doubtful: make(map[int]bool)}
 	all := append(slices.Clone(r.All()), d)
 	r.list.Store(&all)
 	return d

@@ -87,38 +87,15 @@ func (c *carrier) moveTo(ctx context.Context, s slabmap.Slab, d *lenders.Donor) 
 	return epoch, err
 }
 
-// lend asks a donor for memory for the slab. What the donor lends after ctx has ended is
-// given back.
+// lend asks a donor for memory for the slab. What the donor lends later is given back.
 func (c *carrier) lend(ctx context.Context, session *control.Session, d *lenders.Donor) (verbs.Key, error) {
-	type answer struct {
-		info *control.MRInfo
-		err  error
+	asking, cancel := context.WithTimeout(ctx, placement.AskDeadline)
+	defer cancel()
+	key, err := c.cfg.Donors.Map(asking, d, session, c.u.slab)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
 	}
-	answers := make(chan answer, 1)
-	slab, transport := c.u.slab, d.Transport()
-	go func() {
-		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), placement.AskDeadline)
-		defer cancel()
-		info, err := session.Map(asking, uint32(slab), uint64(c.cfg.SlabSize), false, transport)
-		if err != nil && asking.Err() != nil {
-			session.Abort(err) // it may have been carried out: the session's end undoes it
-		}
-		answers <- answer{info, err}
-	}()
-	select {
-	case a := <-answers:
-		if a.err != nil {
-			return 0, a.err
-		}
-		return verbs.Key(a.info.Key), nil
-	case <-ctx.Done():
-		go func() {
-			if a := <-answers; a.err == nil {
-				c.HandBack(slab, d.ID(), verbs.Key(a.info.Key))
-			}
-		}()
-		return 0, context.Cause(ctx)
-	}
+	return key, err
 }
 
 // giveUpGrant gives back what was lent for a move that does not come to its end. If the

@@ -10,7 +10,6 @@ import (
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
-	"github.com/farswap/farswap/verbs"
 )
 
 // tickPeriod is how often activity is measured and hot slabs are mapped.
@@ -154,19 +153,17 @@ func (m *Mapper) mapTo(ctx context.Context, slab int, epoch uint64, d *lenders.D
 		return err
 	}
 	begun := time.Now()
-	info, err := s.Map(ctx, uint32(slab), uint64(m.cfg.SlabSize), false, transport)
+	key, err := m.cfg.Donors.Map(ctx, d, s, slab)
 	if err != nil {
-		if ctx.Err() != nil {
-			s.Abort(err) // it may have been carried out: the session's end undoes it
-		}
 		return err
 	}
 	mapped := time.Now()
 	err = d.While(s, m.cfg.SlabSize, func() error {
-		m.cfg.Keys.Set(slab, epoch, verbs.Key(info.Key))
+		m.cfg.Keys.Set(slab, epoch, key)
 		return m.cfg.Pages.CompleteMap(slab, epoch, d.ID())
 	})
 	if err != nil {
+		m.cfg.Donors.GiveBack(s, slab, key)
 		return err
 	}
 	opening := time.Since(mapped)
