@@ -137,7 +137,7 @@ func (d *Device) losses() map[string]int {
 // nothing answers. Only deadlines help.
 func donorFrozen(w *World) {
 	donors := w.donors(2, "80M")
-	d := w.Swap("128M", donors)
+	d := w.Swap("128M", donors, "--grace", "1s")
 	w.underHistory(d, 4, func() {
 		w.onBoth(d, donors)
 		donors[0].Signal(syscall.SIGSTOP)
@@ -152,7 +152,7 @@ func donorFrozen(w *World) {
 // linkCut takes a donor's network away and gives it back.
 func linkCut(w *World) {
 	donors := w.donors(2, "80M")
-	d := w.Swap("128M", donors)
+	d := w.Swap("128M", donors, "--grace", "1s")
 	w.underHistory(d, 5, func() {
 		w.onBoth(d, donors)
 		donors[0].CutLink()
@@ -171,7 +171,7 @@ func donorsTooSlow(w *World) {
 	for _, donor := range donors {
 		w.Must("tc", "qdisc", "add", "dev", donor.Name, "root", "netem", "delay", "40ms", "20ms")
 	}
-	d := w.Swap("128M", donors, "--op-timeout", "50ms")
+	d := w.Swap("128M", donors, "--op-timeout", "50ms", "--grace", "1ms")
 	w.underHistory(d, 6, func() {
 		// Twice each, if the machine is quick enough.
 		w.until(w.Shorten(20*time.Second), func() bool {

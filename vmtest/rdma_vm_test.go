@@ -14,7 +14,7 @@ import (
 // the port of this machine's end.
 func adapterRemoved(w *World) {
 	donors := w.donors(2, "80M")
-	d := w.Swap("128M", donors)
+	d := w.Swap("128M", donors, "--grace", "1s")
 	w.underHistory(d, 7, func() {
 		for _, adapter := range []Adapter{ownAdapter(1), donorAdapter(1)} {
 			w.onBoth(d, donors)
