@@ -21,8 +21,14 @@ type pulse struct {
 	begun  time.Time // of this step
 }
 
-// frame begins a frame.
-func (p *pulse) frame() { p.missed, p.begun = 0, time.Now() }
+// frame begins a frame. It asks whether the peer was heard elsewhere: whoever answers that by
+// comparing counts is to count from here.
+func (p *pulse) frame() {
+	p.missed, p.begun = 0, time.Now()
+	if p.alive != nil {
+		p.alive()
+	}
+}
 
 // Read implements io.Reader. The error is os.ErrDeadlineExceeded when the peer is given up.
 func (p *pulse) Read(b []byte) (int, error) {

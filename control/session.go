@@ -36,8 +36,8 @@ func (f HandlerFunc) Handle(ctx context.Context, req Message) (Message, error) {
 // Session of its own.
 type Session struct {
 	// Alive says when the peer was last heard elsewhere, on a data connection: the session gives a
-	// peer up only when that is silent, too. It may be nil. It is constant once the session runs,
-	// and is called from the session's goroutine.
+	// peer up only when that is silent, too. It may be nil. It is constant once the session runs.
+	// One goroutine of the session calls it, with each message and while the peer is silent.
 	Alive func() time.Time
 
 	timing  Timing

@@ -35,6 +35,7 @@ type session struct {
 	servers    []*server // that have admitted it
 	since      time.Time
 	grace      time.Duration // how long it is kept without a control connection; 0: not at all
+	hearing    hearing
 
 	// To change the fields below, hold op and Donor.mu. To read them, hold either.
 	control *control.Session // the connection now, or the last one

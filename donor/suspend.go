@@ -3,6 +3,7 @@ package donor
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/farswap/farswap/control"
@@ -17,6 +18,7 @@ var errResumed = fmt.Errorf("%w: it goes on over another connection", control.Er
 // held.
 func (d *Donor) suspend(dev *device, why error) bool {
 	ses := dev.session
+	ses.heard() // what came before does not count
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -109,21 +111,36 @@ func (d *Donor) connection(ses *session) *control.Session {
 	return ses.control
 }
 
-// hearer is a server that knows when a session's data was last seen. RDMA's cannot: the adapter
-// serves the session alone.
+// hearer is a server that counts how often operations of a session have come. RDMA's cannot: the
+// adapter serves the session alone.
 type hearer interface {
-	Heard(verbs.SessionID) time.Time
+	Heard(verbs.SessionID) uint64
 }
 
-// heard is when data of the session was last seen, zero if that is unknown.
+// hearing finds out when data of a session was last seen, from how often it has come.
+type hearing struct {
+	mu    sync.Mutex // guards what follows
+	count uint64
+	at    time.Time
+}
+
+func (h *hearing) look(count uint64) time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if count != h.count {
+		h.count, h.at = count, time.Now()
+	}
+	return h.at
+}
+
+// heard is when the donor has last noticed that data of the session had come, zero: never. It is
+// asked whenever the device has been silent for a while.
 func (ses *session) heard() time.Time {
-	var last time.Time
+	var count uint64
 	for _, s := range ses.servers {
 		if h, ok := s.Server.(hearer); ok {
-			if t := h.Heard(ses.id()); t.After(last) {
-				last = t
-			}
+			count += h.Heard(ses.id())
 		}
 	}
-	return last
+	return ses.hearing.look(count)
 }

@@ -263,3 +263,30 @@ func TestShortageEndsASuspendedSession(t *testing.T) {
 		t.Errorf("resume: %v", err)
 	}
 }
+
+// TestDataIsLife: a device whose control connection is silent, and whose data flows, keeps its session,
+// with that connection and, once it is broken, without it.
+func TestDataIsLife(t *testing.T) {
+	cfg := testConfig()
+	cfg.Timing = control.Timing{Ping: 50 * time.Millisecond, Missed: 4}
+	d := lend(t, cfg)
+	uuid := control.NewUUID()
+	grace := 300 * time.Millisecond
+	s, p := dialThrough(t, d, patient(uuid, grace))
+	key := mapSlab(t, s, 1, false)
+	r := newReach(t)
+	qp := r.connect(s)
+	p.Hold()
+	for begun := time.Now(); time.Since(begun) < time.Second; {
+		r.wantPage(qp, key, 0, 0)
+		if isCut(d, uuid)() {
+			t.Fatal("the device is given up while its data flows")
+		}
+	}
+	p.Cut()
+	eventually(t, "the session is suspended", isCut(d, uuid))
+	for begun := time.Now(); time.Since(begun) < 3*grace; {
+		r.wantPage(qp, key, 0, 0)
+	}
+	eventually(t, "without data it ends", func() bool { return len(d.Status().Leases) == 1 })
+}

@@ -74,6 +74,7 @@ func (e *endpoint) work() error {
 			if ok, err := b.begin(&e.inbox); !ok {
 				return err
 			}
+			e.grants.heard.Add(1)
 		}
 		for b.next < b.n {
 			if e.ready-e.sent > e.mask {

@@ -41,6 +41,7 @@ type session struct {
 	secret  [32]byte
 	regions map[verbs.Key][]byte
 	places  map[uint32]*place
+	heard   []*atomic.Uint64 // batches that have come, by worker that has served the session
 }
 
 // Listen starts a server at addr, host:port; port 0 takes a free one.
@@ -181,6 +182,19 @@ func (s *Server) each(f func(w *worker, done *sync.WaitGroup)) {
 		}
 	}
 	done.Wait()
+}
+
+// Heard counts the batches of operations that have come in a session. It only rises, and is 0 for an
+// unknown session.
+func (s *Server) Heard(id verbs.SessionID) (batches uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ses := s.sessions[id]; ses != nil {
+		for _, n := range ses.heard {
+			batches += n.Load()
+		}
+	}
+	return batches
 }
 
 // Stats returns the totals. See verbs.Server.

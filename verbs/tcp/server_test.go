@@ -314,3 +314,23 @@ func TestServerCloseUnderLoad(t *testing.T) {
 		t.Errorf("register after close: %v", err)
 	}
 }
+
+func TestHeardCountsWhatComes(t *testing.T) {
+	r := newRig(t, Config{Threads: 2}, verbs.QPConfig{})
+	if n := r.server.Heard(testSession); n != 0 {
+		t.Errorf("heard %d times before anything came", n)
+	}
+	second := r.connect(t, verbs.QPConfig{}, nil) // on the other thread
+	for i, qp := range []verbs.QP{r.qp, second, r.qp} {
+		if got := r.do(t, qp, r.read(r.local[:8], 0)); got[0] != verbs.StatusOK {
+			t.Fatal(got)
+		}
+		if n := r.server.Heard(testSession); n != uint64(i+1) {
+			t.Errorf("heard %d times after %d operations", n, i+1)
+		}
+	}
+	r.server.Revoke(testSession)
+	if n := r.server.Heard(testSession); n != 0 {
+		t.Errorf("heard a session that has ended %d times", n)
+	}
+}

@@ -50,7 +50,10 @@ type counters struct {
 
 // grants is a worker's copy of what a session may touch, so that the hot path
 // looks it up without a lock.
-type grants struct{ regions map[verbs.Key][]byte }
+type grants struct {
+	regions map[verbs.Key][]byte
+	heard   atomic.Uint64 // batches of operations that have come; read by all
+}
 
 // drain waits until no connection of a session touches mem, or, if mem is nil,
 // until none is left.
@@ -165,6 +168,7 @@ func (w *worker) grantsOf(ses *session) (*grants, bool) {
 		g.regions[k] = mem
 	}
 	w.grants[ses] = g
+	ses.heard = append(ses.heard, &g.heard)
 	return g, true
 }
 
