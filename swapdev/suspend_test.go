@@ -1,353 +1,279 @@
 package swapdev
 
 import (
-	"context"
-	"slices"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/farswap/farswap/control"
-	daemon "github.com/farswap/farswap/donor"
-	"github.com/farswap/farswap/internal/proxytest"
 	"github.com/farswap/farswap/slabmap"
-	"github.com/farswap/farswap/status"
-	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/ublk"
-	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
-// detour is a device whose connections pass a proxy.
-type detour struct {
-	verbs.Device
-	t testing.TB
+func withoutBacking(c *Config) { c.Backing, c.AcceptLoss = NoBacking, true }
 
-	mu    sync.Mutex                  // guards what follows
-	ways  map[string]*proxytest.Proxy // by address
-	first *proxytest.Proxy
+// start does a request whose end the test does not wait for yet.
+func (r *rig) start(op ublk.Op, page int64, data []byte) <-chan int32 {
+	done := make(chan int32, 1)
+	go func() { done <- r.queue(0).do(op, page*testPage, data, len(data)) }()
+	return done
 }
 
-func (d *detour) Connect(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (verbs.Conn, error) {
-	d.mu.Lock()
-	way := d.ways[address]
-	if way == nil {
-		way = proxytest.Start(d.t, address)
-		d.ways[address] = way
-		if d.first == nil {
-			d.first = way
-		}
-	}
-	d.mu.Unlock()
-	return d.Device.Connect(ctx, way.Addr(), cred, cfg)
-}
-
-func (d *detour) proxy() *proxytest.Proxy {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.first
-}
-
-// stretch is a rig with one donor, whose control and data connections pass proxies.
-type stretch struct {
-	*rig
-	donor   *testDonor
-	control *proxytest.Proxy
-	data    *proxytest.Proxy
-	keys    []verbs.Key
-}
-
-func newStretch(t *testing.T, change func(*Config)) *stretch {
+// waits reports that nothing has come for d. That is never too short for a request that is
+// right: it waits for as long as it must.
+func waits(t *testing.T, what string, done <-chan int32, d time.Duration) {
 	t.Helper()
-	d := startDonorAs(t, 16*testSlab, func(*daemon.Config) {})
-	t.Cleanup(d.kill)
-	s := &stretch{donor: d, control: proxytest.Start(t, d.address)}
-	var way *detour
-	s.rig = newRig(t, rigOptions{
-		queues: 2,
-		prepare: func(c *Config) {
-			c.Donors, c.Grace = []string{s.control.Addr()}, time.Minute
-			change(c)
-		},
-		wrap: func(v verbs.Device) verbs.Device {
-			way = &detour{Device: v, t: t, ways: make(map[string]*proxytest.Proxy)}
-			return way
-		},
-	})
-	s.heat(0, 1, 2)
-	s.serves()
-	s.data = way.proxy()
-	s.keys = s.keysNow()
-	return s
-}
-
-func (s *stretch) keysNow() []verbs.Key {
-	var keys []verbs.Key
-	for slab := range 3 {
-		keys = append(keys, s.engine.shared.Keys.Get(slab, s.engine.pages.Slab(slab).Epoch))
+	select {
+	case res := <-done:
+		t.Errorf("%s did not wait: %d", what, res)
+	case <-time.After(d):
 	}
-	return keys
 }
 
-func (s *stretch) state() string { return s.engine.report().Donors[0].State }
-
-// wantState waits for a state of the donor. It uses the connections: only one that is used
-// is known to be broken.
-func (s *stretch) wantState(state string) {
-	s.t.Helper()
-	s.until("the donor is "+state, func() bool {
-		s.use()
-		return s.state() == state
-	})
+// TestFailedConnectionSuspends: the slab stays where it is, nobody writes there until the
+// next connection is there, and no page is lost.
+func TestFailedConnectionSuspends(t *testing.T) {
+	r, device := newFaultyRig(t, rigOptions{donors: 1})
+	r.heat(0)
+	lost := r.mustRelink(0, 0, 1)
+	r.write(0, 0, 1, 16)
+	r.settle(0, 16)
+	barrier, before := r.engine.shared.Barrier, r.engine.pages.Slab(0)
+	device.SetPlan(faulty.Plan{Fail: 1})
+	r.write(0, 0, 2, 4)
+	if err := <-lost; err == nil {
+		t.Error("the connection failed for no reason")
+	}
+	if !barrier.Up(0) {
+		t.Error("the barrier is not up")
+	}
+	device.SetPlan(faulty.Plan{})
+	r.read(0, 0, 2, 4)
+	r.read(0, 4, 1, 12)
+	r.write(0, 8, 3, 2)
+	r.read(0, 8, 3, 2)
+	for _, page := range []int64{0, 8} {
+		if v := r.engine.pages.Look(page); v.Place != slabmap.Backing {
+			t.Errorf("page %d is in %v: %+v", page, v.Place, v)
+		}
+	}
+	if now := r.engine.pages.Slab(0); now != before {
+		t.Errorf("the slab is %+v, and was %+v", now, before)
+	}
+	r.mustRelink(0, 0, 2)
+	if barrier.Up(0) {
+		t.Error("the barrier is still up")
+	}
+	r.write(0, 8, 4, 2)
+	r.until("the donor is written to again", func() bool { return r.engine.pages.Look(8).Place == slabmap.Remote|slabmap.Backing })
+	r.read(0, 4, 1, 4)
+	r.read(0, 8, 4, 2)
+	if s := r.engine.report(); s.IO.Errors != 0 || s.IO.Failovers != 0 || s.IO.Corrupt != 0 {
+		t.Errorf("%+v", s.IO)
+	}
 }
 
-// use writes and reads a page of each slab, on each queue.
-func (s *stretch) use() {
-	s.t.Helper()
-	for slab := range 3 {
-		first, _ := s.engine.pages.Geometry().PageRange(slab)
-		for queue := range 2 {
-			page := first + 20 + int64(queue)
-			s.write(queue, page, 2, 1)
-			s.read(queue, page, 2, 1)
+// TestOnlyCopiesWaitForASuspendedDonor: however impatient the requests are, what is nowhere
+// else waits for the donor, and a write whose outcome nobody knows keeps its page until it
+// is posted again.
+func TestOnlyCopiesWaitForASuspendedDonor(t *testing.T) {
+	const patience = 50 * time.Millisecond
+	r, device := newFaultyRig(t, rigOptions{donors: 1, prepare: func(c *Config) {
+		withoutBacking(c)
+		c.OpTimeout, c.Patience = patience, time.Minute
+	}})
+	r.write(0, 0, 1, 16) // waits for its slab
+	r.engine.shared.Patience = patience
+	lost := r.mustRelink(0, 0, 1)
+	device.SetPlan(faulty.Plan{Fail: 1})
+	write := r.start(ublk.OpWrite, 0, content(0, 2, 4))
+	<-lost
+	device.SetPlan(faulty.Plan{})
+	got := make([]byte, testPage)
+	read, same := r.start(ublk.OpRead, 8, got), r.start(ublk.OpWrite, 1, content(1, 3, 1))
+	waits(t, "a write of unknown outcome", write, 4*patience)
+	waits(t, "a read", read, 0)
+	waits(t, "a write of the same page", same, 0)
+	if r.engine.pages.BeginWrite(0) {
+		t.Error("the page of a write of unknown outcome is free")
+	}
+	r.mustRelink(0, 0, 2)
+	for what, done := range map[string]struct {
+		c   <-chan int32
+		len int32
+	}{"write": {write, 4 * testPage}, "read": {read, testPage}, "second write": {same, testPage}} {
+		if res := <-done.c; res != done.len {
+			t.Errorf("%s: %d", what, res)
+		}
+	}
+	r.read(0, 0, 2, 1)
+	r.read(0, 1, 3, 1)
+	r.read(0, 2, 2, 2)
+	r.read(0, 4, 1, 12)
+	if s := r.engine.report(); s.IO.Errors != 0 || s.IO.Failovers != 0 || s.Pages.Lost != 0 {
+		t.Errorf("%+v %+v", s.IO, s.Pages)
+	}
+}
+
+// TestLostDonorEndsWaits: what waited for a suspended donor is an error when that is lost.
+// A write finds another donor.
+func TestLostDonorEndsWaits(t *testing.T) {
+	r, device := newFaultyRig(t, rigOptions{donors: 1, prepare: withoutBacking})
+	r.write(0, 0, 1, 16)
+	lost := r.mustRelink(0, 0, 1)
+	device.SetPlan(faulty.Plan{Fail: 1})
+	write := r.start(ublk.OpWrite, 0, content(0, 2, 4))
+	<-lost
+	read := r.start(ublk.OpRead, 8, make([]byte, testPage))
+	waits(t, "a write", write, 50*time.Millisecond)
+	r.donors[0].kill()
+	if res := <-read; res != -5 {
+		t.Errorf("a read of a lost page: %d, want -EIO", res)
+	}
+	r.until("the barrier is down", func() bool { return !r.engine.shared.Barrier.Up(0) })
+	device.SetPlan(faulty.Plan{})
+	r.donors[0].start()
+	if res := <-write; res != 4*testPage {
+		t.Errorf("the write: %d", res)
+	}
+	r.read(0, 0, 2, 4)
+}
+
+// TestDonorsBarrierStopsWrites: whoever raised it, and on every queue.
+func TestDonorsBarrierStopsWrites(t *testing.T) {
+	r := newRig(t, rigOptions{donors: 1, queues: 2})
+	r.heat(0)
+	r.engine.shared.Barrier.Raise(0)
+	for i := range int64(2) {
+		r.write(int(i), 4+i, 1, 1)
+		r.settle(4+i, 1)
+		if v := r.engine.pages.Look(4 + i); v.Place != slabmap.Backing {
+			t.Errorf("queue %d: page is in %v", i, v.Place)
+		}
+	}
+	r.engine.shared.Barrier.Lower(0)
+	r.write(1, 4, 2, 1)
+	r.until("the donor is written to", func() bool { return r.engine.pages.Look(4).Place == slabmap.Remote|slabmap.Backing })
+}
+
+// TestPagesInBuffersAreWaitedFor: a page that lies in a buffer of the server goes where it
+// is going, however impatient the next request is.
+func TestPagesInBuffersAreWaitedFor(t *testing.T) {
+	const patience = 50 * time.Millisecond
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) {
+		c.OpTimeout, c.Patience, c.HotThreshold = patience, patience, 1e9
+	}})
+	for _, op := range []ublk.Op{ublk.OpRead, ublk.OpWrite, ublk.OpDiscard} {
+		r.write(0, 2, 1, 1)
+		r.until("the page is free", func() bool { return r.engine.pages.BeginWrite(2) })
+		crc := slabmap.Checksum(content(2, 1, 1))
+		r.engine.pages.EndWrite(2, slabmap.Written{CRC: crc, Pending: true})
+		done := r.start(op, 2, content(2, 1, 1))
+		waits(t, op.String(), done, 4*patience)
+		r.engine.pages.EndPending(2, true)
+		if res := <-done; res < 0 {
+			t.Errorf("%v: %d", op, res)
 		}
 	}
 }
 
-// wantNothingLost checks that the donor has what it had, under the same keys, and serves it.
-func (s *stretch) wantNothingLost() {
-	s.t.Helper()
-	r := s.engine.report()
-	if r.IO.Failovers != 0 || r.Pages.Lost != 0 || r.IO.Errors != 0 || r.Donors[0].Slabs != 3 {
-		s.t.Errorf("%+v, %+v, %+v", r.IO, r.Pages, r.Donors[0])
+// TestPatienceCountsFromTheLastStep: a request that goes on, slowly, is not given up.
+func TestPatienceCountsFromTheLastStep(t *testing.T) {
+	const pages, step = 8, 500 * time.Millisecond
+	r := newRig(t, rigOptions{donors: 1, prepare: func(c *Config) {
+		c.Patience, c.HotThreshold = (pages-1)*step, 1e9
+	}})
+	for page := range int64(pages) {
+		if !r.engine.pages.BeginWrite(page) {
+			t.Fatal("a page is in use")
+		}
 	}
-	if now := s.keysNow(); !slices.Equal(now, s.keys) {
-		s.t.Error("the keys have changed")
+	done := r.start(ublk.OpWrite, 0, content(0, 1, pages))
+	for page := range int64(pages) {
+		time.Sleep(step)
+		r.engine.pages.AbortWrite(page)
 	}
-	if r.Donors[0].Suspensions == 0 || r.Donors[0].Suspended == 0 {
-		s.t.Errorf("suspended %d times, for %dns", r.Donors[0].Suspensions, r.Donors[0].Suspended)
+	if res := <-done; res != pages*testPage {
+		t.Errorf("%d", res)
 	}
-	kinds := s.kinds()
-	if kinds[status.EventDonorSuspended] == 0 || kinds[status.EventDonorResumed] == 0 || kinds[status.EventDonorLost] != 0 {
-		s.t.Errorf("events %v", kinds)
-	}
-	s.serves()
 }
 
-// serves checks that pages are read from the donor.
-func (s *stretch) serves() {
-	s.t.Helper()
-	before := s.engine.report().IO.RemoteReads
-	s.until("pages are read from the donor", func() bool {
-		s.use()
-		return s.engine.report().IO.RemoteReads > before
-	})
+// keepLinked replaces every connection of the device's queues by one that the test watches
+// over: when it fails, the next one follows. It returns how often that happened, and ends
+// when stop is closed.
+func (r *rig) keepLinked(stop <-chan struct{}) (wait func() int) {
+	var keepers sync.WaitGroup
+	var again atomic.Int64
+	for queue := range r.engine.queues {
+		for donor := range r.donors {
+			lost := r.mustRelink(queue, uint16(donor), 1)
+			keepers.Go(func() {
+				for generation := uint64(2); ; generation++ {
+					select {
+					case <-lost:
+					case <-stop:
+						return
+					}
+					for r.relink(queue, uint16(donor), generation, lost) != nil {
+						select {
+						case <-stop:
+							return
+						case <-time.After(10 * time.Millisecond):
+							generation++
+						}
+					}
+					again.Add(1)
+				}
+			})
+		}
+	}
+	return func() int { keepers.Wait(); return int(again.Load()) }
 }
 
-func TestBrokenConnectionsSuspend(t *testing.T) {
+// TestHistoryWithSuspendedLinks has connections fail and come back while requests go on:
+// nobody may see an error or a wrong page, no slab is lost, with a backing file or without.
+func TestHistoryWithSuspendedLinks(t *testing.T) {
 	for _, tt := range []struct {
 		name string
-		cut  func(*stretch)
+		o    rigOptions
 	}{
-		{"control", func(s *stretch) { s.control.Shut(true); s.control.Cut() }},
-		{"data", func(s *stretch) { s.data.Shut(true); s.data.Cut() }},
-		{"both", func(s *stretch) {
-			s.control.Shut(true)
-			s.data.Shut(true)
-			s.control.Cut()
-			s.data.Cut()
-		}},
+		{"remote-first", rigOptions{donors: 2, queues: 2, prepare: func(*Config) {}}},
+		{"few buffers", rigOptions{donors: 2, queues: 2, spare: 2, prepare: func(*Config) {}}},
+		{"strict", rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Ack = Strict }}},
+		{"no backing", rigOptions{donors: 2, queues: 2, prepare: withoutBacking}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newStretch(t, func(*Config) {})
-			for range 2 {
-				tt.cut(s)
-				s.wantState(string(lenders.StateSuspended))
-				if r := s.engine.report(); !r.Degraded || r.Donors[0].Error == "" || r.Donors[0].Transport == "" {
-					t.Errorf("degraded %v, donor %+v", r.Degraded, r.Donors[0])
+			prepare := tt.o.prepare
+			tt.o.prepare = func(c *Config) {
+				prepare(c)
+				c.OpTimeout, c.Late = 200*time.Millisecond, 2*time.Millisecond
+			}
+			r, device := newFaultyRig(t, tt.o)
+			r.heat(0, 1, 2, 3, 4, 5, 6)
+			h := newHistory(r)
+			for slab := range 7 { // heat wrote there
+				first, _ := r.engine.pages.Geometry().PageRange(slab)
+				if !r.engine.pages.Look(first).Zeros() {
+					h.versions[first] = 1
 				}
-				s.control.Shut(false)
-				s.data.Shut(false)
-				s.wantState(string(lenders.StateUp))
-				s.wantNothingLost()
+			}
+			stop := make(chan struct{})
+			wait := r.keepLinked(stop)
+			device.SetPlan(faulty.Plan{Seed: rand.Uint64(), Fail: 0.001, Drop: 0.0003, Delay: 0.01, DelayMax: 10 * time.Millisecond})
+			n := h.during(*historyTime, func() {
+				for end := time.Now().Add(time.Minute); device.Counts().Failed < 3 && time.Now().Before(end); {
+					time.Sleep(10 * time.Millisecond)
+				}
+			})
+			close(stop)
+			again := wait()
+			s := h.engine.report()
+			t.Logf("%d requests, faults %+v, %d connections more: %+v %+v", n, device.Counts(), again, s.Pages, s.IO)
+			if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 || s.IO.Failovers != 0 || again == 0 {
+				t.Errorf("%+v %+v", s.IO, s.Pages)
 			}
 		})
-	}
-}
-
-// TestStallSuspends holds all bytes back, of data and control, longer than an operation may take.
-func TestStallSuspends(t *testing.T) {
-	s := newStretch(t, func(*Config) {})
-	s.data.Hold()
-	s.control.Hold()
-	s.wantState(string(lenders.StateSuspended))
-	s.until("the session is silent, too", func() bool {
-		session, ok := s.engine.donors.Get(0).Session()
-		return ok && session.Trouble() != nil
-	})
-	s.control.Release()
-	s.data.Release()
-	s.wantState(string(lenders.StateUp))
-	s.wantNothingLost()
-}
-
-// TestDataKeepsTheSession: a control session that is silent while data flows is not given up.
-func TestDataKeepsTheSession(t *testing.T) {
-	s := newStretch(t, func(*Config) {})
-	session, _ := s.engine.donors.Get(0).Session()
-	s.control.Hold()
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-		s.use()
-		if err := session.Trouble(); err != nil {
-			t.Fatalf("given up while data flows: %v", err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	s.control.Release()
-	if r := s.engine.report(); r.IO.Failovers != 0 || r.IO.RemoteReads == 0 {
-		t.Errorf("%+v", r.IO)
-	}
-}
-
-// TestGraceIsOver: a donor that does not come back is lost as before.
-func TestGraceIsOver(t *testing.T) {
-	s := newStretch(t, func(c *Config) { c.Grace = 300 * time.Millisecond })
-	s.control.Shut(true)
-	s.data.Shut(true)
-	s.data.Cut()
-	s.wantState(string(lenders.StateDown))
-	if r := s.engine.report(); r.IO.Failovers != 3 || r.Pages.Lost != 0 || r.Donors[0].Slabs != 0 || r.Donors[0].Suspended < int64(300*time.Millisecond) {
-		t.Errorf("%+v, %+v", r.IO, r.Donors[0])
-	}
-	s.read(0, 0, 1, 1)
-	s.control.Shut(false)
-	s.data.Shut(false)
-	s.wantState(string(lenders.StateUp))
-	s.heat(0)
-	s.serves()
-}
-
-// TestRestartedDonorIsLostAtOnce: it does not know the session, so there is nothing to wait for.
-func TestRestartedDonorIsLostAtOnce(t *testing.T) {
-	s := newStretch(t, func(c *Config) { c.Grace = time.Hour })
-	s.control.Shut(true) // as after a crash: no goodbye arrives
-	s.control.Cut()
-	s.wantState(string(lenders.StateSuspended))
-	s.donor.kill()
-	s.donor.start()
-	s.control.Shut(false)
-	s.until("the donor is lost, and used again", func() bool {
-		kinds := s.kinds()
-		return kinds[status.EventDonorLost] == 1 && kinds[status.EventDonorUp] == 2
-	})
-	if r := s.engine.report(); r.IO.Failovers != 3 || r.IO.Errors != 0 {
-		t.Errorf("%+v", r.IO)
-	}
-}
-
-// TestLateMapIsUndone: a donor that is slow to lend memory loses nothing, and has back what it lent
-// too late.
-func TestLateMapIsUndone(t *testing.T) {
-	l := startLender(t, lenders.TransportTCP)
-	began, release := make(chan uint32, 8), make(chan struct{})
-	slow := uint32(0)
-	l.beforeMap = func(req *control.Map) {
-		if req.Slab == slow {
-			began <- req.Slab
-			<-release
-		}
-	}
-	r := newRig(t, rigOptions{queues: 1, prepare: func(c *Config) { c.Donors = []string{l.address()} }})
-	r.heat(1, 2)
-	session, _ := r.engine.donors.Get(0).Session()
-	ask := func(slab int, within time.Duration) error {
-		ctx, cancel := context.WithTimeout(t.Context(), within)
-		defer cancel()
-		_, err := r.engine.donors.Map(ctx, r.engine.donors.Get(0), session, slab)
-		return err
-	}
-	if err := ask(int(slow), 50*time.Millisecond); err == nil {
-		t.Fatal("the donor has answered")
-	}
-	<-began
-	if err := ask(int(slow), time.Minute); err == nil {
-		t.Error("the donor is asked again before it has answered")
-	}
-	if _, err := session.QueryMem(t.Context()); err != nil {
-		t.Errorf("a question during a Map: %v", err)
-	}
-	first, _ := r.engine.pages.Geometry().PageRange(1)
-	r.read(0, first, 1, 1)
-	close(release)
-	r.until("the memory is given back", func() bool { return l.holds() == 2 })
-	r.until("the donor lends it to who asks again", func() bool { return ask(int(slow), time.Minute) == nil })
-	if s := r.engine.report(); s.IO.Failovers != 0 || s.Donors[0].State != string(lenders.StateUp) || session.Err() != nil {
-		t.Errorf("%+v, %+v, %v", s.IO, s.Donors[0], session.Err())
-	}
-}
-
-// TestHistoryWithStalls cuts connections and holds bytes back under random requests: nobody may see
-// an error or a wrong page, and no donor is lost.
-func TestHistoryWithStalls(t *testing.T) {
-	s := newStretch(t, func(*Config) {})
-	if res := s.queue(0).do(ublk.OpDiscard, 0, nil, int(s.cfg.Size)); res != 0 {
-		t.Fatalf("discard of all: %d", res)
-	}
-	h := newHistory(s.rig)
-	end := time.Now().Add(*historyTime)
-	n := h.during(*historyTime, func() {
-		for i := 0; i < 4 || time.Now().Before(end); i++ {
-			time.Sleep(100 * time.Millisecond)
-			switch i % 4 {
-			case 0:
-				s.data.Cut()
-			case 1:
-				s.control.Cut()
-			case 2:
-				s.data.Hold()
-				time.Sleep(800 * time.Millisecond) // longer than an operation may take
-				s.data.Release()
-			case 3:
-				s.data.Cut()
-				s.control.Cut()
-			}
-		}
-		s.until("the donor is well", func() bool { return s.state() == string(lenders.StateUp) })
-	})
-	r := h.engine.report()
-	t.Logf("%d requests, %d suspensions: %+v %+v", n, suspensions(r), r.Pages, r.IO)
-	if r.IO.Errors != 0 || r.IO.Corrupt != 0 || r.IO.Failovers != 0 || r.Pages.Lost != 0 || suspensions(r) == 0 {
-		t.Errorf("%+v", r.IO)
-	}
-}
-
-// TestSlowMapLosesNothing: the mapper gives up waiting for a donor that is slow to lend memory. The
-// donor keeps what it has, and gets the slab once it is quick again.
-func TestSlowMapLosesNothing(t *testing.T) {
-	l := startLender(t, lenders.TransportTCP)
-	began, release := make(chan struct{}, 1), make(chan struct{})
-	l.beforeMap = func(req *control.Map) {
-		if req.Slab == 0 {
-			select {
-			case began <- struct{}{}:
-			default:
-			}
-			<-release
-		}
-	}
-	r := newRig(t, rigOptions{queues: 1, prepare: func(c *Config) { c.Donors = []string{l.address()} }})
-	r.heat(1, 2)
-	r.until("the donor is asked", func() bool {
-		r.write(0, 0, 1, 1)
-		return len(began) > 0
-	})
-	r.until("the mapper gives up", func() bool { return r.engine.pages.Slab(0).State == slabmap.Unmapped })
-	session, up := r.engine.donors.Get(0).Up()
-	if s := r.engine.report(); !up || session.Err() != nil || s.IO.Failovers != 0 || s.Donors[0].Slabs != 2 {
-		t.Errorf("%+v, %+v", s.IO, s.Donors[0])
-	}
-	close(release)
-	r.heat(0)
-	if n := l.holds(); n != 3 {
-		t.Errorf("the donor lends %d slabs", n)
 	}
 }
