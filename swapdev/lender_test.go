@@ -28,11 +28,13 @@ type lender struct {
 	servers  []*namedServer
 	last     atomic.Uint64 // session
 
-	before    func(*control.Unmap) // called before each; nil: nothing
-	beforeMap func(*control.Map)   // the same
-	lent      atomic.Int64         // slabs
-	full      atomic.Bool          // no slab is lent
-	asked     atomic.Int64         // Maps, refused ones included
+	before    func(*control.Unmap)          // called before each; nil: nothing
+	beforeMap func(*control.Map)            // the same
+	lent      atomic.Int64                  // slabs
+	full      atomic.Bool                   // no slab is lent
+	asked     atomic.Int64                  // Maps, refused ones included
+	stall     atomic.Pointer[chan struct{}] // each QueryMem waits until it is closed; nil: none waits
+	name      string                        // as devices know it
 
 	mu       sync.Mutex
 	sessions map[*control.Session]*borrower
@@ -59,7 +61,7 @@ type lentSlab struct {
 
 func startLender(t testing.TB, transports ...string) *lender {
 	t.Helper()
-	l := &lender{t: t, sessions: make(map[*control.Session]*borrower)}
+	l := &lender{t: t, name: "lender", sessions: make(map[*control.Session]*borrower)}
 	for _, name := range transports {
 		s, err := tcp.Listen("127.0.0.1:0", tcp.Config{})
 		if err != nil {
@@ -128,7 +130,7 @@ func (l *lender) mapped(transport string) int {
 func (l *lender) Admit(_ context.Context, s *control.Session, _ *control.Hello) (*control.Welcome, control.Handler, error) {
 	b := &borrower{lender: l, id: verbs.SessionID(l.last.Add(1)), slabs: make(map[uint32]lentSlab)}
 	credential := verbs.NewCredential(b.id)
-	w := &control.Welcome{Session: uint64(b.id), Name: "lender", Secret: credential.Secret}
+	w := &control.Welcome{Session: uint64(b.id), Name: b.lender.name, Secret: credential.Secret}
 	for _, server := range l.servers {
 		if err := server.Admit(credential); err != nil {
 			return nil, nil, err
@@ -162,6 +164,9 @@ func (l *lender) Ended(s *control.Session) {
 func (b *borrower) Handle(_ context.Context, req control.Message) (control.Message, error) {
 	switch req := req.(type) {
 	case *control.QueryMem:
+		if stall := b.lender.stall.Load(); stall != nil {
+			<-*stall
+		}
 		return &control.FreeMem{Free: 1 << 30, Total: 1 << 30}, nil
 	case *control.Map:
 		return b.mapSlab(req)

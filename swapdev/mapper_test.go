@@ -6,6 +6,7 @@ import (
 
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/swapdev/lenders"
+	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/ublk"
 )
 
@@ -52,6 +53,32 @@ func TestWaitingWriteAsksRarely(t *testing.T) {
 	}
 	l.full.Store(false)
 	done(t, result)
+}
+
+// TestWaitingWriteWaitsForNoStalledDonor: of two donors one does not answer. A write that
+// waits for a slab gets it from the other, before the question has failed.
+func TestWaitingWriteWaitsForNoStalledDonor(t *testing.T) {
+	stalled, well := startLender(t, lenders.TransportTCP), startLender(t, lenders.TransportTCP)
+	stalled.name = "stalled"
+	goOn := make(chan struct{})
+	r := newRig(t, rigOptions{prepare: func(c *Config) {
+		c.Donors, c.Backing, c.AcceptLoss = []string{stalled.address(), well.address()}, NoBacking, true
+		c.Patience = time.Minute
+	}})
+	t.Cleanup(func() { close(goOn) }) // before the rig closes
+	r.until("the donors are connected", func() bool {
+		d := r.engine.report().Donors
+		return d[0].State == string(lenders.StateUp) && d[1].State == string(lenders.StateUp)
+	})
+	stalled.stall.Store(&goOn)
+	begun := time.Now()
+	r.write(0, 0, 1, 1)
+	if took := time.Since(begun); took >= placement.AskDeadline {
+		t.Errorf("the write took %v, as long as the question to the donor that stalls", took)
+	}
+	if n := well.asked.Load(); n != 1 {
+		t.Errorf("%d slabs were asked of the other donor", n)
+	}
 }
 
 // TestWaitingWriteGoesToANewDonor: a donor that comes up is asked although another one rests.

@@ -21,7 +21,9 @@ type Chooser struct {
 	place    slabmap.Placement
 	rng      *rand.Rand
 
-	refused func(donor uint16) // hears of each donor that does not take a slab; nil: nobody does
+	// refused hears of each donor that does not take a slab, and how long that took to find
+	// out. nil: nobody does.
+	refused func(donor uint16, took time.Duration)
 }
 
 // NewChooser makes a chooser.
@@ -64,32 +66,44 @@ func (c *Chooser) Find(ctx context.Context, cands []slabmap.Candidate, use func(
 			err = askErr
 			continue
 		}
+		begun = time.Now()
 		if err = use(c.cfg.Donors.Get(id), by); err == nil {
 			c.steering.Placed(id)
 			return nil
 		}
-		c.refuse(id)
+		c.refuse(id, time.Since(begun))
 	}
 	return err
 }
 
-// choose asks a pair at the same time and returns the one that is to take the slab. A
-// donor that is alone is not asked: it is the choice, by the rule alone, and refuses if it
-// has no room.
+// otherDeadline is how long the second donor of a pair may take once the first has answered:
+// hundreds of times what an answer takes.
+const otherDeadline = 250 * time.Millisecond
+
+// choose asks a pair at the same time and returns the one that is to take the slab. It does
+// not wait for one that is much slower than the other. A donor that is alone is not asked: it
+// is the choice, by the rule alone, and refuses if it has no room.
 func (c *Chooser) choose(ctx context.Context, pair []uint16, alone slabmap.Rule, cands []slabmap.Candidate) (uint16, Choice, error) {
 	if len(pair) == 1 {
 		return pair[0], Choice{Rule: alone, Figures: []Figure{c.steering.FigureOf(pair[0])}}, nil
 	}
 	answers, errs := make([]slabmap.Candidate, len(pair)), make([]error, len(pair))
+	begun := time.Now()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var asked sync.WaitGroup
 	for i, id := range pair {
 		cand := cands[slices.IndexFunc(cands, func(c slabmap.Candidate) bool { return c.Donor == id })]
-		asked.Go(func() { answers[i], errs[i] = c.ask(ctx, cand) })
+		asked.Go(func() {
+			if answers[i], errs[i] = c.ask(ctx, cand); errs[i] == nil {
+				time.AfterFunc(otherDeadline, cancel)
+			}
+		})
 	}
 	asked.Wait()
 	for i, err := range errs {
 		if err != nil {
-			c.refuse(pair[i])
+			c.refuse(pair[i], time.Since(begun))
 		}
 	}
 	if id, rule, ok := c.place.Best(answers); ok {
@@ -98,9 +112,9 @@ func (c *Chooser) choose(ctx context.Context, pair []uint16, alone slabmap.Rule,
 	return 0, Choice{}, cmp.Or(errors.Join(errs...), error(lenders.ErrNoDonor))
 }
 
-func (c *Chooser) refuse(donor uint16) {
+func (c *Chooser) refuse(donor uint16, took time.Duration) {
 	if c.refused != nil {
-		c.refused(donor)
+		c.refused(donor, took)
 	}
 }
 

@@ -31,9 +31,9 @@ type Mapper struct {
 // NewMapper makes a mapper.
 func NewMapper(cfg Config, steering *Steering) *Mapper {
 	m := &Mapper{Chooser: NewChooser(cfg, steering), rests: rests{}, wake: make(chan struct{}, 1)}
-	m.refused = func(donor uint16) {
+	m.refused = func(donor uint16, took time.Duration) {
 		session, _ := cfg.Donors.Get(donor).Up()
-		m.rests.refused(donor, session, time.Now())
+		m.rests.refused(donor, session, time.Now(), took)
 	}
 	return m
 }

@@ -23,12 +23,14 @@ type rest struct {
 // rests are those of all donors that rest, by id. They belong to one goroutine.
 type rests map[uint16]rest
 
-// refused begins a rest, twice as long as the one before.
-func (r rests) refused(donor uint16, session *control.Session, now time.Time) {
+// refused begins a rest, twice as long as the one before. took is how long the refusal took: a
+// donor that stalls may have a third of the mapper's time at most.
+func (r rests) refused(donor uint16, session *control.Session, now time.Time, took time.Duration) {
 	length := restFirst
 	if before, ok := r[donor]; ok && before.session == session {
 		length = min(2*before.length, restMost)
 	}
+	length = max(length, 2*took)
 	r[donor] = rest{session, length, now.Add(length)}
 }
 

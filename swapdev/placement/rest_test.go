@@ -16,7 +16,7 @@ func TestRestsGrow(t *testing.T) {
 	for now.Before(begun.Add(time.Second)) {
 		if !r.resting(1, session, now) {
 			asked++
-			r.refused(1, session, now)
+			r.refused(1, session, now, 0)
 		}
 		now = r.end(now)
 	}
@@ -33,9 +33,18 @@ func TestRestsGrow(t *testing.T) {
 		t.Error("another donor rests")
 	}
 	delete(r, 1)
-	r.refused(1, session, now)
+	r.refused(1, session, now, 0)
 	if end := r.end(now); end != now.Add(restFirst) {
 		t.Errorf("after a success the first rest takes %v", end.Sub(now))
+	}
+}
+
+// TestStalledDonorRestsLonger: a question that takes 3 s is not asked again 5 ms later.
+func TestStalledDonorRestsLonger(t *testing.T) {
+	now, r, session := time.Unix(1000, 0), rests{}, new(control.Session)
+	r.refused(1, session, now, 3*time.Second)
+	if !r.resting(1, session, now.Add(6*time.Second-1)) || r.resting(1, session, now.Add(6*time.Second)) {
+		t.Errorf("the donor rests until %v", r[1].end)
 	}
 }
 
