@@ -88,7 +88,11 @@ func (r *rig) dataAddress(donor uint16) string {
 	return s.DataAddress(lenders.TransportTCP)
 }
 
-// dial connects a queue to a donor, in the session that is there.
+// handmade is above all generations of the connections that the device makes itself.
+const handmade = 1 << 32
+
+// dial connects a queue to a donor, in the session that is there. generation counts the
+// connections that the test makes for a queue and a donor.
 func (r *rig) dial(queue int, donor uint16, generation uint64) (verbs.Conn, error) {
 	s, ok := r.engine.donors.Get(donor).Up()
 	if !ok {
@@ -101,7 +105,7 @@ func (r *rig) dial(queue int, donor uint16, generation uint64) (verbs.Conn, erro
 	w := s.Welcome()
 	cred := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
 	return device.Connect(r.t.Context(), s.DataAddress(lenders.TransportTCP), cred, verbs.QPConfig{
-		Depth: r.engine.qpDepth(), Timeout: r.cfg.OpTimeout, Place: uint32(queue) + 1, Generation: generation,
+		Depth: r.engine.qpDepth(), Timeout: r.cfg.OpTimeout, Place: uint32(queue) + 1, Generation: handmade + generation,
 	})
 }
 

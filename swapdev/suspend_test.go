@@ -232,8 +232,9 @@ func (r *rig) keepLinked(stop <-chan struct{}) (wait func() int) {
 	return func() int { keepers.Wait(); return int(again.Load()) }
 }
 
-// TestHistoryWithSuspendedLinks has connections fail and come back while requests go on:
-// nobody may see an error or a wrong page, no slab is lost, with a backing file or without.
+// TestHistoryWithSuspendedLinks has connections stall, fail and come back while requests go
+// on, and donors carry failed writes out late: nobody may see an error or a wrong page, no
+// slab is lost, with a backing file or without.
 func TestHistoryWithSuspendedLinks(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -261,7 +262,10 @@ func TestHistoryWithSuspendedLinks(t *testing.T) {
 			}
 			stop := make(chan struct{})
 			wait := r.keepLinked(stop)
-			device.SetPlan(faulty.Plan{Seed: rand.Uint64(), Fail: 0.001, Drop: 0.0003, Delay: 0.01, DelayMax: 10 * time.Millisecond})
+			device.SetPlan(faulty.Plan{
+				Seed: rand.Uint64(), Fail: 0.001, Drop: 0.0003, Delay: 0.01, DelayMax: 10 * time.Millisecond,
+				Late: 0.5, LateMax: 300 * time.Millisecond, Stall: 0.0005, StallMax: 300 * time.Millisecond,
+			})
 			n := h.during(*historyTime, func() {
 				for end := time.Now().Add(time.Minute); device.Counts().Failed < 3 && time.Now().Before(end); {
 					time.Sleep(10 * time.Millisecond)
