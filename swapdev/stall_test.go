@@ -17,6 +17,8 @@ import (
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/ublk"
+	"github.com/farswap/farswap/uring"
+	"github.com/farswap/farswap/verbs"
 )
 
 // stall stops what a donor answers, or lets it go on.
@@ -241,4 +243,50 @@ func TestMovingSlabIsKeptForTheRecord(t *testing.T) {
 		t.Errorf("write: %d", res)
 	}
 	r.until("the slab is let go", func() bool { return pages.InFlight(0) == 0 })
+}
+
+// pausing is a connection that stops the thread which attaches it, as a pause of the whole
+// process does, and then cannot be used.
+type pausing struct{ time.Duration }
+
+func (p pausing) Attach(*uring.Loop, func()) (verbs.QP, error) {
+	time.Sleep(p.Duration)
+	return nil, verbs.ErrNotReady
+}
+
+func (pausing) Close() error { return nil }
+
+// TestOwnPauseIsNoDonorsFault: what donors have answered meanwhile is taken up before any
+// deadline is looked at.
+func TestOwnPauseIsNoDonorsFault(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	r := newRig(t, rigOptions{donors: 2, prepare: func(c *Config) { c.OpTimeout = timeout }})
+	r.heat(0)
+	r.write(0, 0, 1, 16)
+	r.settle(0, 16)
+	before := r.engine.pages.Slab(0)
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for page := range int64(8) {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.read(0, page, 1, 1)
+				}
+			}
+		})
+	}
+	for range 3 {
+		if err := r.engine.queues[0].Attach(1-before.Donor, pausing{3 * timeout}, make(chan error, 1)); !errors.Is(err, verbs.ErrNotReady) {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	readers.Wait()
+	if now, io := r.engine.pages.Slab(0), r.engine.report().IO; now != before || io.Failovers != 0 || io.Errors != 0 {
+		t.Errorf("the slab is %+v, and was %+v: %+v", now, before, io)
+	}
 }
