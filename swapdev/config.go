@@ -47,7 +47,7 @@ const NoBacking = "none"
 const (
 	DefaultHotThreshold = 20.0                 // page I/Os per second (the paper's HotSlab)
 	DefaultOpTimeout    = 2 * time.Second      // of a donor to get something done
-	DefaultPatience     = 30 * time.Second     // of a request that waits for a page or a donor
+	DefaultPatience     = 30 * time.Second     // of a request that gets no further
 	DefaultGrace        = 30 * time.Second     // for a broken connection to a donor to come back
 	DefaultLate         = 4 * time.Millisecond // the least after which a donor is late
 	DefaultSpin         = 100 * time.Microsecond

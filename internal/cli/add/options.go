@@ -113,7 +113,7 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
 	o.placement.register(f)
 	f.DurationVar(&o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, "longest wait for one operation of a donor; then its connection has failed")
-	f.DurationVar(&o.patience, "patience", swapdev.DefaultPatience, "longest wait of one request, over all its attempts")
+	f.DurationVar(&o.patience, "patience", swapdev.DefaultPatience, "longest wait of one request that gets no further; what waits for a suspended donor is not counted")
 	f.DurationVar(&o.grace, "grace", swapdev.DefaultGrace, "how long a donor may be unreachable before its slabs are lost; at most its lease")
 	f.StringVar(&o.probes, "probes", string(swapdev.ProbesAuto), "measure latency in the kernel: on, off, or auto if the kernel and the privileges allow it")
 	f.StringVar(&o.name, "name", "", "what donors show this device as; the host's name if not given")
