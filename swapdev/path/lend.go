@@ -12,9 +12,6 @@ func (l *lent) init(buffers, spare int) {
 	*l = lent{most: max(1, spare-spare/4), users: make([]uint16, buffers)}
 }
 
-// many reports whether so much is lent that no more should be without need.
-func (l *lent) many() bool { return 2*l.n >= l.most }
-
 // borrow takes a spare buffer, if one may be lent.
 func (q *queue) borrow() (buf int, ok bool) {
 	if q.lent.n >= q.lent.most {

@@ -31,14 +31,15 @@ type timers struct {
 	free  func() error     // frees specs
 }
 
-// init makes the timers. late is how late a donor is at least.
+// init makes the timers. late is how late a donor is at least. Looking twice as seldom costs
+// a queue with one request under way less.
 func (t *timers) init(late time.Duration) error {
 	var err error
 	t.specs, t.free, err = offheap.New[uring.Timespec](timerCount)
 	if err != nil {
 		return err
 	}
-	for i, d := range [timerCount]time.Duration{parkInterval, tickInterval, min(late, tickInterval)} {
+	for i, d := range [timerCount]time.Duration{parkInterval, tickInterval, min(2*late, tickInterval)} {
 		t.specs[i].Nsec = int64(d)
 	}
 	return nil

@@ -70,9 +70,10 @@ func (q *queue) abort(r *request) {
 }
 
 // acquireSlabs counts the write in at each of its slabs whose donor takes writes from this
-// queue, and reports whether that is each of them. A donor that is late takes none once it
-// keeps many buffers, unless only says that nobody else can. The pages are claimed: a donor
-// whose barrier is not up has no earlier write of them that may still happen.
+// queue, and reports whether that is each of them. A donor that is late takes none, unless
+// only says that nobody else can: a page that is on its way to it takes no other write. The
+// pages are claimed: a donor whose barrier is not up has no earlier write of them that may
+// still happen.
 func (q *queue) acquireSlabs(r *request, only bool) bool {
 	all := true
 	last := q.Pages.SlabOf(r.page + int64(r.pages) - 1)
@@ -80,7 +81,7 @@ func (q *queue) acquireSlabs(r *request, only bool) bool {
 		if s, ok := q.Pages.Acquire(slab); ok {
 			l := q.links[s.Donor]
 			takes := l.ready() && !q.Barrier.Up(s.Donor)
-			if takes && (only || !q.lent.many() || !l.late()) {
+			if takes && (only || !l.late()) {
 				r.held[r.holds] = hold{slab, s}
 				r.holds++
 				continue
