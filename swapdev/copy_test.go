@@ -323,14 +323,18 @@ func TestNobodyCopiesThroughTheBarrier(t *testing.T) {
 	r.until("the slab has moved", func() bool { return r.engine.pages.Slab(0).State == slabmap.Mapped })
 }
 
-// TestStuckDonorHoldsUpNobody has an urgent move hang, because the slab's donor is stuck. An urgent order of another donor is carried out meanwhile.
+// TestStuckDonorHoldsUpNobody has an urgent move hang, because the slab's donor is stuck. An
+// urgent order of another donor is carried out meanwhile, and a calm one of a third once the
+// urgent one has had its time.
 func TestStuckDonorHoldsUpNobody(t *testing.T) {
-	r, w := watch(t, rigOptions{donors: 4, queues: 1, prepare: func(c *Config) {
+	// Each donor has room for one slab: none goes to the donor that is stuck.
+	r, w := watch(t, rigOptions{donors: 6, queues: 1, memory: testSlab, prepare: func(c *Config) {
 		c.Backing, c.AcceptLoss, c.OpTimeout = NoBacking, true, time.Minute
 	}})
 	r.fill(0)
 	r.fill(1)
-	s, other := r.engine.pages.Slab(0), r.engine.pages.Slab(1)
+	r.fill(2)
+	s, other, calm := r.engine.pages.Slab(0), r.engine.pages.Slab(1), r.engine.pages.Slab(2)
 	address := r.data(s.Donor)
 	w.set(address, hangs) // nothing can be read from it for a move
 	r.engine.moves.Order(s.Donor, []uint32{0}, true)
@@ -342,6 +346,11 @@ func TestStuckDonorHoldsUpNobody(t *testing.T) {
 		return s.State == slabmap.Mapped && s.Donor != other.Donor
 	})
 	t.Logf("after %v; an urgent order has %v", time.Since(begun), mover.UrgentBudget)
+	r.engine.moves.Order(calm.Donor, []uint32{2}, false)
+	r.until("the third slab has moved", func() bool {
+		s := r.engine.pages.Slab(2)
+		return s.State == slabmap.Mapped && s.Donor != calm.Donor
+	})
 	if state := r.engine.pages.Slab(0).State; state != slabmap.Migrating {
 		t.Errorf("the first is %v", state)
 	}

@@ -19,6 +19,9 @@ type copyJob struct {
 	old    slabmap.Slab // the slab before the move
 	moved  slabmap.Slab // during the move
 	urgent func() bool
+	// overdue reports whether an urgent job has used up its time, so that calm ones do not
+	// wait for it any more: its donor may be stuck.
+	overdue func() bool
 
 	// What follows belongs to the copier's thread, until the job is over.
 
@@ -54,7 +57,7 @@ func (j *copyJob) begin(first int) { j.first = first }
 
 func (j *copyJob) hurries() bool { return j.urgent() }
 
-func (j *copyJob) presses() bool { return j.err == nil && j.going && j.urgent() }
+func (j *copyJob) presses() bool { return j.err == nil && j.going && j.urgent() && !j.overdue() }
 
 func (j *copyJob) idles() bool { return j.err == nil && j.going && j.busy == 0 }
 

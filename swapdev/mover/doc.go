@@ -44,7 +44,7 @@
 //
 // An urgent order does not wait for a calm one. A calm order of the same donor stops in the
 // middle: both donors serve its slab, and it goes on afterwards. Other calm orders copy
-// nothing while an urgent one copies.
+// nothing while an urgent one copies that has time left.
 //
 // # Test reads
 //

@@ -116,7 +116,10 @@ func (c *carrier) copyAll(ctx context.Context, old, moved slabmap.Slab) (pages i
 			case <-time.After(copyPause):
 			}
 		}
-		j := &copyJob{ctx: ctx, slab: c.u.slab, old: old, moved: moved, urgent: c.u.pressing.Load}
+		j := &copyJob{
+			ctx: ctx, slab: c.u.slab, old: old, moved: moved,
+			urgent: c.u.pressing.Load, overdue: func() bool { return c.orders.overdue(c.u) },
+		}
 		if err = c.copier.do(ctx, j); err == nil {
 			err = j.err
 		}
