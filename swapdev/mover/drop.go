@@ -20,10 +20,8 @@ func (c *carrier) giveUp(ctx context.Context, old, moved slabmap.Slab, cause err
 	if err := c.drop(old.Donor, moved.Epoch, cause); err != nil {
 		return err
 	}
-	if session, ok := c.cfg.Donors.Get(moved.Donor).Up(); ok {
+	if session, ok := c.cfg.Donors.Get(moved.Donor).Session(); ok {
 		c.giveUpGrant(session, moved.Donor, key)
-	} else {
-		c.HandBack(c.u.slab, moved.Donor, key)
 	}
 	c.quiesce(old.Epoch, moved.Epoch)
 	return nil

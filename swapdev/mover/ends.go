@@ -127,9 +127,9 @@ func (c *ends) connect(e *end, connected func(*end, error)) {
 // dial connects to a donor in its session now. It may be called from any goroutine.
 func (c *ends) dial(donor uint16, cfg verbs.QPConfig) (verbs.Conn, error) {
 	d := c.cfg.Donors.Get(donor)
-	session, up := d.Up()
+	session, ok := d.Session()
 	name := d.Transport()
-	if !up {
+	if !ok {
 		return nil, fmt.Errorf("donor %s: %w", d.Address(), lenders.ErrNoDonor)
 	}
 	device, err := c.use(name)

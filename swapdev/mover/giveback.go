@@ -3,7 +3,6 @@ package mover
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
@@ -25,12 +24,9 @@ func (c *carrier) giveBack(ctx context.Context) error {
 		case <-time.After(mappingPause):
 		}
 	}
-	session, up := c.cfg.Donors.Get(o.donor).Up()
-	if c.copier.losses[o.donor].Load() != o.losses {
+	session, ok := c.cfg.Donors.Get(o.donor).Session()
+	if !ok || c.copier.losses[o.donor].Load() != o.losses {
 		return nil // lost with all its slabs
-	}
-	if !up {
-		return fmt.Errorf("donor %s: %w", c.cfg.Donors.Get(o.donor).Address(), errSuspended)
 	}
 	key, there := c.orders.means(c.u)
 	if key == 0 {
@@ -88,10 +84,8 @@ func (c *carrier) goOn(ctx context.Context, old uint16) error {
 	if err := c.finish(ctx, before, s); err != nil {
 		return err
 	}
-	if session, ok := c.cfg.Donors.Get(old).Up(); ok {
+	if session, ok := c.cfg.Donors.Get(old).Session(); ok {
 		c.giveUpGrant(session, old, key)
-	} else {
-		c.HandBack(c.u.slab, old, key)
 	}
 	return nil
 }

@@ -24,7 +24,6 @@ var (
 	errMakeWay   = errors.New("another slab is wanted back at once")
 	errMovedBack = errors.New("the donor that it was moving to is lost, and it is where it was")
 	errHurried   = errors.New("its donor is short of memory, and to move it takes too long")
-	errSuspended = errors.New("its donor cannot be reached now")
 )
 
 // order is a slab that a donor wants back, or that is to leave a slow one.

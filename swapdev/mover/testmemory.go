@@ -32,7 +32,7 @@ func NewTestMemory() *TestMemory { return &TestMemory{lent: make(map[uint16]Lent
 func (t *TestMemory) keep(donor uint16, l Lent) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if old, ok := t.lent[donor]; ok && sameSession(old.session, l.session) {
+	if old, ok := t.lent[donor]; ok && old.session == l.session {
 		return false
 	}
 	t.lent[donor] = l
@@ -45,13 +45,7 @@ func (t *TestMemory) Of(d *lenders.Donor) (Lent, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l, ok := t.lent[d.ID()]
-	return l, ok && up && sameSession(l.session, session)
-}
-
-// sameSession reports whether two control connections are of one session, which goes on when
-// the first has failed. What was lent stays lent.
-func sameSession(a, b *control.Session) bool {
-	return a.Welcome().Session == b.Welcome().Session
+	return l, ok && up && l.session == session
 }
 
 // Key is the key of the memory at a donor, if it was lent for slab, else 0.
