@@ -264,6 +264,7 @@ func TestLinkLatency(t *testing.T) {
 	r.write(0, first, 1, 1)
 	r.heat(1)
 	r.write(0, first+1, 2, 1)
+	r.settle(first+1, 1)
 	if n := count(); n != 0 {
 		t.Errorf("%d reads after writes", n)
 	}

@@ -139,7 +139,7 @@ func skipped(pattern string, tests []string) []string {
 func runSuite(t *testing.T, kernel string, args ...string) map[string][]string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, program := range []string{"ublk.test", "targets.test", "rdma.test", "bpf.test", "vmtest.test", "modprobe", "ip", "rdma"} {
+	for _, program := range []string{"ublk.test", "targets.test", "devserver.test", "rdma.test", "bpf.test", "vmtest.test", "modprobe", "ip", "rdma"} {
 		script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >>\"$0.args\"\n"
 		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o700); err != nil {
 			t.Fatal(err)

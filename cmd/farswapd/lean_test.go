@@ -88,7 +88,7 @@ func TestLinksNothingElse(t *testing.T) {
 // file.
 func TestTextAndData(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "farswapd")
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.commit=test", "-o", path, ".")
+	cmd := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-ldflags", "-X main.commit=test", "-o", path, ".")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -235,35 +236,42 @@ func TestSlowOperationTimesOut(t *testing.T) {
 func TestAttachAllocatesNothing(t *testing.T) {
 	r := newRig(t, verbs.QPConfig{})
 	r.end(t, r.qp) // the first that is attached brings the loop's poller
-	var conns []verbs.Conn
-	for range 8 {
-		conn, err := r.dev.Connect(context.Background(), r.server.Address(), r.cred, verbs.QPConfig{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, conn)
-	}
-	qps := make([]verbs.QP, 0, len(conns))
-	notify := func() {}
-	n := allocs.PerRun(1, func() {
-		for range len(conns) / 2 {
-			qp, err := conns[len(qps)].Attach(r.loop, notify)
+	const each = 4
+	least := uint64(math.MaxUint64)
+	// The connection manager of the server is at work in this process, too: the best of a
+	// few rounds is without it.
+	for round := 0; round < 8 && least > 0; round++ {
+		var conns []verbs.Conn
+		for range 2 * each { // PerRun runs twice
+			conn, err := r.dev.Connect(context.Background(), r.server.Address(), r.cred, verbs.QPConfig{})
 			if err != nil {
-				t.Error(err)
-				return
+				t.Fatal(err)
 			}
-			qps = append(qps, qp)
+			conns = append(conns, conn)
 		}
-	})
-	// The connection manager of the server is at work in this process, too.
-	if n >= uint64(len(conns)/2) {
-		t.Errorf("%d allocations for %d connections", n, len(conns)/2)
+		r.wait(t, "the server to have them", func() bool { return r.server.Stats().Connections == int64(len(conns)) })
+		qps := make([]verbs.QP, 0, len(conns))
+		notify := func() {}
+		least = min(least, allocs.PerRun(1, func() {
+			for range each {
+				qp, err := conns[len(qps)].Attach(r.loop, notify)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				qps = append(qps, qp)
+			}
+		}))
+		for _, qp := range qps {
+			if got := r.do(t, qp, r.read(r.local[:8], 0)); got[0] != verbs.StatusOK {
+				t.Fatal(got, qp.Err())
+			}
+			r.end(t, qp)
+		}
+		r.wait(t, "the end of the connections", func() bool { return r.server.Stats().Connections == 0 })
 	}
-	for _, qp := range qps {
-		if got := r.do(t, qp, r.read(r.local[:8], 0)); got[0] != verbs.StatusOK {
-			t.Fatal(got, qp.Err())
-		}
-		r.end(t, qp)
+	if least > 0 {
+		t.Errorf("%d allocations for %d connections at best", least, each)
 	}
 }
 
