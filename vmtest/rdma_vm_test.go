@@ -54,7 +54,7 @@ func auto(w *World) {
 			return slices.Contains(d.Over()[transport], donor.Name) && DonorState(d.Status(), donor.Name).Slabs > 0
 		})
 	}
-	d := w.Add(append(w.SwapOptions("128M", donors), "--transport", "auto")...)
+	d := w.Add(append(w.SwapOptions("128M", donors), "--transport", "auto", "--grace", "1s")...)
 	w.underHistory(d, 8, func() {
 		for _, donor := range donors {
 			over(d, TCP, donor)
