@@ -133,14 +133,27 @@ func (d *Device) losses() map[string]int {
 	return lost
 }
 
-// donorFrozen stops a donor without ending it: its connections stay open and
-// nothing answers. Only deadlines help.
+// donorFrozen stops a donor without ending it: its connections stay open and its process
+// answers nothing. Over TCP only deadlines help. Over RDMA the adapter goes on to serve the
+// memory, and data that arrives counts as life: nothing is lost.
 func donorFrozen(w *World) {
 	donors := w.donors(2, "80M")
 	d := w.Swap("128M", donors, "--grace", "1s")
 	w.underHistory(d, 4, func() {
 		w.onBoth(d, donors)
+		before := d.Status()
 		donors[0].Signal(syscall.SIGSTOP)
+		defer donors[0].Signal(syscall.SIGCONT) // also on Fatal: it could not end
+		if w.Transport == RDMA {
+			w.Until(time.Minute, "the control session is silent for longer than it may be", func() bool {
+				return time.Since(before.At) > 6*time.Second
+			})
+			s := d.Status()
+			if s.IO.Failovers != before.IO.Failovers || DonorState(s, donors[0].Name).Slabs == 0 {
+				w.Errorf("%d slabs failed over, the donor has %d", s.IO.Failovers-before.IO.Failovers, DonorState(s, donors[0].Name).Slabs)
+			}
+			return
+		}
 		w.lost(d, donors[0])
 		donors[0].Signal(syscall.SIGCONT)
 		w.used(d, donors[0])
