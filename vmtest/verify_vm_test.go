@@ -41,8 +41,8 @@ func verifyMatrix(w *World) {
 				if rw == "randtrimwrite" && depth == 8 {
 					continue // fio verifies these very slowly
 				}
-				if w.Transport == RDMA && (depth == 8 || rw == "write" && depth == 1) {
-					continue // enough of the matrix to see the transport at its limits
+				if (w.Transport == RDMA || testing.Short()) && (depth == 8 || rw == "write" && depth == 1) {
+					continue // enough of the matrix to see the limits
 				}
 				w.Verify(d.Path, Fio{
 					Name: fmt.Sprintf("%s-%s-depth%d", rw, block.size, depth), RW: rw, Block: block.size,
