@@ -230,12 +230,17 @@ func (l *lanes) use(name string) (verbs.Device, error) {
 	return nil, fmt.Errorf("transport %q: %w", name, lenders.ErrNoDonor) // it was lost just now
 }
 
-// finish ends a connection, which has no operation under way.
+// finish ends a connection, which has no operation under way. It makes passes after that,
+// too: the ring keeps the connection's files open until it has been told to let go of them,
+// and it may be told twice when it was busy with one. An adapter is not removed before.
 func (l *lanes) finish(lane *lane) error {
 	lane.qp.Fail(nil)
 	for i := 0; ; i++ {
 		err := lane.qp.Close()
-		if err == nil || i == endPasses {
+		if err == nil {
+			return errors.Join(l.loop.Pass(0), l.loop.Pass(0))
+		}
+		if i == endPasses {
 			return err
 		}
 		if err := l.loop.Pass(tickInterval); err != nil {
