@@ -24,8 +24,8 @@ type AckPolicy = path.AckPolicy
 
 // Acknowledge policies.
 const (
-	RemoteFirst = path.RemoteFirst // when the donor has it
-	Strict      = path.Strict      // when the donor and the backing file have it
+	RemoteFirst = path.RemoteFirst // when the donor or the backing file has it
+	Strict      = path.Strict      // when both have it; without a donor that is late or suspended
 )
 
 // What donors are judged by.

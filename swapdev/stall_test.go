@@ -49,39 +49,47 @@ func TestWriteIsAnsweredWithoutAStalledDonor(t *testing.T) {
 	r.read(0, 5, 2, 1)
 }
 
-// TestStalledDonorStopsNobodyElse: whatever is asked of it, it keeps no more than a quarter
-// of the tags.
-func TestStalledDonorStopsNobodyElse(t *testing.T) {
-	const pages = 256
-	r, g := newGatedRig(t, rigOptions{donors: 2, prepare: func(c *Config) {
-		c.OpTimeout, c.Patience, c.Late, c.NoPrefetch = time.Minute, time.Minute, 2*time.Millisecond, true
+// twoGated has two donors behind a gate, slabs on both, and their first pages written. It
+// returns the donor of slab 0, and the first page of a slab of the other.
+func twoGated(t *testing.T, prepare func(*Config)) (r *rig, g *gate, stalled uint16, elsewhere int64) {
+	r, g = newGatedRig(t, rigOptions{donors: 2, prepare: func(c *Config) {
+		c.OpTimeout, c.Patience, c.NoPrefetch = time.Minute, time.Minute, true
+		prepare(c)
 	}})
 	r.until("both donors are connected", func() bool {
 		s := r.engine.report()
 		return s.Donors[0].State == string(lenders.StateUp) && s.Donors[1].State == string(lenders.StateUp)
 	})
 	r.heat(0, 1, 2, 3)
-	stalled := r.engine.pages.Slab(0).Donor
-	other := -1
+	stalled = r.engine.pages.Slab(0).Donor
 	for slab := range 4 {
 		if r.engine.pages.Slab(slab).Donor != stalled {
-			other = slab
+			elsewhere, _ = r.engine.pages.Geometry().PageRange(slab)
 		}
 	}
-	if other < 0 {
+	if elsewhere == 0 {
 		t.Fatal("all slabs are at one donor")
 	}
-	first, _ := r.engine.pages.Geometry().PageRange(other)
-	for page := int64(0); page < pages; page += 16 {
+	for page := int64(0); page < stalledPages; page += 16 {
 		r.write(0, page, 3, 16)
-		r.write(0, first+page, 3, 16)
+		r.write(0, elsewhere+page, 3, 16)
 	}
-	r.settle(0, pages)
-	r.settle(first, pages)
+	r.settle(0, stalledPages)
+	r.settle(elsewhere, stalledPages)
+	return r, g, stalled, elsewhere
+}
+
+// stalledPages are sixteen times the tags.
+const stalledPages = 256
+
+// TestStalledDonorStopsNobodyElse: whatever is asked of it, it keeps no more than a quarter
+// of the tags.
+func TestStalledDonorStopsNobodyElse(t *testing.T) {
+	r, g, stalled, elsewhere := twoGated(t, func(c *Config) { c.Late = 2 * time.Millisecond })
 	r.stall(g, stalled, true)
 	var wg sync.WaitGroup
 	var answered atomic.Int64
-	for i := range int64(pages) { // sixteen times the tags
+	for i := range int64(stalledPages) {
 		wg.Go(func() {
 			got := make([]byte, testPage)
 			if res := r.queue(0).do(ublk.OpRead, i*testPage, got, testPage); res != testPage || !bytes.Equal(got, content(i, 3, 1)) {
@@ -90,11 +98,11 @@ func TestStalledDonorStopsNobodyElse(t *testing.T) {
 			answered.Add(1)
 		})
 	}
-	r.until("only few reads wait for the donor", func() bool { return answered.Load() >= pages-int64(r.engine.spec.Depth/4) })
+	r.until("only few reads wait for the donor", func() bool { return answered.Load() >= stalledPages-int64(r.engine.spec.Depth/4) })
 	for page := range int64(64) {
-		r.write(0, pages+page, 4, 1)
+		r.write(0, stalledPages+page, 4, 1)
 		r.read(0, page, 3, 1)
-		r.read(0, first+page, 3, 1)
+		r.read(0, elsewhere+page, 3, 1)
 	}
 	s := r.engine.report()
 	if s.IO.HedgedReads == 0 || s.IO.HedgedWins == 0 || s.IO.HedgedWins > s.IO.HedgedReads || s.IO.Errors != 0 || s.IO.Corrupt != 0 {
@@ -108,8 +116,41 @@ func TestStalledDonorStopsNobodyElse(t *testing.T) {
 		return r.engine.report().IO.RemoteReads >= before+16
 	})
 	for page := range int64(64) {
-		r.settle(pages+page, 1)
-		r.read(0, pages+page, 4, 1)
+		r.settle(stalledPages+page, 1)
+		r.read(0, stalledPages+page, 4, 1)
+	}
+}
+
+// TestWritesToAStalledDonorStopNobodyElse: the backing file has been as fast as can be before
+// the donor was late. Then the donor keeps no more than half of the tags, under both policies.
+func TestWritesToAStalledDonorStopNobodyElse(t *testing.T) {
+	for _, ack := range []AckPolicy{RemoteFirst, Strict} {
+		t.Run(string(ack), func(t *testing.T) {
+			r, g, stalled, elsewhere := twoGated(t, func(c *Config) { c.Ack, c.Late = ack, time.Second })
+			r.stall(g, stalled, true)
+			var wg sync.WaitGroup
+			var answered atomic.Int64
+			for i := range int64(stalledPages) {
+				wg.Go(func() {
+					r.write(0, i, 4, 1)
+					answered.Add(1)
+				})
+			}
+			r.until("only few writes wait for the donor", func() bool { return answered.Load() >= stalledPages-int64(r.engine.spec.Depth/2) })
+			for page := range int64(64) {
+				r.write(0, elsewhere+page, 5, 1)
+				r.read(0, elsewhere+page, 5, 1)
+			}
+			r.stall(g, stalled, false)
+			wg.Wait()
+			for page := range int64(stalledPages) {
+				r.settle(page, 1)
+				r.read(0, page, 4, 1)
+			}
+			if s := r.engine.report(); s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 {
+				t.Errorf("%+v %+v", s.IO, s.Pages)
+			}
+		})
 	}
 }
 

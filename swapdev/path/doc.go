@@ -11,7 +11,7 @@
 //     that meets a page in use is parked and tried again.
 //   - Under RemoteFirst, a write is answered when the donor has it, and its buffer goes on
 //     to the backing file. Until that write ends, the donor holds the only copy beside
-//     the buffer.
+//     the buffer. Under Strict, the backing file has every page that was answered.
 //   - A failed connection leaves WRITEs that the donor may still carry out. The link raises
 //     the barrier before any of their parts ends: see connection.go and [Barrier].
 //
@@ -34,7 +34,7 @@
 //	flush.go          waits for the backing file
 //	backing.go        the backing file: allocate.go gives it its room, health.go says whether it works
 //	discard.go        forgets pages
-//	hedge.go          reads a second time what a donor is late with
+//	hedge.go          goes on without donors that are late
 //	lend.go           buffers that late donors keep
 //	link.go           posts parts on a connection to one donor
 //	connection.go     connections come, fail, and are replaced

@@ -10,23 +10,31 @@ import (
 // that is missing. It goes into a spare buffer, because the donor may still write into the
 // tag's. What comes first and is right counts. If that is the backing file's, the tag gets
 // the spare buffer, and the donor's part keeps the tag's until it ends.
+//
+// A write whose donor is late is answered when the backing file has it, under every
+// acknowledge policy: see acknowledgeEarly.
 
-// readLate reads a second time what donors are late with.
-func (q *queue) readLate() {
+// passOverLate goes on without donors that are late.
+func (q *queue) passOverLate() {
 	for _, l := range q.links {
-		q.readLateOf(l, &l.sent)
-		q.readLateOf(l, &l.waiting)
+		q.passOver(l, &l.sent)
+		q.passOver(l, &l.waiting)
 	}
 }
 
-func (q *queue) readLateOf(l *link, line *line) {
+// passOver tries what waits in a line of a donor. What finds no buffer is tried again by
+// the next call.
+func (q *queue) passOver(l *link, line *line) {
 	for id := line.first; id != nobody; id = q.parts.all[id].next {
 		p := &q.parts.all[id]
-		if !l.pace.late(q.loop.Now()-p.begun, l.count) {
+		switch {
+		case !l.pace.late(q.loop.Now()-p.begun, l.count):
 			return // nor are those behind it
-		}
-		if p.kind == readRemote && p.tag != nobody {
+		case p.tag == nobody:
+		case p.kind == readRemote:
 			q.readTwice(int(p.tag))
+		case p.kind == writeRemote && q.requests[p.tag].backing == backingDone:
+			q.acknowledgeEarly(int(p.tag), q.lent.most)
 		}
 	}
 }
@@ -42,7 +50,7 @@ func (q *queue) readTwice(tag int) {
 	if first == end {
 		return
 	}
-	buf, ok := q.borrow()
+	buf, ok := q.borrow(q.lent.most)
 	if !ok {
 		return
 	}

@@ -1,23 +1,28 @@
 package path
 
-// lent is the spare buffers that parts keep whose requests were answered without them,
-// because a donor was late, and those that late reads are read to a second time. A quarter
-// of the spare buffers is not lent: so a donor that stalls leaves it to writes.
+// lent is the spare buffers that parts keep whose requests were answered without them, and
+// those that late reads are read to a second time. A quarter of the spare buffers is not
+// lent: so a donor that stalls leaves it to writes.
 type lent struct {
-	n, most int
-	users   []uint16 // by buffer: parts whose requests were answered
+	n     int
+	most  int      // for requests of donors that are late
+	early int      // for writes of which the backing file was faster than the donor
+	users []uint16 // by buffer: parts whose requests were answered
 }
 
+// init lends little before a donor is late. Every tag may wait for a donor when it stops,
+// and each needs a buffer to go on without it. With a spare buffer for each tag, and none
+// of them in other use, half of the tags go on.
 func (l *lent) init(buffers, spare int) {
-	*l = lent{most: max(1, spare-spare/4), users: make([]uint16, buffers)}
+	*l = lent{most: max(1, spare-spare/4), early: max(1, spare/4), users: make([]uint16, buffers)}
 }
 
-// borrow takes a spare buffer, if one may be lent.
-func (q *queue) borrow() (buf int, ok bool) {
-	if q.lent.n >= q.lent.most {
+// borrow takes a spare buffer, if fewer than most are lent.
+func (q *queue) borrow(most int) (buf int, ok bool) {
+	if q.lent.n >= most {
 		return 0, false
 	}
-	if buf, ok = q.kernel.TakeSpare(); ok {
+	if buf, ok = q.takeSpare(); ok {
 		q.lent.n++
 	}
 	return buf, ok

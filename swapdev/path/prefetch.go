@@ -120,7 +120,15 @@ func (q *queue) forgetRun(i int) {
 	q.ahead.runs[i] = run{}
 }
 
-// shedRun gives up one buffer for a write that has none, if there is one.
+// takeSpare takes a spare buffer, and if there is none, that of a run.
+func (q *queue) takeSpare() (buf int, ok bool) {
+	if buf, ok = q.kernel.TakeSpare(); !ok && q.shedRun() {
+		buf, ok = q.kernel.TakeSpare()
+	}
+	return buf, ok
+}
+
+// shedRun gives up one buffer for a request that has none, if there is one.
 func (q *queue) shedRun() bool {
 	for i := range q.ahead.runs {
 		if r := &q.ahead.runs[i]; r.pages > 0 && !r.coming {

@@ -101,7 +101,7 @@ func (q *Queue) beforeEnter() {
 		}
 	}
 	if q.timers.due(lateTimer) {
-		q.readLate()
+		q.passOverLate()
 	}
 	for range len(q.parked) {
 		q.drive(q.unpark())

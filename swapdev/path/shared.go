@@ -11,8 +11,8 @@ type AckPolicy string
 
 // Acknowledge policies.
 const (
-	RemoteFirst AckPolicy = "remote-first" // when the donor has it
-	Strict      AckPolicy = "strict"       // when the donor and the backing file have it
+	RemoteFirst AckPolicy = "remote-first" // when the donor or the backing file has it
+	Strict      AckPolicy = "strict"       // when both have it; without a donor that is late or suspended
 )
 
 // Config is what the queues of a device are given. It is constant once the first is open.

@@ -23,8 +23,9 @@ import (
 //     whether the acknowledge policy is met.
 //  5. Under RemoteFirst, acknowledge answers the write once the donors have it. The buffer
 //     stays in flight to the backing file, and the tag goes on with a spare one: no page
-//     is copied. ackedWritten ends the backing write. If the backing file is first,
-//     acknowledgeEarly answers, and the buffer stays in flight to the donors: lateWritten.
+//     is copied. ackedWritten ends the backing write. If the backing file is first, or
+//     under Strict if a donor is late, acknowledgeEarly answers, and the buffer stays in
+//     flight to the donors: lateWritten.
 //  6. Otherwise endWrite answers when no part is under way. A write that has no valid copy
 //     keeps its pages, and is tried again at 2.
 //  7. record tells the slab map which copies of each page count.
@@ -206,7 +207,7 @@ func (q *queue) settleWrite(tag int) {
 		q.endWrite(tag)
 	case q.Ack == Strict:
 	case r.backing == backingDone:
-		q.acknowledgeEarly(tag)
+		q.acknowledgeEarly(tag, q.lent.early)
 	case r.remoteLeft == 0 && r.backing == backingBusy && q.atDonors(tag):
 		q.acknowledge(tag)
 	}
@@ -260,10 +261,10 @@ func (q *queue) ackedWritten(p *part, ok bool) {
 
 // acknowledgeEarly answers a write that the backing file has, while its buffer goes on to
 // donors. The next write of its pages waits for those: two writes of a page on their way to
-// one donor have no order. Without a spare buffer the answer waits, too.
-func (q *queue) acknowledgeEarly(tag int) {
+// one donor have no order. If most buffers are lent, or none is spare, the answer waits, too.
+func (q *queue) acknowledgeEarly(tag, most int) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
-	fresh, ok := q.borrow()
+	fresh, ok := q.borrow(most)
 	if !ok {
 		return
 	}
