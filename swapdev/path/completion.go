@@ -58,7 +58,7 @@ func (q *queue) backingEnded(id, res int32) {
 		q.readTwiceDone(&p, ok)
 	case writeBacking:
 		q.writtenToBacking(&p, ok)
-	case writeAcked:
+	case writeAcked, writeKept:
 		q.ackedWritten(&p, ok)
 	case syncBacking:
 		q.synced(&p, ok)
@@ -78,7 +78,7 @@ func operationOf(kind partKind) operation {
 func (q *queue) backingTook(p *part, ok bool) {
 	took, of := q.loop.Now()-p.begun, ofBackingWrite
 	switch p.kind {
-	case syncBacking:
+	case syncBacking, writeKept:
 		return
 	case readBacking, readTwice:
 		of = ofBackingRead

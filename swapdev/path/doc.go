@@ -36,6 +36,7 @@
 //	discard.go        forgets pages
 //	hedge.go          goes on without donors that are late
 //	lend.go           buffers that late donors keep
+//	kept.go           writes again what is nowhere but in a buffer
 //	link.go           posts parts on a connection to one donor
 //	connection.go     connections come, fail, and are replaced
 //	pace.go           when a donor is late

@@ -11,6 +11,7 @@ const (
 	writeLate // writeRemote, after its request was answered
 	writeBacking
 	writeAcked // writeBacking, after its request was answered
+	writeKept  // writeAcked, again: see kept.go
 	syncBacking
 	prefetch // reads pages into a run that is fetched ahead; the run's number stands for the tag
 )
@@ -27,9 +28,9 @@ type part struct {
 	donor uint16
 	epoch uint64 // under which a remote part is counted in
 	buf   int32  // number of the buffer with its bytes
-	seq   uint64 // writeAcked: its place in the order of acknowledged writes
-	page  int64  // remote parts, writeAcked: first page of the device
-	begun int64  // loop time
+	seq   uint64 // writeAcked, writeKept: its place in the order of acknowledged writes
+	page  int64  // the same, and remote parts: first page of the device
+	begun int64  // loop time; writeKept: when it was kept first
 }
 
 const nobody int32 = -1 // end of a list of parts

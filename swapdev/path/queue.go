@@ -37,6 +37,7 @@ func Open(s *Shared, b *ublk.Queue, maxIO, spare, donors int) (*Queue, error) {
 	q.acked.init(&s.progress[b.Index()], spare)
 	q.ahead.init(s.Prefetch, q.perTag, spare)
 	q.lent.init(depth+spare, spare)
+	q.kept = newLine()
 	if err := q.timers.init(s.Late); err != nil {
 		return nil, err
 	}
@@ -99,6 +100,7 @@ func (q *Queue) beforeEnter() {
 		for i := range q.links {
 			q.links[i].tick(q.loop.Now())
 		}
+		q.writeKept()
 	}
 	if q.timers.due(lateTimer) {
 		q.passOverLate()
@@ -113,11 +115,11 @@ func (q *Queue) beforeEnter() {
 	if len(q.parked) > 0 {
 		q.timers.arm(q.loop, q.class, parkTimer)
 	}
-	if busy {
+	if busy || !q.kept.empty() {
 		q.timers.arm(q.loop, q.class, tickTimer)
-		if q.Backing != nil {
-			q.timers.arm(q.loop, q.class, lateTimer)
-		}
+	}
+	if busy && q.Backing != nil {
+		q.timers.arm(q.loop, q.class, lateTimer)
 	}
 }
 

@@ -32,6 +32,7 @@ type queue struct {
 	parked  []int                    // tags
 	ahead   ahead
 	lent    lent
+	kept    line // parts that wait for another try: see kept.go
 	timers  timers
 	closing bool
 

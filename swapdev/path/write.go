@@ -3,9 +3,7 @@ package path
 import (
 	"golang.org/x/sys/unix"
 
-	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/slabmap"
-	"github.com/farswap/farswap/uring"
 )
 
 // The way of a write:
@@ -143,11 +141,7 @@ func (q *queue) sendToBacking(tag int) {
 	r.left++
 	id, _ := q.take(writeBacking, tag, 0, r.pages)
 	r.backingPart = id
-	sqe := q.loop.SQE(q.class, uint64(id))
-	buf := q.bytes(tag, 0, r.pages)
-	sqe.WriteFixed(backingSlot, offheap.Pointer(buf), uint32(len(buf)), uint64(r.page*slabmap.PageSize), 0)
-	sqe.Flags |= uring.FixedFile
-	q.counts.BackingWrites += uint64(r.pages)
+	q.writeBacking(id, q.bytes(tag, 0, r.pages), r.page)
 }
 
 // sendToDonor sends pages first to before end, which lie in slab, to its donor.
@@ -250,8 +244,12 @@ func (q *queue) acknowledge(tag int) {
 	q.complete(tag, int32(r.pages*slabmap.PageSize))
 }
 
-// ackedWritten ends the backing write of an answered request.
+// ackedWritten ends the backing write of an answered request. One that has failed goes on
+// if no donor has the pages any more.
 func (q *queue) ackedWritten(p *part, ok bool) {
+	if !ok && q.keep(p) {
+		return
+	}
 	for i := range int64(p.pages) {
 		q.Pages.EndPending(p.page+i, ok)
 	}
