@@ -6,6 +6,9 @@ export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin:" + justfile_di
 
 scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/path-gate vmtest/fuzz vmtest/readme-trial vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
 
+# The folders with tests that only the virtual machine runs
+suites := "./vmtest ./verbs/rdma ./bpf ./ublk ./ublk/targets ./internal/devserver"
+
 # The recipes and what they do
 list:
     @just --list --unsorted
@@ -72,10 +75,10 @@ lint:
     @test -z "$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l | tee /dev/stderr)"
     go vet ./...
     go vet -tags browser ./dash/web
-    go vet -tags vm ./vmtest ./verbs/rdma ./bpf
+    go vet -tags vm {{ suites }}
     go tool staticcheck ./...
     go tool staticcheck -tags browser ./dash/web
-    go tool staticcheck -tags vm ./vmtest ./verbs/rdma ./bpf
+    go tool staticcheck -tags vm {{ suites }}
     shellcheck {{ scripts }}
     bpf/stale
 
@@ -108,9 +111,9 @@ suite-binaries: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
     @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/rdma.test ./verbs/rdma
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/bpf.test ./bpf
-    @CGO_ENABLED=0 go test -c -o .cache/bin/ublk.test ./ublk
-    @CGO_ENABLED=0 go test -c -o .cache/bin/targets.test ./ublk/targets
-    @CGO_ENABLED=0 go test -c -o .cache/bin/devserver.test ./internal/devserver
+    @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/ublk.test ./ublk
+    @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/targets.test ./ublk/targets
+    @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/devserver.test ./internal/devserver
     @cd vmtest/stranger && CGO_ENABLED=0 go build -o ../../.cache/bin/stranger .
 
 # The C parts under AddressSanitizer, and cgo's pointers checked, on soft-RoCE in the virtual machine

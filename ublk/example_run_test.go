@@ -19,11 +19,6 @@ var example = ublktest.Config{Open: func(*testing.T) (ublk.Target, ublk.Spec) {
 // The RAM disk of the example is a good target.
 func TestExampleIsATarget(t *testing.T) { ublktest.TestTarget(t, example) }
 
-func TestExampleOnTheKernel(t *testing.T) {
-	ublktest.TestOnKernel(t, example)
-	ExampleTarget()
-}
-
 // The example has 40 lines at most that are the disk's own.
 func TestExampleIsShort(t *testing.T) {
 	text, err := os.ReadFile("example_test.go")

@@ -23,8 +23,18 @@ import (
 // machine, and the binaries that they become.
 var suites = map[string]string{".": "vmtest.test", "../bpf": "bpf.test", "../verbs/rdma": "rdma.test"}
 
+// drivers are the folders of which the virtual machine runs the tests that take the driver.
+// These have the tag vm, too, so that a machine without the driver has none to skip.
+var drivers = map[string]string{
+	"../ublk": "ublk.test", "../ublk/targets": "targets.test", "../internal/devserver": "devserver.test",
+}
+
+// takesDriver is what a test calls that skips where there is no driver.
+var takesDriver = regexp.MustCompile(`ublktest\.(NeedKernel|TestOnKernel|Serve)\b`)
+
 // TestEverySuiteIsRun checks that no other folder has tests that only the virtual machine
-// runs, and that the recipes build these three and run them with and without what is left out.
+// runs, that no other test takes the driver, and that the recipes check these tests, build
+// them, and run them with and without what is left out.
 func TestEverySuiteIsRun(t *testing.T) {
 	tagged := map[string]bool{}
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
@@ -37,6 +47,8 @@ func TestEverySuiteIsRun(t *testing.T) {
 			text, err := os.ReadFile(path)
 			if bytes.Contains(text, []byte("//go:build vm\n")) {
 				tagged[filepath.Dir(path)] = true
+			} else if call := takesDriver.Find(text); call != nil {
+				t.Errorf("%s calls %s: it takes the driver, and has no tag vm", path, call)
 			}
 			return err
 		}
@@ -46,8 +58,13 @@ func TestEverySuiteIsRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	var want []string
-	for dir := range suites {
-		want = append(want, filepath.Clean(filepath.Join("../vmtest", dir)))
+	recipes := []string{`"vmsuite 6.12" "vmsuite 7.3"`, "vm-suite --whole", "vm-suite -test.v"}
+	for _, binaries := range []map[string]string{suites, drivers} {
+		for dir, binary := range binaries {
+			dir = filepath.Clean(filepath.Join("../vmtest", dir))
+			want = append(want, dir)
+			recipes = append(recipes, " go test -c -tags vm -o .cache/bin/"+binary+" ./"+strings.TrimPrefix(dir, "../")+"\n")
+		}
 	}
 	if got := slices.Sorted(maps.Keys(tagged)); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 		t.Errorf("tests with the tag vm are in %v, vm-suite runs those of %v", got, want)
@@ -56,9 +73,40 @@ func TestEverySuiteIsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, recipe := range []string{`"vmsuite 6.12" "vmsuite 7.3"`, "vm-suite --whole", "vm-suite -test.v"} {
+	for _, recipe := range recipes {
 		if !bytes.Contains(justfile, []byte(recipe)) {
 			t.Errorf("the justfile has no %s", recipe)
+		}
+	}
+	checked := regexp.MustCompile(`(?m)^suites := "(.*)"$`).FindSubmatch(justfile)
+	if checked == nil {
+		t.Fatal("the justfile does not list the suites")
+	}
+	var lint []string
+	for dir := range strings.FieldsSeq(string(checked[1])) {
+		lint = append(lint, filepath.Join("..", dir))
+	}
+	if slices.Sort(lint); !slices.Equal(lint, slices.Sorted(slices.Values(want))) {
+		t.Errorf("the recipe lint checks %v with the tag vm, want %v", lint, want)
+	}
+}
+
+// TestDriverIsTested checks that vm-suite runs every test that takes the driver, in the short
+// run and in the whole one.
+func TestDriverIsTested(t *testing.T) {
+	for _, args := range [][]string{nil, {"--whole"}} {
+		given := runSuite(t, "7.3.4+deb13-amd64", args...)
+		for dir, binary := range drivers {
+			at := slices.Index(given[binary], "-test.run")
+			if at < 0 || at+1 == len(given[binary]) {
+				t.Fatalf("vm-suite %v gives %s %q", args, binary, given[binary])
+			}
+			run := regexp.MustCompile(given[binary][at+1])
+			for _, name := range folderTests(t, dir) {
+				if !run.MatchString(name) {
+					t.Errorf("vm-suite %v does not run %s of %s", args, name, dir)
+				}
+			}
 		}
 	}
 }
@@ -74,7 +122,9 @@ func TestLeftOut(t *testing.T) {
 				t.Errorf("left-out names %s, and there is no such test", name)
 			}
 		}
-		for binary, args := range runSuite(t, kernel) {
+		short, whole := runSuite(t, kernel), runSuite(t, kernel, "--whole")
+		for _, binary := range suites {
+			args := short[binary]
 			at := slices.Index(args, "-test.skip")
 			if at < 0 || at+1 == len(args) {
 				t.Fatalf("%s on %s gets %q", binary, kernel, args)
@@ -85,8 +135,7 @@ func TestLeftOut(t *testing.T) {
 			if got := skipped(args[at+1], tests); !slices.Equal(got, slices.Sorted(slices.Values(named))) {
 				t.Errorf("%s on %s leaves out %v, want %v", binary, kernel, got, named)
 			}
-		}
-		for binary, args := range runSuite(t, kernel, "--whole") {
+			args = whole[binary]
 			if slices.Contains(args, "-test.skip") || slices.Contains(args, "-test.short") || slices.Contains(args, "-test.run") || slices.Contains(args, "--whole") {
 				t.Errorf("%s on %s, whole, gets %q", binary, kernel, args)
 			}
@@ -139,7 +188,11 @@ func skipped(pattern string, tests []string) []string {
 func runSuite(t *testing.T, kernel string, args ...string) map[string][]string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, program := range []string{"ublk.test", "targets.test", "devserver.test", "rdma.test", "bpf.test", "vmtest.test", "modprobe", "ip", "rdma"} {
+	var binaries []string
+	for _, of := range []map[string]string{suites, drivers} {
+		binaries = slices.AppendSeq(binaries, maps.Values(of))
+	}
+	for _, program := range append([]string{"modprobe", "ip", "rdma"}, binaries...) {
 		script := "#!/bin/sh\nprintf '%s\\n' \"$@\" >>\"$0.args\"\n"
 		if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o700); err != nil {
 			t.Fatal(err)
@@ -151,7 +204,7 @@ func runSuite(t *testing.T, kernel string, args ...string) map[string][]string {
 		t.Fatalf("vm-suite: %v: %s", err, out)
 	}
 	given := map[string][]string{}
-	for _, binary := range suites {
+	for _, binary := range binaries {
 		text, err := os.ReadFile(filepath.Join(dir, binary+".args"))
 		if err != nil {
 			t.Fatal(err)
@@ -162,31 +215,42 @@ func runSuite(t *testing.T, kernel string, args ...string) map[string][]string {
 }
 
 // suiteTests are the names of all tests of the suites, and those of the scenarios,
-// sorted. They are read from the source, which this binary does not have.
+// sorted.
 func suiteTests(t *testing.T) []string {
 	t.Helper()
 	var names []string
 	for dir := range suites {
-		paths, err := filepath.Glob(filepath.Join(dir, "*_vm_test.go"))
-		if err != nil || len(paths) == 0 {
-			t.Fatalf("%s: %d files of tests, %v", dir, len(paths), err)
+		names = append(names, folderTests(t, dir)...)
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "suite_vm_test.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = append(names, scenarioNames(t, file)...)
+	slices.Sort(names)
+	return names
+}
+
+// folderTests are the names of a folder's tests with the tag vm. They are read from the
+// source, because this binary does not have them.
+func folderTests(t *testing.T, dir string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*_vm_test.go"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s: %d files of tests, %v", dir, len(paths), err)
+	}
+	var names []string
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, path := range paths {
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, declaration := range file.Decls {
-				if f, ok := declaration.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Test") && f.Name.Name != "TestMain" {
-					names = append(names, f.Name.Name)
-				}
-			}
-			if filepath.Base(path) == "suite_vm_test.go" {
-				names = append(names, scenarioNames(t, file)...)
+		for _, declaration := range file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Test") && f.Name.Name != "TestMain" {
+				names = append(names, f.Name.Name)
 			}
 		}
 	}
-	slices.Sort(names)
 	return names
 }
 

@@ -84,10 +84,3 @@ func TestTargets(t *testing.T) {
 		t.Run(name, func(t *testing.T) { ublktest.TestTarget(t, config) })
 	}
 }
-
-func TestTargetsOnTheKernel(t *testing.T) {
-	ublktest.NeedKernel(t, ublk.Spec{}.Features())
-	for name, config := range all {
-		t.Run(name, func(t *testing.T) { ublktest.TestOnKernel(t, config) })
-	}
-}

@@ -1,3 +1,5 @@
+//go:build vm
+
 package ublk_test
 
 import (
@@ -16,6 +18,12 @@ import (
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/ublk/ublktest"
 )
+
+// The RAM disk of the example is a good target of a real device, and the example runs.
+func TestExampleOnTheKernel(t *testing.T) {
+	ublktest.TestOnKernel(t, example)
+	ExampleTarget()
+}
 
 // What a Spec says is what the kernel shows of the device.
 func TestKernelShowsTheSpec(t *testing.T) {
