@@ -33,7 +33,7 @@ func Fail(pages *slabmap.Map, donor uint16) []Failed {
 	for slab := range pages.Geometry().Slabs() {
 		for done := false; !done; {
 			var epoch uint64
-			epoch, done = leave(pages, slab, donor)
+			epoch, done = lookAt(pages, slab).leave(pages, slab, donor)
 			if epoch != 0 {
 				failed = append(failed, Failed{slab, epoch})
 			}
@@ -42,20 +42,36 @@ func Fail(pages *slabmap.Map, donor uint16) []Failed {
 	return failed
 }
 
-// leave takes a slab away from a lost donor. It reports false if the slab has changed
-// meanwhile, so that it may still be there. epoch is the slab's if it has failed, else 0.
-func leave(pages *slabmap.Map, slab int, donor uint16) (epoch uint64, done bool) {
-	s := pages.Slab(slab)
-	old, moves := pages.OldDonor(slab)
+// seen is what two looks at a slab have shown. It may have changed between them, and since.
+type seen struct {
+	slab slabmap.Slab
+
+	// Of the second look.
+	old   uint16
+	moves bool
+}
+
+func lookAt(pages *slabmap.Map, slab int) seen {
+	s := seen{slab: pages.Slab(slab)}
+	s.old, s.moves = pages.OldDonor(slab)
+	return s
+}
+
+// leave takes a slab away from a lost donor. It reports false if the slab has changed since
+// it was looked at, so that it may still be there. epoch is the slab's if it has failed,
+// else 0.
+func (s seen) leave(pages *slabmap.Map, slab int, donor uint16) (epoch uint64, done bool) {
 	var err error
 	switch {
-	case moves && old == donor:
-		err = pages.EndMove(slab, s.Epoch)
-	case s.Donor != donor || !Holds(s):
-	case s.State == slabmap.Migrating:
-		_, err = pages.AbortMove(slab, s.Epoch, donor)
+	case s.slab.State == slabmap.Migrating && !s.moves:
+		return 0, false // it changed between the looks, and may be back at its old donor
+	case s.moves && s.old == donor:
+		err = pages.EndMove(slab, s.slab.Epoch)
+	case s.slab.Donor != donor || !Holds(s.slab):
+	case s.slab.State == slabmap.Migrating:
+		_, err = pages.AbortMove(slab, s.slab.Epoch, donor)
 	default:
-		epoch, err = pages.Fail(slab, s.Epoch)
+		epoch, err = pages.Fail(slab, s.slab.Epoch)
 	}
 	return epoch, err == nil
 }
