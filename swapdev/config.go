@@ -115,6 +115,10 @@ type Config struct {
 	Judge     slabmap.JudgeConfig // when a donor is slow; Hot is HotThreshold if it is 0
 	Period    time.Duration       // of the judge, 100 ms to 1 h; 0: DefaultPeriod
 
+	// otherDeadline bounds the wait for the second of two donors that are asked for their
+	// memory, once the first has answered. 0: placement.OtherDeadline.
+	otherDeadline time.Duration
+
 	StateRoot string // "": status.DefaultRoot
 	Log       zerolog.Logger
 	// LogDropped counts the lines of Log that were dropped, for status. nil: none ever is.
@@ -219,6 +223,7 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.SlowBy, DefaultSlowBy)
 	orDefault(&c.Period, DefaultPeriod)
 	orDefault(&c.Judge.Hot, c.HotThreshold)
+	orDefault(&c.otherDeadline, placement.OtherDeadline)
 	return c
 }
 

@@ -2,10 +2,12 @@ package swapdev
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs/faulty"
 )
@@ -26,7 +28,14 @@ func TestUnmappedSlabsAreServedLocally(t *testing.T) {
 func TestHotSlabsAreServedByDonors(t *testing.T) {
 	for _, ack := range []AckPolicy{RemoteFirst, Strict} {
 		t.Run(string(ack), func(t *testing.T) {
-			r := newRig(t, rigOptions{donors: 2, queues: 2, prepare: func(c *Config) { c.Ack = ack }})
+			r := newRig(t, rigOptions{donors: 2, queues: 2, prepare: func(c *Config) {
+				c.Ack = ack
+				// No donor is too slow, however slow the machine is.
+				c.OpTimeout, c.Period = 10*time.Second, time.Hour
+			}})
+			r.until("both donors are there", func() bool {
+				return !slices.ContainsFunc(r.engine.report().Donors, func(d status.Donor) bool { return d.State != "up" })
+			})
 			r.heat(0, 1, 2, 3, 4, 5, 6)
 			for _, h := range r.engine.holds() {
 				if h < 3 {

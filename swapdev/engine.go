@@ -117,6 +117,7 @@ func (e *engine) wire(backing *path.BackingFile) {
 		Pages: e.pages, Keys: keys, Notes: notes, Donors: e.donors, Journal: e.journal, Log: cfg.Log,
 		SlabSize: cfg.SlabSize, Backing: backing != nil, Hot: cfg.HotThreshold,
 		Policy: cfg.Placement, Judge: cfg.Judge, Period: cfg.Period, ReleaseTests: e.tests.Release,
+		OtherDeadline: cfg.otherDeadline,
 	}
 	e.steering = placement.NewSteering(place)
 	e.steering.Source = placement.LinkLatency{Queues: func() []*path.Queue { return e.queues }, Donors: e.donorCount}

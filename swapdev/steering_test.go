@@ -2,10 +2,12 @@ package swapdev
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,42 +43,112 @@ func (d *byAddress) Connect(ctx context.Context, address string, cred verbs.Cred
 const (
 	slowTestPeriod = 200 * time.Millisecond
 	slowTestDelay  = 60 * time.Millisecond
+	quickTestRead  = time.Millisecond
+	slowTestReads  = 20 // that make a measurement
 )
 
 // slowRig is a device over three donors, whose first can be made slow, and readers of
 // all its slabs.
 type slowRig struct {
 	*rig
-	device *byAddress
+	device  *byAddress
+	latency *madeUp
 }
 
-func newSlowRig(t *testing.T, placement string) *slowRig {
-	s := &slowRig{device: &byAddress{faults: make(map[string]*faulty.Device)}}
+func newSlowRig(t *testing.T, policy string) *slowRig {
+	s := &slowRig{device: &byAddress{faults: make(map[string]*faulty.Device)}, latency: &madeUp{first: quickTestRead}}
 	s.rig = newRig(t, rigOptions{
 		donors: 3, queues: 2,
 		prepare: func(c *Config) {
-			c.Placement, c.Period, c.OpTimeout = placement, slowTestPeriod, 5*time.Second
-			c.Judge = slabmap.JudgeConfig{MinReads: 20, Rate: 2, Floor: int64(5 * time.Millisecond)}
+			c.Placement, c.Period, c.OpTimeout = policy, slowTestPeriod, 5*time.Second
+			c.Judge = slabmap.JudgeConfig{MinReads: slowTestReads, Rate: 2, Floor: int64(5 * time.Millisecond)}
 		},
 		wrap: func(d verbs.Device) verbs.Device {
 			s.device.Device = d
 			return s.device
 		},
+		before: s.latency.of,
 	})
 	return s
+}
+
+// madeUp are the latencies by which a slowRig judges donors. Real ones say as much about
+// the machine on which the test runs.
+type madeUp struct {
+	engine *engine
+	tests  atomic.Int64 // times that test reads were ordered
+
+	mu    sync.Mutex    // guards what follows
+	first time.Duration // what a read of the first donor takes
+	sums  []loghist.Histogram
+}
+
+// of has an engine judge by these latencies, before it starts.
+func (m *madeUp) of(e *engine) {
+	m.engine = e
+	e.steering.Source = m
+	order := e.steering.Orders.Test
+	e.steering.Orders.Test = func(donor uint16) {
+		order(donor)
+		m.drown(donor)
+		m.tests.Add(1)
+	}
+}
+
+// Reads implements placement.LatencySource: each donor that holds slabs has served one
+// measurement since the last call.
+func (m *madeUp) Reads() ([]loghist.Histogram, bool) {
+	holds := m.engine.holds()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for donor, slabs := range holds {
+		if donor == len(m.sums) {
+			m.sums = append(m.sums, loghist.Histogram{})
+		}
+		took := quickTestRead
+		if donor == 0 {
+			took = m.first
+		}
+		for range min(slabs, 1) * slowTestReads {
+			m.sums[donor].Record(int64(took))
+		}
+	}
+	return slices.Clone(m.sums), true
+}
+
+// drown adds so many quick test reads of a donor that is well to the real ones that a slow
+// machine does not make it slow. Those of a slow donor take long on every machine.
+func (m *madeUp) drown(donor uint16) {
+	m.mu.Lock()
+	well := m.first == quickTestRead
+	m.mu.Unlock()
+	if !well {
+		return
+	}
+	var quick loghist.Histogram
+	for range 1000 * slowTestReads {
+		quick.Record(int64(quickTestRead))
+	}
+	m.engine.steering.Tested(donor, &quick)
 }
 
 // slow is the first donor.
 func (s *slowRig) slow() status.Donor { return s.engine.report().Donors[0] }
 
+// delay makes the first donor slow: its operations take up to d longer. 0 makes it well.
 func (s *slowRig) delay(d time.Duration) {
 	s.device.at(s.donors[0].donor.Status().DataAddress).SetPlan(faulty.Plan{Delay: 1, DelayMax: d})
+	s.latency.mu.Lock()
+	defer s.latency.mu.Unlock()
+	s.latency.first = max(d, quickTestRead)
 }
 
 // during reads pages of all slabs, right ones, while f runs.
 func (s *slowRig) during(f func()) {
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(stop)
 	for i := range 12 {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(i), 0))
@@ -93,8 +165,6 @@ func (s *slowRig) during(f func()) {
 		})
 	}
 	f()
-	close(stop)
-	wg.Wait()
 }
 
 // fill maps all slabs, with 64 pages each, so that the first donor has some.
@@ -133,8 +203,10 @@ func TestSlabsLeaveASlowDonor(t *testing.T) {
 		if got := s.donors[0].donor.Status().Memory.Mapped; got > testSlab {
 			t.Errorf("%d bytes are lent by a donor with no slab, want those for test reads", got)
 		}
-		time.Sleep(10 * slowTestPeriod)
-		if !s.slow().Slow || s.slow().P99 < int64(slowTestDelay/4) {
+		ordered := s.latency.tests.Load()
+		s.until("test reads were ordered for ten periods", func() bool { return s.latency.tests.Load() >= ordered+10 })
+		s.until("test reads measure it", func() bool { return s.slow().P99 >= int64(slowTestDelay/4) })
+		if !s.slow().Slow {
 			t.Errorf("test reads do not find it slow: %+v", s.slow())
 		}
 		s.delay(0)
@@ -170,7 +242,7 @@ func TestLeavingMakesWay(t *testing.T) {
 		s.until("there are baselines", func() bool {
 			return !slices.ContainsFunc(s.engine.report().Donors, func(d status.Donor) bool { return d.Baseline == 0 })
 		})
-		s.delay(4 * slowTestDelay)
+		s.delay(25 * slowTestDelay) // so that it does not leave before the other order is there
 		s.until("a slab is leaving", func() bool {
 			for leaves = range 6 {
 				if old, ok := s.engine.pages.OldDonor(leaves); ok && old == 0 {
@@ -181,18 +253,22 @@ func TestLeavingMakesWay(t *testing.T) {
 		})
 		wanted = slices.IndexFunc(s.engine.slabs(), func(o slabmap.Slab) bool { return o.State == slabmap.Mapped && o.Donor != 0 })
 		s.engine.moves.Order(s.engine.pages.Slab(wanted).Donor, []uint32{uint32(wanted)}, true)
+		s.delay(slowTestDelay)
 		s.until("its slabs have left the slow donor", func() bool {
 			return s.slow().Slow && s.slow().Slabs == 0 && s.engine.moves.Leaving() == 0
 		})
 		s.until("at most the memory for test reads is lent", func() bool { return s.donors[0].donor.Status().Memory.Mapped <= testSlab })
 	})
-	decided := func(slab int, rule slabmap.Rule) status.Decision {
-		all := s.engine.report().Decisions
-		i := slices.IndexFunc(all, func(d status.Decision) bool { return d.Slab == slab && d.Rule == string(rule) && d.To != "" })
-		if i < 0 {
-			t.Fatalf("no decision for slab %d by %s: %+v", slab, rule, all)
-		}
-		return all[i]
+	decided := func(slab int, rule slabmap.Rule) (decision status.Decision) {
+		s.until(fmt.Sprintf("slab %d has moved by %s", slab, rule), func() bool {
+			all := s.engine.report().Decisions
+			i := slices.IndexFunc(all, func(d status.Decision) bool { return d.Slab == slab && d.Rule == string(rule) && d.To != "" })
+			if i >= 0 {
+				decision = all[i]
+			}
+			return i >= 0
+		})
+		return decision
 	}
 	left, back := decided(leaves, slabmap.SlowDonor), decided(wanted, slabmap.GivenBack)
 	if back.Seq > left.Seq {

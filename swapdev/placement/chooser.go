@@ -76,10 +76,6 @@ func (c *Chooser) Find(ctx context.Context, cands []slabmap.Candidate, use func(
 	return err
 }
 
-// otherDeadline is how long the second donor of a pair may take once the first has answered:
-// hundreds of times what an answer takes.
-const otherDeadline = 250 * time.Millisecond
-
 // choose asks a pair at the same time and returns the one that is to take the slab. It does
 // not wait for one that is much slower than the other. A donor that is alone is not asked: it
 // is the choice, by the rule alone, and refuses if it has no room.
@@ -96,7 +92,7 @@ func (c *Chooser) choose(ctx context.Context, pair []uint16, alone slabmap.Rule,
 		cand := cands[slices.IndexFunc(cands, func(c slabmap.Candidate) bool { return c.Donor == id })]
 		asked.Go(func() {
 			if answers[i], errs[i] = c.ask(ctx, cand); errs[i] == nil {
-				time.AfterFunc(otherDeadline, cancel)
+				time.AfterFunc(c.cfg.OtherDeadline, cancel)
 			}
 		})
 	}

@@ -18,8 +18,13 @@ const (
 	Latency = "latency" // the same, but slow donors get no slabs and lose their hottest
 )
 
-// AskDeadline bounds each question to a donor.
-const AskDeadline = 3 * time.Second
+const (
+	// AskDeadline bounds each question to a donor.
+	AskDeadline = 3 * time.Second
+	// OtherDeadline is a good choice of Config.OtherDeadline: hundreds of times what an
+	// answer takes.
+	OtherDeadline = 250 * time.Millisecond
+)
 
 // Config is what mapper, steering and choosers are given. All of it is constant.
 type Config struct {
@@ -36,6 +41,9 @@ type Config struct {
 	Policy   string  // Paper or Latency
 	Judge    slabmap.JudgeConfig
 	Period   time.Duration // of the judge
+	// OtherDeadline is how long the second donor of a pair may take once the first has
+	// answered. AskDeadline bounds the wait anyway.
+	OtherDeadline time.Duration
 
 	// ReleaseTests gives back what a donor lends for test reads of a slab, before the
 	// donor is asked for that slab's memory again.
