@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/farswap/farswap/status"
@@ -33,6 +34,9 @@ type PagingConfig struct {
 	// together, whichever comes first. Zero means no limit; not both.
 	Duration time.Duration
 	Ops      int64
+	// End, if not nil, ends a phase with each signal that it delivers: the one that is
+	// running, or else the next. What follows the phase goes on as usual.
+	End <-chan os.Signal
 	// WriteShare is the part of accesses that write a new version, 0 to 1.
 	// They verify the old one first.
 	WriteShare float64

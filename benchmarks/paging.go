@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -86,7 +87,7 @@ func (p *paging) run(ctx context.Context) error {
 }
 
 func (p *paging) stages(ctx context.Context) error {
-	fill, err := p.stage("fill", (*worker).fill)
+	fill, err := p.stage("fill", nil, (*worker).fill)
 	p.result.FillSeconds = fill.seconds
 	if err == nil && p.cfg.PageOut {
 		err = p.pageOut()
@@ -104,7 +105,7 @@ func (p *paging) stages(ctx context.Context) error {
 	if p.cfg.NoSweep {
 		return placed
 	}
-	sweep, err := p.stage("sweep", (*worker).sweep)
+	sweep, err := p.stage("sweep", nil, (*worker).sweep)
 	p.result.SweepSeconds, p.result.SweptPages = sweep.seconds, sweep.done
 	p.result.Mismatches += sweep.mismatches
 	return errors.Join(err, placed)
@@ -146,7 +147,7 @@ func (p *paging) phase(pattern Pattern) error {
 		return err
 	}
 	threads := int64(p.cfg.Threads)
-	s, err := p.stage(string(pattern), func(w *worker) error {
+	s, err := p.stage(string(pattern), p.cfg.End, func(w *worker) error {
 		ops := (p.cfg.Ops + threads - 1 - w.first) / threads
 		if p.cfg.Ops > 0 && ops == 0 {
 			return nil
@@ -194,11 +195,16 @@ func (s *stage) add() {
 	}
 }
 
-// stage runs f on every worker and waits for all of them.
-func (p *paging) stage(name string, f func(*worker) error) (stage, error) {
-	var s stage
+// stage runs f on every worker and waits for all of them. What end delivers stops their
+// accesses.
+func (p *paging) stage(name string, end <-chan os.Signal, f func(*worker) error) (stage, error) {
+	var (
+		s      stage
+		enough atomic.Bool
+	)
 	for first := range int64(p.cfg.Threads) {
 		s.workers = append(s.workers, newWorker(&p.region, first, int64(p.cfg.Threads), &p.stop, p.note))
+		s.workers[first].enough = &enough
 	}
 	results := make(chan error, len(s.workers))
 	begin := time.Now()
@@ -215,6 +221,8 @@ func (p *paging) stage(name string, f func(*worker) error) (stage, error) {
 				p.stop.Store(true)
 			}
 			left--
+		case <-end:
+			enough.Store(true)
 		case <-ticker.C:
 			s.add()
 			p.say("%s: %s pages, %s/s, %d mismatches", name, grouped(s.done),

@@ -84,6 +84,23 @@ func TestRunPagingByDuration(t *testing.T) {
 	}
 }
 
+// TestRunPagingEnded ends each phase by a signal. Neither the next phase nor the sweep is
+// shortened by it.
+func TestRunPagingEnded(t *testing.T) {
+	cfg := config()
+	cfg.Ops, cfg.Duration = 0, time.Hour
+	end := make(chan os.Signal, 1)
+	cfg.End = end
+	r, err := RunPaging(context.Background(), cfg, writer(func(line []byte) {
+		if bytes.HasPrefix(line, []byte("fill: done")) || bytes.HasPrefix(line, []byte("uniform: done")) {
+			end <- unix.SIGUSR1
+		}
+	}))
+	if err != nil || len(r.Phases) != 2 || r.Mismatches != 0 || r.SweptPages != 300 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestRunPagingCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cfg := config()

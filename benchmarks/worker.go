@@ -30,7 +30,8 @@ type worker struct {
 	step   int64
 	rng    *rand.Rand
 	note   func(string) // called at a mismatch
-	stop   *atomic.Bool
+	stop   *atomic.Bool // ends all that the worker does
+	enough *atomic.Bool // ends its accesses
 
 	latency    *hdrhistogram.Histogram
 	writes     int64
@@ -40,7 +41,7 @@ type worker struct {
 
 func newWorker(r *region, first, step int64, stop *atomic.Bool, note func(string)) *worker {
 	return &worker{
-		region: r, first: first, step: step, stop: stop, note: note,
+		region: r, first: first, step: step, stop: stop, enough: new(atomic.Bool), note: note,
 		rng:     rand.New(rand.NewPCG(r.seed, uint64(first))),
 		latency: newLatency(),
 	}
@@ -96,7 +97,7 @@ func (w *worker) access(p Pattern, d time.Duration, ops int64, writeShare float6
 	if err != nil {
 		return err
 	}
-	for begin := time.Now(); !w.stop.Load(); {
+	for begin := time.Now(); !w.stop.Load() && !w.enough.Load(); {
 		if ops > 0 && w.done.Load() >= ops {
 			return nil
 		}

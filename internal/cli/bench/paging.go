@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"os"
 	"os/signal"
 	"runtime"
 	"strconv"
@@ -33,7 +34,9 @@ func pagingCommand(a *command.App) *cobra.Command {
 and checks the content of each. It swaps when its memory is limited, and the caller sets
 the limit: without one below --size it measures RAM.
 
-  systemd-run --scope -p MemoryMax=512M farswap bench paging --size 1G`,
+  systemd-run --scope -p MemoryMax=512M farswap bench paging --size 1G
+
+SIGUSR1 ends the phase that is running, and the next one or the last check follows.`,
 		Args: a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config.Size = int64(size)
@@ -55,6 +58,10 @@ the limit: without one below --size it measures RAM.
 			}
 			ctx, cancel := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
 			defer cancel()
+			end := make(chan os.Signal, 1)
+			signal.Notify(end, unix.SIGUSR1)
+			defer signal.Stop(end)
+			config.End = end
 			result, err := benchmarks.RunPaging(ctx, config, cmd.ErrOrStderr())
 			if errors.Is(err, benchmarks.ErrConfig) {
 				return err
