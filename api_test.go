@@ -20,7 +20,7 @@ var record = flag.Bool("record", false, "write the lists that tests compare with
 
 // published are the packages that programs of other people import.
 var published = []string{
-	"offheap", "uring", "ublk", "ublk/targets", "ublk/ublktest",
+	"netlimit", "offheap", "uring", "ublk", "ublk/targets", "ublk/ublktest",
 	"verbs", "verbs/tcp", "verbs/rdma", "verbs/faulty", "verbs/verbstest",
 }
 

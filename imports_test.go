@@ -15,7 +15,7 @@ import (
 // floors are the rooms from the ground up. A room may import rooms of lower
 // floors only, apart from the parts of a room, which may import the room or its base.
 var floors = [][]string{
-	{"internal", "offheap"},
+	{"internal", "offheap", "netlimit"},
 	{"uring"},
 	{"slabmap", "evict", "status", "control", "cluster", "bpf", "verbs", "ublk"},
 	{"internal/devserver"},
@@ -45,7 +45,7 @@ var bases = map[string][]string{
 }
 
 // public rooms are for anybody: they import each other, and nothing else of the module.
-var public = []string{"offheap", "uring", "verbs", "ublk"}
+var public = []string{"netlimit", "offheap", "uring", "verbs", "ublk"}
 
 // below says whether a part of a room is one on which another part may stand.
 func below(from, to string) bool {

@@ -14,7 +14,7 @@ import (
 // quiet are the rooms whose errors and log lines name no flag and no command: other programs
 // use them, too. The command line gives the advice.
 var quiet = []string{
-	"bpf", "cluster", "control", "donor", "evict", "internal/devserver", "internal/flusher", "offheap", "slabmap", "status", "status/metrics",
+	"bpf", "cluster", "control", "donor", "evict", "internal/devserver", "internal/flusher", "netlimit", "offheap", "slabmap", "status", "status/metrics",
 	"swapdev", "swapdev/journal", "swapdev/lenders", "swapdev/mover", "swapdev/path", "swapdev/placement", "swapdev/scrubber",
 	"ublk", "ublk/targets", "uring", "verbs", "verbs/rdma", "verbs/tcp",
 }
