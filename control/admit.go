@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/farswap/farswap/netlimit"
 )
 
 // admit does the donor's side of the handshake and starts the session.
@@ -28,6 +30,10 @@ func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Sess
 	s := newSession(conn, p, r, l.cfg.Timing)
 	if err := l.remember(s); err != nil {
 		return nil, refuse(conn, err)
+	}
+	if err := netlimit.Of(conn).Prove(); err != nil {
+		l.forget(s)
+		return nil, err
 	}
 	welcome, handler, err := svc.Admit(ctx, s, hello)
 	if err != nil {

@@ -24,7 +24,7 @@ func rawClose(conn net.Conn) { _ = raw(conn).Close() }
 // halfClose ends this side's direction: the peer reads the rest and then EOF. A connection that
 // does not support half close stays open.
 func halfClose(conn net.Conn) {
-	if c, ok := raw(conn).(*net.TCPConn); ok {
+	if c, ok := raw(conn).(interface{ CloseWrite() error }); ok {
 		_ = c.CloseWrite()
 	}
 }

@@ -9,12 +9,19 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/farswap/farswap/netlimit"
 )
 
-// Limits of a donor for handshakes under way and for open sessions.
+// Limits of a donor. A handshake takes some 20 KiB at most.
 const (
-	maxHandshakes = 64
-	maxSessions   = 1024
+	maxHandshakes         = 256 // of all origins: see package netlimit
+	maxHandshakesOfOrigin = 64
+	maxSessions           = 1024
+
+	// maxSessionsOfName bounds the sessions of one identity, so that one tenant does not take all. Each
+	// device of it has one, and for a moment a second one that replaces the first.
+	maxSessionsOfName = 128
 )
 
 // Service is a donor's side of sessions. Each connection is a Session; a Hello with Resume asks to
@@ -44,11 +51,10 @@ type ListenConfig struct {
 
 // Listener accepts the sessions of devices.
 type Listener struct {
-	tcp    *net.TCPListener
-	cfg    ListenConfig
-	tls    *tls.Config // nil: insecure
-	places chan struct{}
-	wg     sync.WaitGroup
+	tcp *netlimit.Listener
+	cfg ListenConfig
+	tls *tls.Config // nil: insecure
+	wg  sync.WaitGroup
 
 	mu       sync.Mutex // guards sessions
 	sessions map[*Session]struct{}
@@ -57,7 +63,7 @@ type Listener struct {
 // Listen binds host:port. Errors: ErrInsecureAddress, ErrIdentity, or the
 // network's.
 func Listen(addr string, cfg ListenConfig) (*Listener, error) {
-	l := &Listener{cfg: cfg, places: make(chan struct{}, maxHandshakes), sessions: make(map[*Session]struct{})}
+	l := &Listener{cfg: cfg, sessions: make(map[*Session]struct{})}
 	l.cfg.Timing = cfg.Timing.withDefaults()
 	a, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -73,7 +79,7 @@ func Listen(addr string, cfg ListenConfig) (*Listener, error) {
 	default:
 		l.tls = cfg.Identity.ServerConfig()
 	}
-	if l.tcp, err = net.ListenTCP("tcp", a); errors.Is(err, syscall.EADDRINUSE) {
+	if l.tcp, err = netlimit.Listen(a.String(), netlimit.Limits{Unproven: maxHandshakes, PerOrigin: maxHandshakesOfOrigin}); errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: %w: another donor may run here: stop it, or choose another port", addr, syscall.EADDRINUSE)
 	} else if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
@@ -110,17 +116,11 @@ func (l *Listener) Serve(ctx context.Context, svc Service) error {
 
 func (l *Listener) accept(ctx context.Context, svc Service) error {
 	for {
-		select {
-		case l.places <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
-		conn, err := l.tcp.Accept()
+		conn, err := l.tcp.AcceptConn()
 		if err == nil {
 			l.wg.Go(func() { l.serve(ctx, conn, svc) })
 			continue
 		}
-		<-l.places
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -143,15 +143,13 @@ func (l *Listener) rejected(remote string, err error) {
 	}
 }
 
-// serve runs one connection from its first byte to its end. The caller has taken a place among the
-// handshakes.
+// serve runs one connection from its first byte to its end.
 func (l *Listener) serve(ctx context.Context, conn net.Conn, svc Service) {
 	remote := conn.RemoteAddr().String()
 	if l.tls != nil {
 		conn = tls.Server(conn, l.tls)
 	}
 	s, err := l.admit(ctx, conn, svc)
-	<-l.places
 	if err != nil {
 		lingerClose(conn)
 		l.rejected(remote, explain(err, "device "+remote, l.cfg.Identity))
@@ -162,11 +160,22 @@ func (l *Listener) serve(ctx context.Context, conn net.Conn, svc Service) {
 	svc.Ended(s)
 }
 
+// remember counts a session whose peer has shown its certificate. Without TLS peers have no names, and only
+// the bound of all holds.
 func (l *Listener) remember(s *Session) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.sessions) >= maxSessions {
 		return fmt.Errorf("%w: the donor has %d sessions already", ErrBusy, maxSessions)
+	}
+	name, same := s.Peer().Name, 0
+	for other := range l.sessions {
+		if name != "" && other.Peer().Name == name {
+			same++
+		}
+	}
+	if same >= maxSessionsOfName {
+		return fmt.Errorf("%w: identity %q has %d sessions already", ErrBusy, name, same)
 	}
 	l.sessions[s] = struct{}{}
 	return nil

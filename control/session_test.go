@@ -259,9 +259,8 @@ func TestSessionTLS(t *testing.T) {
 // where both sides would wait to write.
 func TestSessionPipe(t *testing.T) {
 	donor := &donorStub{handler: HandlerFunc(lender)}
-	l := &Listener{cfg: ListenConfig{Timing: quick}, places: make(chan struct{}, 1), sessions: map[*Session]struct{}{}}
+	l := &Listener{cfg: ListenConfig{Timing: quick}, sessions: map[*Session]struct{}{}}
 	a, b := net.Pipe()
-	l.places <- struct{}{}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
