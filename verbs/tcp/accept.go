@@ -8,13 +8,16 @@ import (
 	"net"
 	"time"
 
+	"github.com/farswap/farswap/netlimit"
 	"github.com/farswap/farswap/verbs"
 )
 
 const (
-	// maxHandshakes bounds the handshakes under way; more connections wait in
-	// the kernel's backlog.
-	maxHandshakes = 128
+	// maxHandshakes bounds the handshakes under way, and maxHandshakesOfOrigin those of
+	// one origin: see package netlimit. A host with several devices connects all their
+	// queues at once.
+	maxHandshakes         = 512
+	maxHandshakesOfOrigin = 256
 	// acceptPause is how long the accept loop rests after a failure that may
 	// pass, such as running out of file descriptors.
 	acceptPause = 50 * time.Millisecond
@@ -23,12 +26,9 @@ const (
 // accept takes connections until the listener is closed. It is the control path:
 // plain Go networking, one goroutine per handshake.
 func (s *Server) accept(ctx context.Context) {
-	slots := make(chan struct{}, maxHandshakes)
 	for {
-		slots <- struct{}{}
-		tc, err := s.listener.AcceptTCP()
+		tc, err := s.listener.AcceptConn()
 		if err != nil {
-			<-slots
 			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
 				return
 			}
@@ -37,7 +37,6 @@ func (s *Server) accept(ctx context.Context) {
 			continue
 		}
 		s.serving.Go(func() {
-			defer func() { <-slots }()
 			remote := tc.RemoteAddr().String()
 			if err := s.welcome(ctx, tc, remote); err != nil {
 				_ = tc.Close()
@@ -56,7 +55,7 @@ func (s *Server) reject(remote string, err error) {
 
 // welcome is the server's side of the handshake. After an error tc is the
 // caller's to close.
-func (s *Server) welcome(ctx context.Context, tc *net.TCPConn, remote string) error {
+func (s *Server) welcome(ctx context.Context, tc *netlimit.Conn, remote string) error {
 	if err := tc.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout)); err != nil {
 		return err
 	}
@@ -65,15 +64,16 @@ func (s *Server) welcome(ctx context.Context, tc *net.TCPConn, remote string) er
 	if err := tune(tc, &s.cfg); err != nil {
 		return err
 	}
-	peer, err := s.authenticate(ctx, tc)
+	peer, err := s.authenticate(ctx, tc, tc.Prove)
 	if err != nil {
 		return err
 	}
 	peer.remote = remote
-	if peer.fd, err = takeFD(tc); err != nil {
+	if peer.fd, err = takeFD(tc.TCPConn); err != nil {
 		s.forget(peer)
 		return err
 	}
+	_ = tc.Close() // gives its place back: the server counts the connection itself
 	s.accepted.Add(1)
 	if f := s.cfg.Events.Accepted; f != nil {
 		f(remote, peer.session.id)
@@ -87,8 +87,8 @@ func (s *Server) welcome(ctx context.Context, tc *net.TCPConn, remote string) er
 
 // authenticate exchanges the messages, and says yes only when the fence of the
 // connection's place stands. When it succeeds, the connection counts among conns and has
-// its tenure.
-func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter) (peer, error) {
+// its tenure. It calls prove once the device has proven to know the session's secret.
+func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter, prove func() error) (peer, error) {
 	server := newNonce()
 	if _, err := rw.Write(marshalHello(server)); err != nil {
 		return peer{}, fmt.Errorf("greet: %w", err)
@@ -103,6 +103,10 @@ func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter) (peer, erro
 	switch {
 	case err == nil:
 		status, secret = verdictOK, &ses.secret
+		if err = prove(); err != nil {
+			s.conns.Add(-1)
+			return p, err
+		}
 		if p.tenure, err = s.fence(ctx, ses, c); err != nil {
 			s.conns.Add(-1)
 			status = fenceVerdict(err)

@@ -34,7 +34,7 @@ func impostor(t *testing.T, r *rig, script func(c net.Conn)) (address string) {
 			}
 			running.Go(func() {
 				defer c.Close()
-				p, err := r.server.authenticate(ctx, c)
+				p, err := r.server.authenticate(ctx, c, func() error { return nil })
 				if err != nil {
 					return
 				}

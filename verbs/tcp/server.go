@@ -5,17 +5,17 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"sync"
 	"sync/atomic"
 
+	"github.com/farswap/farswap/netlimit"
 	"github.com/farswap/farswap/verbs"
 )
 
 // Server is the passive side. See package verbs for the rules of its methods.
 type Server struct {
 	cfg      Config
-	listener *net.TCPListener
+	listener *netlimit.Listener
 	workers  []*worker
 	stop     context.CancelFunc // ends handshakes
 	serving  sync.WaitGroup     // the accept loop and handshakes
@@ -50,13 +50,13 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := netlimit.Listen(addr, netlimit.Limits{Unproven: maxHandshakes, PerOrigin: maxHandshakesOfOrigin})
 	if err != nil {
 		return nil, err // says "listen tcp ADDR: …" already
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
-		cfg: cfg, listener: l.(*net.TCPListener), stop: stop,
+		cfg: cfg, listener: l, stop: stop,
 		sessions: make(map[verbs.SessionID]*session),
 	}
 	for range cfg.Threads {

@@ -134,6 +134,15 @@ func TestSilentConnectionsHoldUpNobody(t *testing.T) {
 	eventually(t, "descriptors are closed", func() bool { return fds(t) <= before })
 }
 
+// Idle connections of a stranger, more than there are places, keep no device out.
+func TestIdleStrangersShutNobodyOut(t *testing.T) {
+	r := newRig(t, Config{Threads: 1, HandshakeTimeout: time.Minute}, verbs.QPConfig{})
+	for range 2 * maxHandshakes {
+		r.dialRaw(t)
+	}
+	r.works(t, "beside idle strangers")
+}
+
 func TestGarbageInTheHandshake(t *testing.T) {
 	var mu sync.Mutex
 	var last error
