@@ -30,10 +30,11 @@
 // after a large change, at most once a second, and otherwise every 10 s. A member that announces
 // nothing is an observer; devices are observers.
 //
-// Members encrypt all traffic with AES-256-GCM under one key, from a file that [WriteKey] makes. Each
-// TCP stream begins with a greeting of 20 bytes (magic, version, and a fingerprint of the key), so that
-// both ends can report different keys. To change the key, restart every member with the new key.
-// Meanwhile members with different keys form two clusters.
+// Members encrypt all traffic with AES-256-GCM under one key, from a file that [WriteKey] makes. Each TCP
+// stream begins with a greeting, in which both sides prove that they have the key: see greeting.go. So a
+// stranger learns nothing of the key, both ends can report different keys, and nothing is read of a stream
+// before. To change the key, restart every member with the new key. Meanwhile members with different keys
+// form two clusters.
 //
 // The others notice a failed member after about 5 s in a small cluster, and 9 s among 100. They notice
 // a member that comes back at once, since each process is a new member with a random name, which is
@@ -45,6 +46,22 @@
 //
 // About a hundred donors can announce every 10 s before memberlist's packets are full. With more donors
 // the announcements get older: a newer announcement of a member replaces one that waits to be sent.
+//
+// # Strangers and members
+//
+// What a stranger without the key can do is bounded: 128 streams that greet, 32 of one address, of which a
+// newer one takes the place of the oldest (package netlimit). A member may have 16 streams of one address
+// open, all together 32, and each may bring 1 MiB, or more in a cluster of more than 800 members.
+//
+// Gossip that somebody has recorded and sends again, a month later or at once, lists no donor: a donor
+// counts only after its process has proven in a greeting, with fresh nonces, that it is the one of the
+// announcement (see confirm.go). What such a sender can still do: make members believe for some seconds
+// that an observer is there again, and that a live member has left, until that member has said otherwise.
+// Sessions do not depend on either. Somebody who can change packets under way, not only record them, can
+// also keep members apart, or put a recorded state into a stream that two members have just opened. A
+// donor that is announced there has to answer, too.
+//
+// Everybody with the key is trusted further: such a peer can announce any number of donors and observers.
 //
 // # Two donors with one name
 //

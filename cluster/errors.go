@@ -14,6 +14,7 @@ var (
 	ErrKeyFile      = errors.New("no usable gossip key")
 	ErrKeyDiffers   = errors.New("gossip keys differ")
 	ErrVersion      = errors.New("gossip versions differ")
+	ErrFull         = errors.New("too many streams of gossip")
 	ErrNotGossip    = errors.New("no gossip is spoken there")
 	ErrNoMember     = errors.New("no member of the cluster can be reached")
 	ErrClosed       = errors.New("closed")

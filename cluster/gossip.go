@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -27,7 +26,7 @@ type Stats struct {
 type Gossip struct {
 	cfg       Config
 	log       zerolog.Logger
-	node      string // random name of this process
+	self      nodeID // random name of this process
 	advertise netip.Addr
 	transport *transport
 	list      *memberlist.Memberlist
@@ -43,7 +42,8 @@ type Gossip struct {
 var _ Source = (*Gossip)(nil)
 
 // OpenGossip becomes a member: it listens, tries to join once, and goes on in the background. It takes
-// 12 s at most: it looks up the names of members twice, and tries each member once. If no member
+// 15 s at most: it looks up the names of members twice, tries each member once, and asks the donors of
+// which it hears whether they are there, so that Donors has those that answer. If no member
 // answers, it succeeds, since the first member of a cluster meets nobody; with Config.MustJoin it fails
 // with ErrNoMember. If all answers are that keys or versions differ, it fails with ErrKeyDiffers or
 // ErrVersion. ctx applies to the opening only.
@@ -52,13 +52,13 @@ func OpenGossip(ctx context.Context, cfg Config) (*Gossip, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	random := make([]byte, 8)
-	if _, err := rand.Read(random); err != nil {
+	var self nodeID
+	if _, err := rand.Read(self[:]); err != nil {
 		return nil, err
 	}
 	g := &Gossip{
-		cfg: cfg, log: cfg.Log, node: hex.EncodeToString(random),
-		members: newMembers(cfg.Log, cfg.now), announcer: newAnnouncer(cfg.timing),
+		cfg: cfg, log: cfg.Log, self: self,
+		members: newMembers(self.String(), cfg.Log, cfg.now), announcer: newAnnouncer(cfg.timing),
 		changed: newSignal(), closed: make(chan struct{}),
 	}
 	if err := g.listen(ctx); err != nil {
@@ -68,10 +68,12 @@ func OpenGossip(ctx context.Context, cfg Config) (*Gossip, error) {
 	g.cancel = cancel
 	g.wg.Go(func() { g.watch(background) })
 	g.wg.Go(func() { g.announce(background) })
+	g.wg.Go(func() { g.confirm(background) })
 
 	if err := g.joinFirst(ctx); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
+	g.askedAll(ctx)
 	g.wg.Go(func() { g.rejoin(background) })
 	return g, nil
 }
@@ -114,9 +116,11 @@ func (g *Gossip) listen(ctx context.Context) error {
 	if g.advertise = advertised(ctx, g.cfg.resolver, ip, g.cfg.Join); g.cfg.Advertise != "" {
 		g.advertise = netip.MustParseAddr(g.cfg.Advertise) // Validate has parsed it
 	}
-	g.transport = newTransport(inner, g.cfg.Key.id(), streamTimeout, g.refuse)
+	g.transport = newTransport(inner, transportConfig{
+		self: g.self, keys: g.keys, members: g.members.known, timeout: streamTimeout, refused: g.refuse,
+	})
 	c := lanConfig()
-	c.Name, c.Transport, c.Logger, c.SecretKey = g.node, g.transport, logger, g.cfg.Key[:]
+	c.Name, c.Transport, c.Logger, c.SecretKey = g.self.String(), g.transport, logger, g.cfg.Key[:]
 	c.Delegate, c.Events = metadata{g.announcer}, g.members
 	c.BindPort, c.AdvertiseAddr, c.AdvertisePort = inner.GetAutoBindPort(), g.advertise.String(), inner.GetAutoBindPort()
 	if g.cfg.tune != nil {
@@ -127,6 +131,9 @@ func (g *Gossip) listen(ctx context.Context) error {
 	}
 	return nil
 }
+
+// keys are the keys of the cluster, the one to prove first.
+func (g *Gossip) keys() [][]byte { return [][]byte{g.cfg.Key[:]} }
 
 // listenOn opens the sockets. It tries again when UDP does not have the port that the kernel chose for
 // TCP.

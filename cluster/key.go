@@ -2,9 +2,7 @@ package cluster
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -95,15 +93,3 @@ func parseKey(data []byte) (Key, error) {
 	}
 	return key, nil
 }
-
-// keyID is a fingerprint of a key, which may travel in the clear. It distinguishes two keys, and does
-// not help to find a key of 256 random bits.
-type keyID [8]byte
-
-func (k Key) id() keyID {
-	mac := hmac.New(sha256.New, k[:])
-	mac.Write([]byte("farswap gossip key id"))
-	return keyID(mac.Sum(nil))
-}
-
-func (id keyID) String() string { return hex.EncodeToString(id[:4]) }

@@ -17,9 +17,13 @@ const (
 // members collects what memberlist's callbacks report. memberlist calls them one at a time and under its
 // lock, so no method here waits or calls memberlist.
 type members struct {
+	self  string // name of this process
 	log   zerolog.Logger
 	now   func() time.Time
 	event chan struct{} // something has changed
+	doubt chan struct{} // there is a donor that is not confirmed yet
+
+	answer chan struct{} // a donor has answered, or has not
 
 	mu     sync.Mutex // guards the fields below
 	byNode map[string]*member
@@ -33,10 +37,22 @@ type member struct {
 	announced  announced
 	seen       time.Time // time of its last announcement; zero: it is an observer
 	complained bool      // the log has a line about its unreadable announcement
+
+	// confirmed says that a process of this name has answered at its gossip address: see confirm.
+	// asks counts the attempts that failed, and next is the time of the next one.
+	confirmed bool
+	asks      int
+	next      time.Time
 }
 
-func newMembers(log zerolog.Logger, now func() time.Time) *members {
-	return &members{log: log, now: now, event: make(chan struct{}, 1), byNode: map[string]*member{}, lost: map[string]time.Time{}}
+// counts reports whether a member is a donor that is there.
+func (m *member) counts() bool { return !m.seen.IsZero() && m.confirmed }
+
+func newMembers(self string, log zerolog.Logger, now func() time.Time) *members {
+	return &members{
+		self: self, log: log, now: now, event: make(chan struct{}, 1), doubt: make(chan struct{}, 1),
+		answer: make(chan struct{}, 1), byNode: map[string]*member{}, lost: map[string]time.Time{},
+	}
 }
 
 var _ memberlist.EventDelegate = (*members)(nil)
@@ -53,7 +69,7 @@ func (m *members) NotifyUpdate(n *memberlist.Node) { m.update(n) }
 func (m *members) NotifyLeave(n *memberlist.Node) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if known := m.byNode[n.Name]; known != nil && !known.seen.IsZero() && len(m.lost) < maxLost {
+	if known := m.byNode[n.Name]; known != nil && known.counts() && len(m.lost) < maxLost {
 		m.lost[known.gossip] = time.Now()
 	}
 	delete(m.byNode, n.Name)
@@ -68,9 +84,18 @@ func (m *members) update(n *memberlist.Node) {
 		known = &member{}
 		m.byNode[n.Name] = known
 	}
-	known.gossip = n.Address()
+	if known.gossip != n.Address() {
+		known.gossip, known.confirmed, known.asks, known.next = n.Address(), n.Name == m.self, 0, time.Time{}
+	}
 	m.read(known, n.Meta)
-	m.changed()
+	if known.seen.IsZero() || known.confirmed {
+		m.changed()
+		return
+	}
+	select {
+	case m.doubt <- struct{}{}:
+	default:
+	}
 }
 
 // read takes the metadata of a member. It counts unreadable metadata and keeps the last good
@@ -110,7 +135,7 @@ func (m *members) settled() ([]Donor, []Conflict) {
 	defer m.mu.Unlock()
 	var all []claimant
 	for node, known := range m.byNode {
-		if !known.seen.IsZero() {
+		if known.counts() {
 			all = append(all, claimant{node, known.announced})
 		}
 	}
@@ -125,13 +150,13 @@ func (m *members) settled() ([]Donor, []Conflict) {
 	return donors, conflicts
 }
 
-// highestClaim returns the highest claim of all members but one.
-func (m *members) highestClaim(except string) uint64 {
+// highestClaim returns the highest claim of all other members, also of those that are not confirmed yet.
+func (m *members) highestClaim() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var highest uint64
 	for node, known := range m.byNode {
-		if node != except {
+		if node != m.self {
 			highest = max(highest, known.announced.claim)
 		}
 	}
@@ -145,10 +170,10 @@ func (m *members) alive(address string) bool {
 	return m.at(address)
 }
 
-// at is alive for callers that hold mu.
+// at is alive for callers that hold mu. A donor that is not confirmed may be gone.
 func (m *members) at(address string) bool {
 	for _, known := range m.byNode {
-		if known.gossip == address {
+		if known.gossip == address && (known.seen.IsZero() || known.confirmed) {
 			return true
 		}
 	}
@@ -176,6 +201,13 @@ func (m *members) refusedKey() (first bool) {
 	defer m.mu.Unlock()
 	m.stats.Refused++
 	return m.stats.Refused == 1
+}
+
+// known returns the number of members.
+func (m *members) known() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.byNode)
 }
 
 func (m *members) counted() Stats {

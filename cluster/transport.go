@@ -9,21 +9,28 @@ import (
 	"time"
 
 	"github.com/hashicorp/memberlist"
+
+	"github.com/farswap/farswap/netlimit"
 )
 
-// maxGreeting bounds the accepted streams without a greeting. The transport closes further ones at once,
-// because memberlist would start a goroutine for each.
-const maxGreeting = 64
+// streamLimits bound the accepted streams. memberlist keeps what a stream brings until all of it is there,
+// at most maxState. A member has one stream at a time for each other one, for a moment.
+var streamLimits = netlimit.Limits{Unproven: 128, PerOrigin: 32, Proven: 32, ProvenPerOrigin: 16}
 
-// transport is memberlist's own transport with three additions: the greeting, and a Close that ends
-// dialling and closes streams.
+// Bytes that a stream may bring: the state of a cluster of some 1,600 members with the longest
+// announcements, or of twice as many members as this one knows. memberlist alone would take 20 MiB.
+const (
+	minState       = 1 << 20
+	stateForMember = 2 * (maxAnnouncement + 128)
+)
+
+// transport is memberlist's own transport with these additions: the greeting, bounds for streams and for
+// what they bring, and a Close that ends dialling and closes streams.
 type transport struct {
 	*memberlist.NetTransport
-	id       keyID
-	timeout  time.Duration // of a greeting
-	refused  func(from net.Addr, err error)
+	transportConfig
+	door     *netlimit.Door
 	accepted chan net.Conn // streams after their greeting, for memberlist
-	greeting chan struct{} // a token for each stream that is greeting
 	ctx      context.Context
 	cancel   context.CancelFunc
 	ended    chan struct{} // closed once memberlist's transport accepts no more streams
@@ -35,10 +42,30 @@ type transport struct {
 	failures map[string]error // of the last dial, by address
 }
 
-// stream is a TCP connection that the transport can close.
+// transportConfig says for whom a transport works. Its functions may be called from any goroutine.
+type transportConfig struct {
+	self    nodeID
+	keys    func() [][]byte // keys of the cluster, at least one; the first is the one to prove
+	members func() int      // that this one knows
+	timeout time.Duration   // of a greeting
+	refused func(from net.Addr, err error)
+}
+
+// stream is a TCP connection that the transport can close. One goroutine at a time reads.
 type stream struct {
 	net.Conn
-	t *transport
+	t    *transport
+	left int64 // bytes that may still come
+}
+
+// Read is part of net.Conn. It fails when the peer sends more than a cluster's state can have.
+func (s *stream) Read(b []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, fmt.Errorf("%w: a member sends more than the state of a cluster", ErrFull)
+	}
+	n, err := s.Conn.Read(b[:min(int64(len(b)), s.left)])
+	s.left -= int64(n)
+	return n, err
 }
 
 // Close is part of net.Conn.
@@ -51,11 +78,11 @@ func (s *stream) Close() error {
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
-func newTransport(inner *memberlist.NetTransport, id keyID, timeout time.Duration, refused func(net.Addr, error)) *transport {
+func newTransport(inner *memberlist.NetTransport, cfg transportConfig) *transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &transport{
-		NetTransport: inner, id: id, timeout: timeout, refused: refused,
-		accepted: make(chan net.Conn), greeting: make(chan struct{}, maxGreeting), ctx: ctx, cancel: cancel,
+		NetTransport: inner, transportConfig: cfg, door: netlimit.NewDoor(streamLimits),
+		accepted: make(chan net.Conn), ctx: ctx, cancel: cancel,
 		ended: make(chan struct{}), streams: map[*stream]struct{}{}, failures: map[string]error{},
 	}
 	t.wg.Go(t.accept)
@@ -70,26 +97,24 @@ func (t *transport) accept() {
 		case <-t.ended:
 			return
 		case conn := <-t.NetTransport.StreamCh():
-			select {
-			case t.greeting <- struct{}{}:
-				t.wg.Go(func() { t.welcome(conn) })
-			default:
-				_ = conn.Close()
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				guest := t.door.Admit(tcp)
+				t.wg.Go(func() { t.welcome(guest) })
 			}
 		}
 	}
 }
 
-func (t *transport) welcome(conn net.Conn) {
+// welcome greets an accepted stream. One that is proven keeps its place until memberlist closes it.
+func (t *transport) welcome(conn *netlimit.Conn) {
 	s, err := t.track(conn)
-	if err == nil {
-		err = welcome(s, t.id, time.Now().Add(t.timeout))
-	}
-	<-t.greeting
 	if err != nil {
-		_ = conn.Close()
-		if s != nil {
-			_ = s.Close()
+		return
+	}
+	wants, err := welcome(s, t.keys(), t.self, time.Now().Add(t.timeout), conn.Prove)
+	if err != nil || wants != wantsGossip {
+		_ = s.Close()
+		if err != nil {
 			t.refused(conn.RemoteAddr(), err)
 		}
 		return
@@ -101,6 +126,15 @@ func (t *transport) welcome(conn net.Conn) {
 	}
 }
 
+// ask returns which node listens at an address, as that proves under the key of the cluster.
+func (t *transport) ask(address string) (nodeID, error) {
+	s, there, err := t.dial(address, t.timeout, wantsNode)
+	if err != nil {
+		return nodeID{}, err
+	}
+	return there, s.Close()
+}
+
 // track adds a connection to the streams that Shutdown closes. After Shutdown it closes the connection.
 func (t *transport) track(conn net.Conn) (*stream, error) {
 	t.mu.Lock()
@@ -108,7 +142,7 @@ func (t *transport) track(conn net.Conn) (*stream, error) {
 	if t.closed {
 		return nil, errors.Join(ErrClosed, conn.Close())
 	}
-	s := &stream{conn, t}
+	s := &stream{conn, t, max(minState, stateForMember*int64(t.members()))}
 	t.streams[s] = struct{}{}
 	return s, nil
 }
@@ -118,7 +152,7 @@ func (t *transport) StreamCh() <-chan net.Conn { return t.accepted }
 
 // DialTimeout is part of memberlist.Transport.
 func (t *transport) DialTimeout(address string, timeout time.Duration) (net.Conn, error) {
-	s, err := t.dial(address, timeout)
+	s, _, err := t.dial(address, timeout, wantsGossip)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, wanted := t.failures[address]; wanted {
@@ -135,20 +169,21 @@ func (t *transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	return t.DialTimeout(a.Addr, timeout)
 }
 
-func (t *transport) dial(address string, timeout time.Duration) (*stream, error) {
+func (t *transport) dial(address string, timeout time.Duration, wants byte) (*stream, nodeID, error) {
 	deadline := time.Now().Add(timeout)
 	conn, err := (&net.Dialer{Deadline: deadline}).DialContext(t.ctx, "tcp", address)
 	if err != nil {
-		return nil, err
+		return nil, nodeID{}, err
 	}
 	s, err := t.track(conn)
 	if err != nil {
-		return nil, err
+		return nil, nodeID{}, err
 	}
-	if err := greet(s, t.id, deadline); err != nil {
-		return nil, errors.Join(err, s.Close())
+	there, err := greet(s, t.keys(), wants, deadline)
+	if err != nil {
+		return nil, nodeID{}, errors.Join(err, s.Close())
 	}
-	return s, nil
+	return s, there, nil
 }
 
 // watching runs f and returns the error of the last dial to an address in it. memberlist returns this

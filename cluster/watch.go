@@ -63,7 +63,7 @@ func (g *Gossip) announce(ctx context.Context) {
 		if _, ok := g.announcer.due(time.Now()); !ok {
 			continue
 		}
-		if err := g.announcer.renew(time.Now(), g.members.highestClaim(g.node)); err != nil {
+		if err := g.announcer.renew(time.Now(), g.members.highestClaim()); err != nil {
 			g.log.Error().Err(err).Msg("cannot announce the donor")
 			continue
 		}
