@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -71,7 +70,7 @@ func fakeDead(t *testing.T, root string, id int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(lock.Dir(), "map"), "pages", 0o600)
+	write(t, status.Socket(lock.Dir()), "", 0o600)
 	if err := lock.Release(); err != nil {
 		t.Fatal(err)
 	}

@@ -24,8 +24,8 @@ const (
 // usageErrors are the errors of libraries about values that came from the command line.
 var usageErrors = []error{usage.Err, swapdev.ErrConfig, donor.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress}
 
-// refusals are the errors of libraries about what would lose data.
-var refusals = []error{status.ErrRefused, swapdev.ErrInUse, ublk.ErrInUse}
+// refusals are the errors of libraries about what would lose data, this program's or another's.
+var refusals = []error{status.ErrRefused, status.ErrForeign, swapdev.ErrInUse, ublk.ErrInUse}
 
 // ExitCode returns the exit code of an error. Until a command runs, every error is about
 // the command line.
