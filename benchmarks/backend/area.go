@@ -38,11 +38,13 @@ func brings(name string, up func(context.Context, *bringUp) error) func(context.
 }
 
 func (b *bringUp) begin() error {
-	if err := b.then("rm -rf %s", quote(b.dir)); err != nil {
-		return err
-	}
+	// A folder that was there before is not this run's to remove, so the step is noted only
+	// when the folder is made. A run that is killed in between leaves an empty folder.
 	if err := os.Mkdir(b.dir, 0o700); err != nil {
 		return fmt.Errorf("folder for files: %w", err)
+	}
+	if err := b.then("rm -rf %s", quote(b.dir)); err != nil {
+		return errors.Join(err, os.Remove(b.dir))
 	}
 	return b.groups()
 }

@@ -120,8 +120,8 @@ func (d donorSwap) donor(ctx context.Context, b *bringUp, n int, host string, me
 	}
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	dir := status.DonorDir(status.DefaultRoot, name)
-	// A donor that is killed leaves its folder.
-	if err := b.then("rm -rf %s", dir); err != nil {
+	// A donor that is killed leaves its folder, with its own files in it.
+	if err := b.then("rm -f %s/sock %[1]s/lock; [ ! -d %[1]s ] || rmdir %[1]s", dir); err != nil {
 		return "", err
 	}
 	p, err := b.start(donorSide, name, b.Farswap, "donor", "--config", "/dev/null", "--listen", address, "--name", name,

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
 // Undo is the script that removes what a killed run left, the last step first. A boot empties
@@ -37,30 +39,82 @@ type step struct {
 
 // ladder is what has been done, and how to undo it. It is not safe for concurrent use.
 type ladder struct {
-	dir   string // with lock and script
-	lock  *os.File
-	steps []step
+	dir    string        // with lock and script
+	root   *owned.Folder // dir is in it
+	folder *owned.Folder // dir
+	lock   *os.File
+	steps  []step
 }
 
-// climb takes the machine's only ladder, by a lock.
+// Files of the folder.
+var (
+	lockFile   = "lock"
+	scriptFile = filepath.Base(Undo)
+	newScript  = scriptFile + ".new"
+)
+
+// climb takes the machine's only ladder, by a lock. A folder that others may use is refused, and no
+// link is followed: root will run the script.
 func climb(dir string) (*ladder, error) {
-	script := filepath.Join(dir, filepath.Base(Undo))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("note how to undo things: %w", err)
+	l := &ladder{dir: dir}
+	err := l.open()
+	if err == nil && l.hasScript() {
+		err = fmt.Errorf("%w: run `sh %s`, which takes it away", ErrLeftover, filepath.Join(dir, scriptFile))
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("note how to undo things: %w", err)
+		return nil, errors.Join(err, l.close())
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		return nil, fmt.Errorf("%w: %s is locked: wait for its end", ErrBusy, lock.Name())
+	return l, nil
+}
+
+// open makes the folder where it is missing, and takes its lock.
+func (l *ladder) open() error {
+	note := func(err error) error { return fmt.Errorf("note how to undo things: %w", err) }
+	var err error
+	if l.root, err = owned.Root(filepath.Dir(l.dir)); err != nil {
+		return note(err)
 	}
-	if _, err := os.Stat(script); !errors.Is(err, os.ErrNotExist) {
-		lock.Close()
-		return nil, fmt.Errorf("%w: run `sh %s`, which takes it away", ErrLeftover, script)
+	name := filepath.Base(l.dir)
+	if l.folder, err = l.root.Open(name); errors.Is(err, unix.ENOENT) {
+		l.folder, err = l.root.Make(name)
 	}
-	return &ladder{dir: dir, lock: lock}, nil
+	if err != nil {
+		return note(err)
+	}
+	if l.lock, err = l.folder.OpenFile(lockFile, unix.O_CREAT); err != nil {
+		return note(err)
+	}
+	if err := unix.Flock(int(l.lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("%w: %s is locked: wait for its end", ErrBusy, l.lock.Name())
+	}
+	return nil
+}
+
+func (l *ladder) hasScript() bool {
+	_, err := os.Lstat(filepath.Join(l.dir, scriptFile))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
+// close gives the lock up. The ladder holds nothing after it.
+func (l *ladder) close() (err error) {
+	if l.lock != nil {
+		err = l.lock.Close()
+	}
+	for _, folder := range []*owned.Folder{l.folder, l.root} {
+		if folder != nil {
+			err = errors.Join(err, folder.Close())
+		}
+	}
+	l.lock, l.folder, l.root = nil, nil, nil
+	return err
+}
+
+// remove removes the folder with the files of this package. A folder with others in it stays.
+func (l *ladder) remove() (err error) {
+	for _, name := range []string{newScript, scriptFile, lockFile} {
+		err = errors.Join(err, l.folder.Remove(name))
+	}
+	return errors.Join(err, l.root.RemoveFolder(filepath.Base(l.dir)))
 }
 
 // add notes how to undo the next step, before the step is done.
@@ -84,17 +138,20 @@ func (l *ladder) script() string {
 		}
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "rm -r %s\n", quote(l.dir))
+	for _, name := range []string{lockFile, newScript, scriptFile} {
+		fmt.Fprintf(&b, "rm -f %s\n", quote(filepath.Join(l.dir, name)))
+	}
+	fmt.Fprintf(&b, "rmdir %s\n", quote(l.dir))
 	return b.String()
 }
 
 // write replaces the script as a whole, because a run may be killed at any moment.
 func (l *ladder) write() error {
-	path := filepath.Join(l.dir, filepath.Base(Undo))
-	if err := os.WriteFile(path+".new", []byte(l.script()), 0o700); err != nil {
+	path := filepath.Join(l.dir, scriptFile)
+	if err := os.WriteFile(filepath.Join(l.dir, newScript), []byte(l.script()), 0o700); err != nil {
 		return fmt.Errorf("note how to undo things: %w", err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	if err := os.Rename(filepath.Join(l.dir, newScript), path); err != nil {
 		return fmt.Errorf("note how to undo things: %w", err)
 	}
 	return nil
@@ -126,12 +183,9 @@ func (l *ladder) down(ctx context.Context) error {
 	slices.Reverse(left)
 	l.steps = left
 	if failed != nil {
-		return errors.Join(failed, l.write(), fmt.Errorf("what is left is in %s", filepath.Join(l.dir, filepath.Base(Undo))))
+		return errors.Join(failed, l.write(), fmt.Errorf("what is left is in %s", filepath.Join(l.dir, scriptFile)))
 	}
-	err := os.RemoveAll(l.dir)
-	err = errors.Join(err, l.lock.Close())
-	l.lock = nil
-	return err
+	return errors.Join(l.remove(), l.close())
 }
 
 func (s step) undo(ctx context.Context) error {

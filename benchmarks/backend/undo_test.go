@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
 // steps adds steps that note their names, and fail if they are told to.
@@ -144,5 +146,67 @@ func TestScriptStopsAtSwapThatStays(t *testing.T) {
 	out, err := exec.Command("sh", filepath.Join(dir, "undo")).CombinedOutput()
 	if err == nil || len(out) > 0 {
 		t.Errorf("it went on: %v: %q", err, out)
+	}
+}
+
+// TestForeignFolderIsRefused: root runs the script of the folder, so nobody else may have made it.
+func TestForeignFolderIsRefused(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "state")
+	if err := errors.Join(os.Mkdir(filepath.Join(root, "elsewhere"), 0o700), os.Symlink("elsewhere", dir)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := climb(dir); !errors.Is(err, owned.ErrForeign) {
+		t.Errorf("a link: %v", err)
+	}
+	if err := errors.Join(os.Remove(dir), os.Mkdir(dir, 0o755), os.Chmod(dir, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := climb(dir); !errors.Is(err, owned.ErrForeign) {
+		t.Errorf("a folder for everybody: %v", err)
+	}
+}
+
+// TestDownKeepsWhatOthersMade: only the files of this package go with the ladder.
+func TestDownKeepsWhatOthersMade(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	notes := filepath.Join(dir, "notes")
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(notes, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := climb(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done []string
+	steps(t, l, &done, "", "swapoff")
+	if err := l.down(t.Context()); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a folder that stays: %v", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 || left[0].Name() != "notes" {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// TestFolderThatWasThereStays: an area whose folder exists already does not come up, and leaves it.
+func TestFolderThatWasThereStays(t *testing.T) {
+	dir := t.TempDir()
+	notes := filepath.Join(dir, "disk", "notes")
+	if err := errors.Join(os.Mkdir(filepath.Dir(notes), 0o700), os.WriteFile(notes, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := climb(filepath.Join(t.TempDir(), "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bringUp{ladder: l, dir: filepath.Dir(notes)}
+	if err := b.begin(); !errors.Is(err, os.ErrExist) {
+		t.Errorf("got %v", err)
+	}
+	if err := b.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(notes); err != nil {
+		t.Errorf("what was there before is gone: %v", err)
 	}
 }

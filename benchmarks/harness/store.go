@@ -8,11 +8,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
 // Schema is the version of the result file.
@@ -155,24 +156,14 @@ func (s *Store) Add(r Run) error {
 
 // save replaces the file. At any moment there is the complete old file or the complete new
 // one.
-func (s *Store) save() (err error) {
+func (s *Store) save() error {
 	s.File.Rows, s.File.Costs = Rows(s.File), Costs(s.File)
 	data, err := json.MarshalIndent(s.File, "", " ")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", s.path, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.path), "."+filepath.Base(s.path)+"-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", s.path, err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write %s: %w", s.path, errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	_, err = f.Write(append(data, '\n'))
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+	return owned.Replace(s.path, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
 		return err
-	}
-	return os.Rename(f.Name(), s.path)
+	})
 }

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 
+	"github.com/farswap/farswap/internal/owned"
 	"github.com/farswap/farswap/sim"
 )
 
@@ -146,5 +149,12 @@ func (one picture) save(path string) error {
 	if one.logX && p.X.Min > 0 && p.X.Min < p.X.Max {
 		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: 5}
 	}
-	return p.Save(width, height, path)
+	picture, err := p.WriterTo(width, height, strings.TrimPrefix(filepath.Ext(path), "."))
+	if err != nil {
+		return err
+	}
+	return owned.Replace(path, func(w io.Writer) error {
+		_, err := picture.WriteTo(w)
+		return err
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/farswap/farswap/benchmarks/report"
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/owned"
 )
 
 func reportCommand(a *command.App) *cobra.Command {
@@ -110,11 +110,7 @@ func (o *compareOptions) writeAs(w io.Writer, now harness.File, asJSON bool) err
 	return nil
 }
 
-// writeHTML writes the page. It replaces a file that is there.
+// writeHTML writes the page. It replaces a file that is there, and follows no link.
 func writeHTML(path string, file harness.File) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(report.HTML(f, file), f.Close())
+	return owned.Replace(path, func(w io.Writer) error { return report.HTML(w, file) })
 }
