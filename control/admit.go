@@ -27,7 +27,7 @@ func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Sess
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(conn, p, r, l.cfg.Timing)
+	s := newSession(conn, l.shownOn(conn), p, r, l.cfg.Timing)
 	if err := l.remember(s); err != nil {
 		return nil, refuse(conn, err)
 	}
@@ -58,6 +58,14 @@ func (l *Listener) admit(ctx context.Context, conn net.Conn, svc Service) (*Sess
 	}
 	s.start(handler)
 	return s, nil
+}
+
+// shownOn returns the certificate of the device.
+func (l *Listener) shownOn(conn net.Conn) *Shown {
+	if c, ok := conn.(*tls.Conn); ok {
+		return l.cfg.Identity.ShownBy(c.ConnectionState(), RoleDevice)
+	}
+	return nil
 }
 
 // plainAlert is the TLS alert handshake_failure. crypto/tls does not send it to a peer without

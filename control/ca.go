@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,7 +48,7 @@ func initCAAt(dir, name string, now time.Time) error {
 		IsCA:                  true,
 		BasicConstraintsValid: true,
 		MaxPathLenZero:        true,
-		KeyUsage:              x509.KeyUsageCertSign,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	cert, key, err := sign(template, nil, nil, now, caLife)
 	if err != nil {
@@ -61,21 +62,56 @@ func initCAAt(dir, name string, now time.Time) error {
 
 // Issue makes an identity in outDir and signs it with the CA in caDir. Peers know the identity by
 // its name. hosts are the host names and IP addresses under which devices reach a donor; Issue adds
-// the name itself. Issue overwrites nothing (fs.ErrExist) and leaves no file behind on an error. A
-// bad name is ErrInvalid. An unusable CA is ErrCA, and also ErrExpired if it is outside its dates.
-func Issue(caDir, outDir, name string, hosts []string) error {
-	return issueAt(caDir, outDir, name, hosts, time.Now())
+// the name itself. roles are what the machine may be; without any it may be all. Issue overwrites
+// nothing (fs.ErrExist) and leaves no file behind in outDir on an error. A bad name is ErrInvalid. An
+// unusable CA is ErrCA, and also ErrExpired if it is outside its dates.
+func Issue(caDir, outDir, name string, hosts []string, roles ...Role) error {
+	return issueAt(caDir, outDir, name, hosts, time.Now(), roles...)
 }
 
-func issueAt(caDir, outDir, name string, hosts []string, now time.Time) error {
-	if !ValidName(name) {
-		return fmt.Errorf("issue an identity named %q: %w: want 1 to %d letters, digits, dots, dashes or underscores", name, ErrInvalid, maxNameLen)
+func issueAt(caDir, outDir, name string, hosts []string, now time.Time, roles ...Role) error {
+	template, err := templateOf(name, hosts, roles)
+	if err != nil {
+		return err
 	}
-	template := &x509.Certificate{
-		Subject:  pkix.Name{CommonName: name},
-		KeyUsage: x509.KeyUsageDigitalSignature,
-		// One machine can be a device and a donor.
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+	ca, err := openCA(caDir, now)
+	if err != nil {
+		return err
+	}
+	defer ca.close()
+	cert, key, err := ca.sign(template, now)
+	if err != nil {
+		return fmt.Errorf("issue an identity in %s: %w", outDir, err)
+	}
+	// The record comes first: a certificate that is not in it could not be revoked by its name.
+	err = ca.record(template)
+	if err == nil {
+		if err = writeNew(outDir, []file{{caCertFile, ca.pem()}, {certFile, cert}, {keyFile, key}}); err != nil {
+			err = errors.Join(err, ca.strike(template))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("issue an identity in %s: %w", outDir, err)
+	}
+	return nil
+}
+
+// templateOf is the certificate of an identity before it is signed.
+func templateOf(name string, hosts []string, roles []Role) (*x509.Certificate, error) {
+	if !ValidName(name) {
+		return nil, fmt.Errorf("issue an identity named %q: %w: want 1 to %d letters, digits, dots, dashes or underscores", name, ErrInvalid, maxNameLen)
+	}
+	if len(roles) == 0 {
+		roles = Roles
+	}
+	template := &x509.Certificate{Subject: pkix.Name{CommonName: name}, KeyUsage: x509.KeyUsageDigitalSignature}
+	for _, r := range roles {
+		template.URIs = append(template.URIs, r.uri())
+		for _, usage := range r.usage() {
+			if !slices.Contains(template.ExtKeyUsage, usage) {
+				template.ExtKeyUsage = append(template.ExtKeyUsage, usage)
+			}
+		}
 	}
 	for _, h := range append([]string{name}, hosts...) {
 		switch ip := net.ParseIP(h); {
@@ -84,29 +120,10 @@ func issueAt(caDir, outDir, name string, hosts []string, now time.Time) error {
 		case validHost(h):
 			template.DNSNames = append(template.DNSNames, h)
 		case h != name: // a name with an underscore is not a host name; that is fine
-			return fmt.Errorf("issue an identity for host %q: %w: want a host name or an IP address, without a port", h, ErrInvalid)
+			return nil, fmt.Errorf("issue an identity for host %q: %w: want a host name or an IP address, without a port", h, ErrInvalid)
 		}
 	}
-	caCert, err := readCertificate(filepath.Join(caDir, caCertFile), ErrCA)
-	if err != nil {
-		return err
-	}
-	if err := checkDates(caCert, filepath.Join(caDir, caCertFile), now); err != nil {
-		return fmt.Errorf("%w: %w", ErrCA, err)
-	}
-	caKey, err := readKey(filepath.Join(caDir, caKeyFile), caCert, ErrCA)
-	if err != nil {
-		return err
-	}
-	cert, key, err := sign(template, caCert, caKey, now, identityLife)
-	if err != nil {
-		return fmt.Errorf("issue an identity in %s: %w", outDir, err)
-	}
-	root := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caCert.Raw})
-	if err := writeNew(outDir, []file{{caCertFile, root}, {certFile, cert}, {keyFile, key}}); err != nil {
-		return fmt.Errorf("issue an identity in %s: %w", outDir, err)
-	}
-	return nil
+	return template, nil
 }
 
 // sign makes a key pair and its certificate as PEM. Without a parent the certificate signs itself.

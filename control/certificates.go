@@ -14,7 +14,7 @@ func explainAlert(text string, own *Identity) error {
 	if own == nil || !strings.Contains(text, "certificate") {
 		return fmt.Errorf("%w: %s", ErrProtocol, text)
 	}
-	cert := own.cert.Leaf
+	cert := own.now.Load().cert.Leaf
 	mine := fmt.Sprintf("this machine's certificate %q", own.Name)
 	dates := utc(cert.NotBefore) + " to " + utc(cert.NotAfter)
 	switch wrong := outside(cert, time.Now()); {
@@ -26,7 +26,7 @@ func explainAlert(text string, own *Identity) error {
 	case strings.Contains(text, "expired certificate"):
 		return fmt.Errorf("%w: the peer says this about %s, which is valid from %s; here it is %s: %w", ErrExpired, mine, dates, utc(time.Now()), ErrClocks)
 	}
-	return fmt.Errorf("%w: the peer refuses %s (%s): it trusts another CA than %q, its clock is outside of %s, or it dials another host than %s: its error says which",
+	return fmt.Errorf("%w: the peer refuses %s (%s): it trusts another CA than %q, its clock is outside of %s, it dials another host than %s, it wants another role, or the certificate is revoked: its error says which",
 		ErrUntrusted, mine, text, issuer(cert), dates, hostsOf(cert))
 }
 
@@ -45,7 +45,7 @@ func utc(t time.Time) string { return t.UTC().Format(time.DateTime) + " UTC" }
 
 // ofPeer names the peer's certificate. Do not trust its content.
 func ofPeer(cert *x509.Certificate) string {
-	return fmt.Sprintf("the peer's certificate %q", oneLine(cert.Subject.CommonName))
+	return fmt.Sprintf("the peer's certificate %q", oneLine(nameOf(cert)))
 }
 
 func issuer(cert *x509.Certificate) string { return oneLine(cert.Issuer.CommonName) }

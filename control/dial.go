@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -30,6 +31,10 @@ type DialConfig struct {
 	// Resume can go on with it; in whole milliseconds, 0: not at all. The donor may grant less.
 	Grace time.Duration
 	Alive func() time.Time // see Session.Alive; may be nil
+
+	// Accept says whether a donor may be used whose certificate has this name, before the donor
+	// learns anything of the device. nil accepts all. It is not asked in insecure mode.
+	Accept func(name string) error
 }
 
 // Dial opens a session with the donor at host:port. It takes Timing.Handshake at most, or less if the
@@ -82,19 +87,24 @@ func (d redial) reach(ctx context.Context) (net.Conn, error) {
 		return nil, fmt.Errorf("donor %w", connectError(d.addr, err))
 	}
 	if !d.cfg.Insecure {
-		conn = tls.Client(conn, d.cfg.Identity.ClientConfig(d.host))
+		conn = tls.Client(conn, d.cfg.Identity.ClientConfig(d.host, RoleDonor))
 	}
 	return conn, nil
 }
 
 // open opens a session on a fresh connection. It owns the connection.
 func open(ctx context.Context, conn net.Conn, way redial) (*Session, error) {
-	welcome, p, r, err := way.shakeHands(ctx, conn, way.hello)
+	g, err := way.greet(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	s := newSession(conn, p, r, way.cfg.Timing)
+	welcome, err := way.introduce(ctx, g, way.hello)
+	if err != nil {
+		return nil, err
+	}
+	s := newSession(conn, g.shown, g.pulse, g.reader, way.cfg.Timing)
 	s.welcome, s.again, s.Alive = welcome, way, way.cfg.Alive
+	s.line.settle()
 	s.start(way.cfg.Handler)
 	if err := s.fetchHeld(ctx); err != nil {
 		_ = s.Close()
@@ -103,65 +113,99 @@ func open(ctx context.Context, conn net.Conn, way redial) (*Session, error) {
 	return s, nil
 }
 
-// shakeHands does the device's side of the handshake. It closes the connection if that fails.
-func (d redial) shakeHands(ctx context.Context, conn net.Conn, hello *Hello) (*Welcome, *pulse, *bufio.Reader, error) {
+// greeting is a connection whose ends have proved who they are and have agreed on a version.
+type greeting struct {
+	conn   net.Conn
+	shown  *Shown
+	pulse  *pulse
+	reader *bufio.Reader
+}
+
+// greet does the first part of the handshake, after which either side accepts the other's certificate.
+// It closes the connection if that fails.
+func (d redial) greet(ctx context.Context, conn net.Conn) (*greeting, error) {
+	p := &pulse{conn: conn}
+	g := &greeting{conn: conn, pulse: p, reader: bufio.NewReader(p)}
+	return g, d.within(ctx, conn, func() error {
+		own := d.cfg.Identity.leaf()
+		if c, ok := conn.(*tls.Conn); ok {
+			if err := c.HandshakeContext(ctx); err != nil {
+				return err
+			}
+			g.shown = d.cfg.Identity.shown(c.ConnectionState(), own, x509.ExtKeyUsageServerAuth, []Role{RoleDonor})
+			if err := d.accept(peerOf(conn).Name); err != nil {
+				return err
+			}
+			if err := g.shown.Check(time.Now()); err != nil {
+				return err
+			}
+		}
+		if _, err := conn.Write(preamble()); err != nil {
+			return readBeforeWriteError(g.reader, err)
+		}
+		version, err := readPreamble(g.reader)
+		if err == nil && version != Version {
+			err = otherVersion(version)
+		}
+		return err
+	})
+}
+
+func (d redial) accept(name string) error {
+	if d.cfg.Accept == nil {
+		return nil
+	}
+	return d.cfg.Accept(name)
+}
+
+// introduce does the rest of the handshake. It closes the connection if that fails.
+func (d redial) introduce(ctx context.Context, g *greeting, hello *Hello) (*Welcome, error) {
+	var welcome *Welcome
+	err := d.within(ctx, g.conn, func() error {
+		b, err := appendFrame(nil, 0, false, hello)
+		if err != nil {
+			return err
+		}
+		if _, err := g.conn.Write(b); err != nil {
+			return readBeforeWriteError(g.reader, err)
+		}
+		f, err := readFrame(g.reader)
+		if err != nil {
+			return err
+		}
+		m, err := decode(f)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
+		switch m := m.(type) {
+		case *Failure:
+			return m
+		case *Welcome:
+			welcome = m
+			return nil
+		}
+		return fmt.Errorf("%w: %v where Welcome belongs", ErrProtocol, f.kind)
+	})
+	return welcome, err
+}
+
+// within does a part of the handshake until the context ends. It closes the connection if that fails.
+func (d redial) within(ctx context.Context, conn net.Conn, do func() error) error {
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	p := &pulse{conn: conn}
-	r := bufio.NewReader(p)
-	welcome, err := greet(ctx, conn, r, hello)
+	err := do()
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
-	if err != nil {
-		rawClose(conn)
-		if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) {
-			return nil, nil, nil, fmt.Errorf("%s: %w", d.addr, ctxErr)
-		}
-		return nil, nil, nil, explain(err, d.addr, d.cfg.Identity)
+	if err == nil {
+		return nil
 	}
-	return welcome, p, r, nil
-}
-
-func greet(ctx context.Context, conn net.Conn, r *bufio.Reader, hello *Hello) (*Welcome, error) {
-	if c, ok := conn.(*tls.Conn); ok {
-		if err := c.HandshakeContext(ctx); err != nil {
-			return nil, err
-		}
+	rawClose(conn)
+	if ctxErr := ctx.Err(); errors.Is(ctxErr, context.Canceled) {
+		return fmt.Errorf("%s: %w", d.addr, ctxErr)
 	}
-	if _, err := conn.Write(preamble()); err != nil {
-		return nil, readBeforeWriteError(r, err)
-	}
-	version, err := readPreamble(r)
-	if err != nil {
-		return nil, err
-	}
-	if version != Version {
-		return nil, otherVersion(version)
-	}
-	b, err := appendFrame(nil, 0, false, hello)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.Write(b); err != nil {
-		return nil, readBeforeWriteError(r, err)
-	}
-	f, err := readFrame(r)
-	if err != nil {
-		return nil, err
-	}
-	m, err := decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
-	}
-	switch m := m.(type) {
-	case *Failure:
-		return nil, m
-	case *Welcome:
-		return m, nil
-	}
-	return nil, fmt.Errorf("%w: %v where Welcome belongs", ErrProtocol, f.kind)
+	return explain(err, d.addr, d.cfg.Identity)
 }
 
 // readBeforeWriteError returns what the peer sent before it closed the connection, rather than the

@@ -36,6 +36,9 @@ var (
 	ErrCA              = errors.New("no usable certificate authority")
 	ErrExpired         = errors.New("certificate expired or not yet valid")
 	ErrUntrusted       = errors.New("certificate not trusted")
+	ErrRevoked         = errors.New("certificate revoked")
+	ErrRole            = errors.New("certificate of another role")
+	ErrRevocationList  = errors.New("no usable revocation list")
 )
 
 // Causes that have a remedy of their own. An error wraps one of them beside ErrIdentity, ErrExpired,

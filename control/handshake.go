@@ -25,7 +25,7 @@ func explain(err error, who string, own *Identity) error {
 		op       *net.OpError
 		told     *Failure
 		ownError = errors.As(err, &told) || errors.Is(err, ErrProtocol) || errors.Is(err, ErrVersion) || errors.Is(err, ErrUntrusted) ||
-			errors.Is(err, ErrInsecureAddress)
+			errors.Is(err, ErrInsecureAddress) || errors.Is(err, ErrRole) || errors.Is(err, ErrRevoked)
 	)
 	switch {
 	case ownError:
@@ -36,6 +36,9 @@ func explain(err error, who string, own *Identity) error {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return fmt.Errorf("%s: %w: %s: %s: renew it there, or set the clocks", who, ErrExpired,
 			ofPeer(invalid.Cert), outside(invalid.Cert, time.Now()))
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		return fmt.Errorf("%s: %w: %s has %s, and TLS does not accept it here: issue one with another role",
+			who, ErrRole, ofPeer(invalid.Cert), roleText(invalid.Cert))
 	case errors.As(err, &host):
 		return fmt.Errorf("%s: %w", who, &HostError{ofPeer(host.Certificate), hostsOf(host.Certificate), host.Host})
 	case errors.As(err, &notTLS):

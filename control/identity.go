@@ -1,174 +1,184 @@
 package control
 
 import (
-	"crypto"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// Identity is the certificate and key that this machine shows to its peers, and the CA that it
-// trusts. It is immutable.
+// Identity is the certificate and key that this machine shows to its peers, the CAs that it trusts, and
+// the certificates that these have revoked. Reload reads its files again; Name never changes. Its
+// methods may be called from any goroutine.
 type Identity struct {
-	Name     string    // the certificate's common name
-	NotAfter time.Time // end of the certificate's validity
+	Name string // of the certificate: its common name, or its first host name if it has none
 
-	cert  tls.Certificate
-	roots *x509.CertPool
+	dir         string
+	revokedPath string // empty: no list
+	now         atomic.Pointer[papers]
+
+	reloading sync.Mutex  // guards seen; held while files are read
+	seen      []fileState // before the files were last read
 }
 
-// LoadIdentity reads the files that Issue wrote. The error is ErrIdentity if a file is missing,
-// unreadable or of another identity, or if other users can read the key. It is ErrExpired if a
-// certificate is outside its dates, and ErrUntrusted if another CA signed it.
+// IdentityFiles are where an identity is. Revoked is a file of revocation lists of its CAs; empty: none.
+type IdentityFiles struct {
+	Dir     string
+	Revoked string
+}
+
+// LoadIdentity reads the files that Issue wrote, or tls.crt, tls.key and ca.crt as cert-manager names
+// them. The error is ErrIdentity if a file is missing, unreadable or of another identity, or if other
+// users can read the key. It is ErrExpired if a certificate is outside its dates, and ErrUntrusted if
+// another CA signed it.
 func LoadIdentity(dir string) (*Identity, error) {
 	return loadIdentityAt(dir, time.Now())
 }
 
+// OpenIdentity is LoadIdentity with a revocation list. The error is ErrRevocationList if that cannot be
+// used.
+func OpenIdentity(files IdentityFiles) (*Identity, error) {
+	return openIdentityAt(files, time.Now())
+}
+
 func loadIdentityAt(dir string, now time.Time) (*Identity, error) {
-	root, err := readCertificate(filepath.Join(dir, caCertFile), ErrIdentity)
+	return openIdentityAt(IdentityFiles{Dir: dir}, now)
+}
+
+func openIdentityAt(files IdentityFiles, now time.Time) (*Identity, error) {
+	id := &Identity{dir: files.Dir, revokedPath: files.Revoked}
+	id.seen = id.states()
+	anchors, roots, err := readAnchors(id.dir)
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, certFile)
-	cert, err := readCertificate(path, ErrIdentity)
+	pair, err := readPair(id.dir)
 	if err != nil {
 		return nil, err
 	}
-	key, err := readKey(filepath.Join(dir, keyFile), cert, ErrIdentity)
+	if err := checkOwn(pair, anchors, roots, id.dir, now); err != nil {
+		return nil, err
+	}
+	revoked, err := readRevocations(id.revokedPath, anchors)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkDates(cert, path, now); err != nil {
-		return nil, err
+	id.Name = nameOf(pair.Leaf)
+	id.now.Store(&papers{pair, anchors, roots, revoked})
+	return id, nil
+}
+
+// states are those of all files.
+func (id *Identity) states() []fileState {
+	list := []fileState{
+		stateOf(filepath.Join(id.dir, caCertFile)), stateOf(findFile(id.dir, certNames)), stateOf(findFile(id.dir, keyNames)),
 	}
-	if err := checkDates(root, filepath.Join(dir, caCertFile), now); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCA, err)
+	if id.revokedPath != "" {
+		list = append(list, stateOf(id.revokedPath))
 	}
-	if !ValidName(cert.Subject.CommonName) {
-		return nil, fmt.Errorf("%s: %w: its name is %q: want 1 to %d letters, digits, dots, dashes or underscores",
-			path, ErrIdentity, cert.Subject.CommonName, maxNameLen)
+	return list
+}
+
+// Reload reads the files again that have changed since they were last read, or all of them if it must,
+// and returns what is new, for people; empty: nothing. New handshakes and checks go by it. What cannot
+// be used stays as it was, and the errors say why: a pair of files that is half written, a certificate
+// of another name, a list of revocations that is gone.
+func (id *Identity) Reload(must bool) (news []string, err error) {
+	return id.reloadAt(must, time.Now())
+}
+
+func (id *Identity) reloadAt(must bool, now time.Time) (news []string, err error) {
+	id.reloading.Lock()
+	defer id.reloading.Unlock()
+	states := id.states()
+	changed := len(states) != len(id.seen) || must
+	for i := range id.seen {
+		changed = changed || !states[i].same(id.seen[i])
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(root)
-	opts := x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
-	if _, err := cert.Verify(opts); err != nil {
-		return nil, fmt.Errorf("%s: %w: %w: the CA in %s did not sign it (%w)", path, ErrIdentity, ErrUntrusted, caCertFile, err)
+	if !changed {
+		return nil, nil
 	}
-	return &Identity{
-		Name:     cert.Subject.CommonName,
-		NotAfter: cert.NotAfter,
-		cert:     tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert},
-		roots:    roots,
-	}, nil
+	id.seen = states
+	old := id.now.Load()
+	next := *old
+
+	anchors, roots, anchorErr := readAnchors(id.dir)
+	if anchorErr == nil && !sameCertificates(anchors, old.anchors) {
+		next.anchors, next.roots = anchors, roots
+		news = append(news, "authorities")
+	}
+	pair, pairErr := readPair(id.dir)
+	if pairErr == nil && !pair.Leaf.Equal(old.cert.Leaf) {
+		if pairErr = id.suits(pair, &next, now); pairErr == nil {
+			next.cert = pair
+			news = append(news, "certificate")
+		}
+	}
+	revoked, listErr := readRevocations(id.revokedPath, next.anchors)
+	if listErr == nil && !sameRevocations(revoked, old.revoked) {
+		next.revoked = revoked
+		news = append(news, "revocation list")
+	}
+	if len(news) > 0 {
+		id.now.Store(&next)
+	}
+	return news, errors.Join(anchorErr, pairErr, listErr)
+}
+
+// suits says whether a certificate can take the place of the one that is used.
+func (id *Identity) suits(pair tls.Certificate, p *papers, now time.Time) error {
+	if name := nameOf(pair.Leaf); name != id.Name {
+		return fmt.Errorf("%s: %w: it is named %q, and this process runs as %q: restart it to change the name",
+			findFile(id.dir, certNames), ErrIdentity, oneLine(name), id.Name)
+	}
+	return checkOwn(pair, p.anchors, p.roots, id.dir, now)
+}
+
+func sameRevocations(a, b revocations) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for r := range a {
+		if _, ok := b[r]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// NotAfter is when the certificate ends.
+func (id *Identity) NotAfter() time.Time { return id.now.Load().cert.Leaf.NotAfter }
+
+// Stated are the roles that the certificate states, nil if it states none: then Roles are those that its
+// key usage allows.
+func (id *Identity) Stated() []Role {
+	roles, stated := rolesOf(id.now.Load().cert.Leaf)
+	if !stated {
+		return nil
+	}
+	return roles
+}
+
+// Serial is the serial number of the certificate, in hexadecimal digits.
+func (id *Identity) Serial() string { return serialText(id.now.Load().cert.Leaf.SerialNumber) }
+
+// Dir is the folder of the identity.
+func (id *Identity) Dir() string { return id.dir }
+
+// Allows returns ErrRole if the certificate has none of the roles.
+func (id *Identity) Allows(want ...Role) error {
+	return checkRole(id.now.Load().cert.Leaf, fmt.Sprintf("this machine's certificate %q", id.Name), want)
 }
 
 // Covers returns nil if devices that dial this machine as host accept its certificate, and a
 // HostError otherwise.
 func (id *Identity) Covers(host string) error {
-	cert := id.cert.Leaf
+	cert := id.now.Load().cert.Leaf
 	if cert.VerifyHostname(host) == nil {
 		return nil
 	}
 	return &HostError{Certificate: fmt.Sprintf("certificate %q", id.Name), Hosts: hostsOf(cert), Host: oneLine(host)}
-}
-
-// ClientConfig returns the TLS configuration of a device that dials a host. The donor must show a
-// certificate of the same CA for that host. The device shows its certificate to a donor of another
-// CA, too, so that the donor can log its name.
-func (id *Identity) ClientConfig(host string) *tls.Config {
-	return &tls.Config{
-		MinVersion:           tls.VersionTLS13,
-		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &id.cert, nil },
-		RootCAs:              id.roots,
-		ServerName:           host,
-		VerifyConnection:     verifyName,
-	}
-}
-
-// ServerConfig returns the TLS configuration of a donor. A device must show a certificate of the same
-// CA. TLS resumes no session, so every connection is checked.
-func (id *Identity) ServerConfig() *tls.Config {
-	return &tls.Config{
-		MinVersion:             tls.VersionTLS13,
-		Certificates:           []tls.Certificate{id.cert},
-		ClientCAs:              id.roots,
-		ClientAuth:             tls.RequireAndVerifyClientCert,
-		SessionTicketsDisabled: true,
-		VerifyConnection:       verifyName,
-	}
-}
-
-// verifyName checks the name of the peer's certificate. crypto/tls calls it after it has verified the
-// chain.
-func verifyName(cs tls.ConnectionState) error {
-	if name := cs.PeerCertificates[0].Subject.CommonName; !ValidName(name) {
-		return fmt.Errorf("%w: the certificate has the name %q", ErrUntrusted, oneLine(name))
-	}
-	return nil
-}
-
-// readPEM reads the first block of a file. Errors wrap unusable: ErrIdentity or ErrCA, depending on
-// what the file is part of.
-func readPEM(path, block string, unusable error) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w: %w", path, unusable, os.ErrNotExist)
-	} else if err != nil {
-		return nil, fmt.Errorf("%w: %w", unusable, err)
-	}
-	b, _ := pem.Decode(data)
-	if b == nil || b.Type != block {
-		return nil, fmt.Errorf("%s: %w: it has no PEM block %q", path, unusable, block)
-	}
-	return b.Bytes, nil
-}
-
-func readCertificate(path string, unusable error) (*x509.Certificate, error) {
-	der, err := readPEM(path, "CERTIFICATE", unusable)
-	if err != nil {
-		return nil, err
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, unusable, err)
-	}
-	return cert, nil
-}
-
-// readKey reads the private key of a certificate.
-func readKey(path string, cert *x509.Certificate, unusable error) (crypto.Signer, error) {
-	der, err := readPEM(path, "PRIVATE KEY", unusable)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("%w: %w", unusable, err)
-	} else if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%s: %w: mode %#o: %w", path, unusable, info.Mode().Perm(), ErrKeyExposed)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, unusable, err)
-	}
-	signer, ok := key.(crypto.Signer)
-	if ok {
-		public, equals := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
-		ok = equals && public.Equal(cert.PublicKey)
-	}
-	if !ok {
-		return nil, fmt.Errorf("%s: %w: the key does not belong to the certificate beside it", path, unusable)
-	}
-	return signer, nil
-}
-
-func checkDates(cert *x509.Certificate, path string, now time.Time) error {
-	if wrong := outside(cert, now); wrong != "" {
-		return fmt.Errorf("%s: %w: %s: renew it, or set this machine's clock", path, ErrExpired, wrong)
-	}
-	return nil
 }

@@ -49,8 +49,8 @@ func TestIssueAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id.Name != "donor-1" || time.Until(id.NotAfter) < 365*24*time.Hour {
-		t.Errorf("identity %q until %v", id.Name, id.NotAfter)
+	if id.Name != "donor-1" || time.Until(id.NotAfter()) < 365*24*time.Hour {
+		t.Errorf("identity %q until %v", id.Name, id.NotAfter())
 	}
 	for _, h := range []string{"donor-1", "10.0.0.7", "::1", "rack.example.org"} {
 		if err := id.Covers(h); err != nil {

@@ -21,6 +21,8 @@ type line struct {
 	session *Session
 	conn    net.Conn
 	peer    Peer
+	shown   *Shown    // of the peer; nil: no certificate
+	aging   time.Time // when to look for a renewed certificate of the peer; a device's only
 	timing  Timing
 	pulse   *pulse        // reads from conn
 	reader  *bufio.Reader // reads from pulse
@@ -50,8 +52,9 @@ type pendingCall struct {
 	reply  chan<- Message // buffered, one slot
 }
 
-func newLine(s *Session, conn net.Conn, p *pulse, r *bufio.Reader) *line {
+func newLine(s *Session, conn net.Conn, shown *Shown, p *pulse, r *bufio.Reader) *line {
 	l := &line{
+		shown:   shown,
 		session: s,
 		conn:    conn,
 		peer:    peerOf(conn),
@@ -113,6 +116,16 @@ func (l *line) lost(err error) {
 	}
 }
 
+// distrust ends the connection because the peer's certificate is not good any more. A donor ends the
+// session with it. A device may connect again, since the donor may have a renewed certificate by now.
+func (l *line) distrust(err error) {
+	reason := ErrRefused
+	if l.session.welcome != nil {
+		reason = ErrPeerLost
+	}
+	l.end(fmt.Errorf("session with %v: %w: %w", l.peer, reason, err))
+}
+
 // write is the only goroutine that writes. At its end it closes the connection, which ends the
 // reader.
 func (l *line) write() {
@@ -128,8 +141,11 @@ func (l *line) write() {
 		var b []byte
 		select {
 		case b = <-l.out:
-		case <-tick.C:
+		case now := <-tick.C:
 			b = ping
+			if err := l.shown.Check(now); err != nil {
+				l.distrust(err)
+			}
 		case <-l.ctx.Done():
 		}
 		_ = l.conn.SetWriteDeadline(time.Now().Add(l.timing.silence()))

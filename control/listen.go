@@ -77,7 +77,7 @@ func Listen(addr string, cfg ListenConfig) (*Listener, error) {
 	case cfg.Identity == nil:
 		return nil, fmt.Errorf("listen on %s: %w", addr, ErrIdentity)
 	default:
-		l.tls = cfg.Identity.ServerConfig()
+		l.tls = cfg.Identity.ServerConfig(RoleDevice)
 	}
 	if l.tcp, err = netlimit.Listen(a.String(), netlimit.Limits{Unproven: maxHandshakes, PerOrigin: maxHandshakesOfOrigin}); errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: %w: another donor may run here: stop it, or choose another port", addr, syscall.EADDRINUSE)

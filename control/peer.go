@@ -5,7 +5,7 @@ import (
 	"net"
 )
 
-// Peer is the other end of a session. Name is the name in its certificate, so two peers with the same
+// Peer is the other end of a session. Name is the name of its certificate, so two peers with the same
 // name have the same identity. It is empty in insecure mode.
 type Peer struct {
 	Name    string
@@ -23,7 +23,7 @@ func (p Peer) String() string {
 func peerOf(conn net.Conn) Peer {
 	p := Peer{Address: conn.RemoteAddr().String()}
 	if c, ok := conn.(*tls.Conn); ok {
-		p.Name = c.ConnectionState().PeerCertificates[0].Subject.CommonName
+		p.Name = nameOf(c.ConnectionState().PeerCertificates[0])
 	}
 	return p
 }

@@ -9,15 +9,26 @@ import (
 // Grace is how long the donor keeps a suspended session, 0 if it keeps none. It is a device's.
 func (s *Session) Grace() time.Duration { return GraceOf(s.welcome.Grace) }
 
-// Resume connects a device's session again whose connection has ended: see Cut. Keys and data
-// connections are what they were. It takes Timing.Handshake at most, or less if the context ends. An
-// error is one line, and one of Dial's, or ErrNoSession if the donor does not keep the session any
-// more; the session is as before then, and Resume may be tried again. Without an end of the connection
-// Resume ends it. One goroutine at a time.
+// Aging reports whether it is time to connect the session again because of a certificate: this side has
+// another one since it connected, or the donor's ends soon and may have been renewed. It is a device's.
+func (s *Session) Aging(now time.Time) bool {
+	l := s.current()
+	return l.shown != nil && (l.shown.outdated() || now.After(l.aging))
+}
+
+// settle notes when to look for a renewed certificate of the donor.
+func (l *line) settle() {
+	if l.shown != nil {
+		l.aging = l.shown.aging()
+	}
+}
+
+// Resume connects a device's session again, with the certificates of now. Keys and data connections are
+// what they were. The connection that there is, if any, stays until the donor has accepted the new
+// one's certificate, and it stays if the donor does not. Resume takes Timing.Handshake at most, or less
+// if the context ends. An error is one line, and one of Dial's, or ErrNoSession if the donor does not
+// keep the session any more; Resume may be tried again then. One goroutine at a time.
 func (s *Session) Resume(ctx context.Context) error {
-	old := s.current()
-	old.end(fmt.Errorf("session with %v: %w: it is connected again", old.peer, ErrPeerLost))
-	old.wg.Wait() // its handler
 	if err := s.Err(); err != nil {
 		return err
 	}
@@ -27,9 +38,20 @@ func (s *Session) Resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g, err := s.again.greet(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("donor %w", err)
+	}
+	old := s.current()
+	old.end(fmt.Errorf("session with %v: %w: it is connected again", old.peer, ErrPeerLost))
+	old.wg.Wait() // its handler
+	if err := s.Err(); err != nil {
+		rawClose(conn)
+		return err
+	}
 	hello := *s.again.hello
 	hello.Resume = s.welcome.Session
-	welcome, p, r, err := s.again.shakeHands(ctx, conn, &hello)
+	welcome, err := s.again.introduce(ctx, g, &hello)
 	if err != nil {
 		return fmt.Errorf("donor %w", err)
 	}
@@ -38,7 +60,8 @@ func (s *Session) Resume(ctx context.Context) error {
 		rawClose(conn)
 		return fmt.Errorf("donor %s: %w: it has opened another", s.again.addr, ErrNoSession)
 	}
-	l := newLine(s, conn, p, r)
+	l := newLine(s, conn, g.shown, g.pulse, g.reader)
+	l.settle()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {

@@ -30,7 +30,8 @@ func (f HandlerFunc) Handle(ctx context.Context, req Message) (Message, error) {
 // Its methods may be called from any goroutine. It ends when either side closes it, or when the peer
 // breaks the protocol. Then Done is closed and Err says why. After Close none of its goroutines runs.
 //
-// When the connection breaks or the peer falls silent, the session ends, too, unless the donor has
+// When the connection breaks, the peer falls silent, or a donor's certificate is not good any more, the
+// session ends, too, unless the donor has
 // granted a grace time (see Welcome). Then the device's session is suspended: Cut is closed, calls
 // fail with ErrPeerLost, and Resume connects it again. On the donor's side each connection is a
 // Session of its own.
@@ -53,9 +54,9 @@ type Session struct {
 }
 
 // newSession makes a session that does not run yet. p reads from conn, and r from p.
-func newSession(conn net.Conn, p *pulse, r *bufio.Reader, t Timing) *Session {
+func newSession(conn net.Conn, shown *Shown, p *pulse, r *bufio.Reader, t Timing) *Session {
 	s := &Session{timing: t, done: make(chan struct{})}
-	s.line = newLine(s, conn, p, r)
+	s.line = newLine(s, conn, shown, p, r)
 	return s
 }
 
@@ -74,6 +75,10 @@ func (s *Session) current() *line {
 // Peer returns the other end of the session.
 func (s *Session) Peer() Peer { return s.current().peer }
 
+// Shown returns the certificate of the peer, as it was shown on the connection that there is now, or was
+// last. It is nil in insecure mode.
+func (s *Session) Shown() *Shown { return s.current().shown }
+
 // Done is closed when the session has ended.
 func (s *Session) Done() <-chan struct{} { return s.done }
 
@@ -82,8 +87,8 @@ func (s *Session) Done() <-chan struct{} { return s.done }
 func (s *Session) Cut() <-chan struct{} { return s.current().ctx.Done() }
 
 // Err is nil while the session lasts, also while it is suspended. Then it says why the session ended:
-// ErrClosed after Close on this side, ErrPeerClosed, ErrPeerLost, ErrProtocol, or the error from
-// Abort.
+// ErrClosed after Close on this side, ErrPeerClosed, ErrPeerLost, ErrProtocol, ErrRefused if a device's
+// certificate is not good any more (see Shown.Check), or the error from Abort.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
