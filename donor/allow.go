@@ -41,3 +41,13 @@ func checkAllow(list []Allowance, memory int64, insecure bool) error {
 	}
 	return nil
 }
+
+// SetAllow replaces Config.Allow while the donor serves. Within a second the sessions of names that are
+// not allowed any more end, and their slabs are freed. Errors wrap ErrConfig, and change nothing.
+func (d *Donor) SetAllow(list []Allowance) error {
+	if err := checkAllow(list, d.pool.figures().limit, d.cfg.Insecure); err != nil {
+		return err
+	}
+	d.ledger.allow(list)
+	return nil
+}

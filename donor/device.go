@@ -11,10 +11,16 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
+// deviceKey tells devices apart. Whoever knows the UUID of a device of another identity gets nothing of
+// that device by it, and does not keep it out: it is another device.
+type deviceKey struct {
+	uuid     control.UUID
+	identity string // name of its certificate; empty when insecure
+}
+
 // device is a device that has a session, slabs under lease, or both.
 type device struct {
-	uuid     control.UUID
-	identity string // name in the certificate of its first session
+	deviceKey
 
 	// op serialises the operations of the device. A holder may wait for a bounded time. Take it
 	// before Donor.mu.
@@ -22,8 +28,9 @@ type device struct {
 
 	// To change the fields below, hold op and Donor.mu. To read them, hold either.
 	name     string
-	slabSize int      // bytes
-	session  *session // nil: the device is lost
+	slabSize int            // bytes
+	session  *session       // nil: the device is lost
+	shown    *control.Shown // the certificate of its last connection; nil when insecure
 	slabs    map[uint32]*slab
 	lease    *time.Timer // runs while the donor holds slabs; nil before
 	gone     bool        // no longer among Donor.devices
@@ -71,17 +78,17 @@ func (dev *device) held() []uint32 {
 }
 
 // lookup finds or adds the device of a hello and locks its op.
-func (d *Donor) lookup(uuid control.UUID, identity string) (*device, error) {
+func (d *Donor) lookup(key deviceKey) (*device, error) {
 	for {
 		d.mu.Lock()
 		if d.closed {
 			d.mu.Unlock()
 			return nil, errPoolClosed
 		}
-		dev := d.devices[uuid]
+		dev := d.devices[key]
 		if dev == nil {
-			dev = &device{uuid: uuid, identity: identity, slabs: make(map[uint32]*slab)}
-			d.devices[uuid] = dev
+			dev = &device{deviceKey: key, slabs: make(map[uint32]*slab)}
+			d.devices[key] = dev
 		}
 		d.mu.Unlock()
 		dev.op.Lock()
@@ -100,7 +107,7 @@ func (d *Donor) forget(dev *device) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	dev.gone = true
-	delete(d.devices, dev.uuid)
+	delete(d.devices, dev.deviceKey)
 }
 
 // hold restarts the lease of all slabs without a key, as of a time. op is held.

@@ -44,7 +44,7 @@ type Donor struct {
 
 	mu      sync.Mutex // guards the fields below and parts of device; taken after device.op, never held across a wait
 	closed  bool
-	devices map[control.UUID]*device
+	devices map[deviceKey]*device
 	machine machine
 
 	evictions    uint64 // slabs
@@ -81,7 +81,7 @@ func open(cfg Config, net network) (*Donor, error) {
 		poke:     make(chan struct{}, 1),
 		patience: defaultPatience,
 		rng:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
-		devices:  make(map[control.UUID]*device),
+		devices:  make(map[deviceKey]*device),
 	}
 	d.ledger = newLedger(d.governor, d.pool, cfg.Allow)
 	d.ctx, d.stop = context.WithCancel(context.Background())
@@ -140,6 +140,7 @@ func (d *Donor) Serve(ctx context.Context) error {
 	})
 	background.Go(func() { d.transports.run(ctx) })
 	background.Go(func() { d.govern(ctx) })
+	background.Go(func() { d.audits(ctx) })
 	if d.cfg.Insecure {
 		d.log.Warn().Str("address", d.Addr()).Msg("insecure: no TLS, no identities; loopback only")
 	}
@@ -168,7 +169,7 @@ func (d *Donor) Close() error {
 	errs := []error{d.listener.Close(), d.transports.close()}
 	d.mu.Lock()
 	devices := d.devices
-	d.devices = make(map[control.UUID]*device)
+	d.devices = make(map[deviceKey]*device)
 	d.mu.Unlock()
 	for _, dev := range devices {
 		errs = append(errs, d.free(dev))

@@ -292,10 +292,15 @@ func TestIdentityOwnsItsDevice(t *testing.T) {
 	theirs := mine
 	theirs.Identity = identity("theirs")
 	for _, when := range []string{"while it is there", "under lease"} {
-		if _, err := control.Dial(t.Context(), d.Addr(), theirs); !errors.Is(err, control.ErrRefused) {
-			t.Errorf("another identity %s: %v", when, err)
+		other := dial(t, d, theirs)
+		if n := len(other.Welcome().Held); n != 0 {
+			t.Errorf("another identity with the UUID sees %d slabs %s", n, when)
 		}
-		if when == "while it is there" {
+		if _, err := other.Map(t.Context(), 1, slabSize, true, ""); !errors.Is(err, control.ErrUnknownSlab) {
+			t.Errorf("another identity with the UUID claims a slab %s: %v", when, err)
+		}
+		if when == "while it is there" { // the second time it stays, and keeps nobody out
+			_ = other.Close()
 			if s.Err() != nil {
 				t.Errorf("the session ended: %v", s.Err())
 			}

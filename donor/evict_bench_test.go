@@ -39,7 +39,7 @@ func benchmarkEvict(b *testing.B, size uint64) {
 		take(i + 1)
 	}
 	d.mu.Lock()
-	peer := d.devices[dialed.Device].session.control
+	peer := d.devices[deviceKey{uuid: dialed.Device}].session.control
 	d.mu.Unlock()
 	var check, choosing, asking, returning, freeing durations
 	for b.Loop() {

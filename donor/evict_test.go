@@ -333,7 +333,7 @@ func TestMemoryGoesBackToTheKernel(t *testing.T) {
 	eventually(t, "one is prepared", func() bool { return d.Status().Memory.Prepared == slabSize })
 	var mem [][]byte
 	d.mu.Lock()
-	for _, s := range d.devices[uuid].slabs {
+	for _, s := range d.devices[deviceKey{uuid: uuid}].slabs {
 		mem = append(mem, s.mem)
 	}
 	d.mu.Unlock()

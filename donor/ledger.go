@@ -1,6 +1,7 @@
 package donor
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -18,31 +19,45 @@ import (
 type ledger struct {
 	governor *evict.Governor
 	pool     *pool
-	allowed  map[string]Allowance // by name; nil: everyone, without bounds
 
-	mu        sync.Mutex       // guards the fields below; pool.mu is taken under it
-	draining  bool             // the donor lends nothing any more
-	held      map[string]int64 // bytes by identity, maps under way included
-	refused   map[string]bool  // identities that have asked for more than their quota since they last were below it
-	sum       int64            // of held
-	returning int64            // bytes of held that the donor has asked back and does not have yet
+	mu        sync.Mutex           // guards the fields below; pool.mu is taken under it
+	allowed   map[string]Allowance // by name; nil: everyone, without bounds
+	draining  bool                 // the donor lends nothing any more
+	held      map[string]int64     // bytes by identity, maps under way included
+	refused   map[string]bool      // identities that have asked for more than their quota since they last were below it
+	sum       int64                // of held
+	returning int64                // bytes of held that the donor has asked back and does not have yet
 }
 
 func newLedger(g *evict.Governor, p *pool, list []Allowance) *ledger {
 	l := &ledger{governor: g, pool: p, held: make(map[string]int64), refused: make(map[string]bool)}
+	l.allow(list)
+	return l
+}
+
+// errNotAllowed says that a name is not among those that the donor allows.
+var errNotAllowed = errors.New("it is not among the names that this donor allows")
+
+// allow replaces the list of allowances. Who holds more than it may from now on keeps that.
+func (l *ledger) allow(list []Allowance) {
+	var allowed map[string]Allowance
 	if len(list) > 0 {
-		l.allowed = make(map[string]Allowance)
+		allowed = make(map[string]Allowance)
 	}
 	for _, one := range list {
-		l.allowed[one.Name] = one
+		allowed[one.Name] = one
 	}
-	return l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.allowed = allowed
 }
 
 // admit returns control.ErrRefused if an identity may not use the donor.
 func (l *ledger) admit(identity string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if _, ok := l.allowed[identity]; l.allowed != nil && !ok {
-		return fmt.Errorf("certificate name %q: %w: it is not among the names that this donor allows", identity, control.ErrRefused)
+		return fmt.Errorf("certificate name %q: %w: %w", identity, control.ErrRefused, errNotAllowed)
 	}
 	return nil
 }

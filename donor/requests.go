@@ -143,9 +143,7 @@ func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 			return nil, err
 		}
 	}
-	if err := d.remove(dev, req.Slab); err != nil {
-		d.log.Error().Str("device", dev.name).Uint32("slab", req.Slab).Err(err).Msg("slab not freed")
-	}
+	d.removeOrSay(dev, req.Slab)
 	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Msg("slab unmapped")
 	return &control.Done{Slab: req.Slab}, nil
 }

@@ -238,11 +238,15 @@ func (r *reach) connect(s *control.Session) verbs.QP {
 	return r.connectOver(s, "tcp")
 }
 
+// credentialOf is what a device shows on data connections of a session.
+func credentialOf(s *control.Session) verbs.Credential {
+	w := s.Welcome()
+	return verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
+}
+
 func (r *reach) connectOver(s *control.Session, transport string) verbs.QP {
 	r.t.Helper()
-	w := s.Welcome()
-	credential := verbs.Credential{Session: verbs.SessionID(w.Session), Secret: w.Secret}
-	conn, err := r.dev.Connect(r.t.Context(), s.DataAddress(transport), credential, verbs.QPConfig{})
+	conn, err := r.dev.Connect(r.t.Context(), s.DataAddress(transport), credentialOf(s), verbs.QPConfig{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

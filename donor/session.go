@@ -36,7 +36,7 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	}
 	s.Alive = ses.heard
 	d.mu.Lock()
-	dev.session, dev.name, dev.slabSize = ses, hello.Name, int(hello.SlabSize)
+	dev.session, dev.name, dev.slabSize, dev.shown = ses, hello.Name, int(hello.SlabSize), s.Shown()
 	d.mu.Unlock()
 	d.hold(dev, time.Now())
 	held := dev.held()
@@ -84,15 +84,12 @@ func (ses *session) server(transport string) *server {
 // only if it is the one to resume.
 func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello) (*device, error) {
 	for {
-		dev, err := d.lookup(hello.Device, identity)
+		dev, err := d.lookup(deviceKey{hello.Device, identity})
 		if err != nil {
 			return nil, err
 		}
 		old := dev.session
 		switch {
-		case dev.identity != identity:
-			dev.op.Unlock()
-			return nil, fmt.Errorf("device %v: %w: it belongs to another identity", hello.Device, control.ErrRefused)
 		case hello.Resume != 0 && (old == nil || uint64(old.id()) != hello.Resume):
 			d.forget(dev)
 			dev.op.Unlock()
@@ -146,25 +143,23 @@ func (d *Donor) end(dev *device, why error) {
 	}
 	d.mu.Lock()
 	var asked []uint32
+	if ses.over != nil {
+		why = ses.over
+	}
 	for i, sl := range dev.slabs {
 		sl.key, sl.server = 0, nil
-		if sl.recall != nil {
+		if sl.recall != nil || excludes(why) {
 			asked = append(asked, i)
 		}
 	}
 	dev.session = nil
 	since := ses.cut
-	if ses.over != nil {
-		why = ses.over
-	}
 	d.mu.Unlock()
 	if since.IsZero() {
 		since = time.Now()
 	}
-	for _, i := range asked { // the donor needs these: they get no lease
-		if err := d.remove(dev, i); err != nil {
-			d.log.Error().Str("device", dev.name).Uint32("slab", i).Err(err).Msg("slab not freed")
-		}
+	for _, i := range asked { // the donor needs these, or the device may not come back: they get no lease
+		d.removeOrSay(dev, i)
 	}
 	d.hold(dev, since)
 	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Uint64("session", uint64(ses.id())).

@@ -54,7 +54,9 @@ func (d *Donor) Status() status.DonorDaemon {
 		}
 	}
 	// Go's maps have no order, and readers compare one status with the next.
-	slices.SortFunc(s.Sessions, func(a, b status.DonorSession) int { return cmp.Compare(a.UUID, b.UUID) })
+	slices.SortFunc(s.Sessions, func(a, b status.DonorSession) int {
+		return cmp.Or(cmp.Compare(a.UUID, b.UUID), cmp.Compare(a.Identity, b.Identity))
+	})
 	slices.SortFunc(s.Leases, func(a, b status.DonorLease) int { return cmp.Compare(a.UUID, b.UUID) })
 	return s
 }

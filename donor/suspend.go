@@ -44,6 +44,7 @@ func (d *Donor) resume(dev *device, s *control.Session) *control.Welcome {
 	d.mu.Lock()
 	ses.timer.Stop()
 	ses.control, ses.resumed, ses.left = s, true, make(chan struct{})
+	dev.shown = s.Shown()
 	suspended := time.Since(ses.cut)
 	ses.cut = time.Time{}
 	asked := make(map[*recall]bool)
