@@ -95,7 +95,12 @@ type Config struct {
 
 	Identity *control.Identity // of this machine; nil only with Insecure
 	Insecure bool              // sessions without TLS, to loopback addresses only
-	Name     string            // as donors show this device; "": the host's name
+	// Accept says whether a donor may be used whose certificate has this name; nil accepts
+	// all. It is asked again while the donor is used, from several goroutines, and must not
+	// wait. It needs an Identity.
+	Accept func(name string) error
+
+	Name string // as donors show this device; "": the host's name
 
 	Probes Probes // "": ProbesAuto
 
@@ -183,6 +188,8 @@ func (c Config) Validate() error {
 		return refuse("name %q: want 1 to 64 letters, digits, dots, dashes or underscores", c.Name)
 	case c.Identity == nil && !c.Insecure:
 		return because(ErrNoIdentity)
+	case c.Accept != nil && c.Insecure:
+		return refuse("allowed donors: without TLS donors have no names: give the device an identity")
 	}
 	return c.validateDonors()
 }

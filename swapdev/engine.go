@@ -100,7 +100,7 @@ func (e *engine) wire(backing *path.BackingFile) {
 	}, e.spec.Queues)
 	e.donors = lenders.New(lenders.Config{
 		Device: control.NewUUID(), Name: deviceName(cfg.Name), SlabSize: cfg.SlabSize,
-		Identity: cfg.Identity, Insecure: cfg.Insecure, Transports: e.transports, Journal: e.journal,
+		Identity: cfg.Identity, Insecure: cfg.Insecure, Accept: cfg.Accept, Transports: e.transports, Journal: e.journal,
 		QP:    verbs.QPConfig{Depth: e.qpDepth(), Timeout: cfg.OpTimeout, Spin: cfg.Spin},
 		Grace: cfg.Grace,
 		Answer: func(donor uint16, req control.Message) (control.Message, error) {

@@ -20,6 +20,10 @@ type Config struct {
 	Identity *control.Identity // of this machine; nil only with Insecure
 	Insecure bool              // sessions without TLS, to loopback addresses only
 
+	// Accept says whether a donor may be used whose certificate has this name, when it is
+	// dialled and once a second while it is used. nil accepts all.
+	Accept func(name string) error
+
 	Transports []*Transport   // fastest first, at least one
 	QP         verbs.QPConfig // of each connection of a queue, but for its place
 	Grace      time.Duration  // in which a broken connection may come back before the donor is lost; 0: none

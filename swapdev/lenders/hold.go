@@ -3,6 +3,7 @@ package lenders
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/verbs"
@@ -23,10 +24,20 @@ func (l *Lenders) hold(ctx context.Context, d *Donor, s *control.Session, w way)
 
 // holdSession keeps the session until it has ended or ctx has, and returns why.
 func (l *Lenders) holdSession(ctx context.Context, d *Donor, s *control.Session) error {
+	look := time.NewTicker(lookPause)
+	defer look.Stop()
+	r := renewal{of: d, session: s}
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case now := <-look.C:
+			if err := l.refuses(d, s); err != nil {
+				s.Abort(err)
+				return err
+			}
+			l.renew(ctx, &r, now)
+			continue
 		case <-s.Cut():
 		}
 		if err := s.Err(); err != nil {

@@ -13,7 +13,7 @@ func (l *Lenders) dial(ctx context.Context, d *Donor) (*control.Session, error) 
 	s, err := control.Dial(ctx, d.address, control.DialConfig{
 		Device: l.cfg.Device, Name: l.cfg.Name, SlabSize: uint64(l.cfg.SlabSize),
 		Identity: l.cfg.Identity, Insecure: l.cfg.Insecure,
-		Grace: l.cfg.Grace, Alive: func() time.Time { return l.lastHeard(d) },
+		Grace: l.cfg.Grace, Alive: func() time.Time { return l.lastHeard(d) }, Accept: l.cfg.Accept,
 		Handler: control.HandlerFunc(func(_ context.Context, req control.Message) (control.Message, error) {
 			return l.cfg.Answer(d.id, req)
 		}),

@@ -48,6 +48,9 @@ func (l *Lenders) regain(ctx context.Context, d *Donor, grace time.Duration, bro
 		case gone(err):
 			return fmt.Errorf("%w: then: %w", broken, err)
 		}
+		if untrusted := l.distrust(d); untrusted != nil { // and it has shown no better certificate
+			return fmt.Errorf("%w: then: %w", untrusted, err)
+		}
 		select {
 		case <-limit.Done():
 			if ctx.Err() == nil {
@@ -62,7 +65,10 @@ func (l *Lenders) regain(ctx context.Context, d *Donor, grace time.Duration, bro
 // gone reports whether an attempt to connect again shows that the donor has nothing of this
 // device any more: it has ended the session, does not take the device, or does not run.
 func gone(err error) bool {
-	for _, sign := range []error{control.ErrNoSession, control.ErrRefused, control.ErrClosed, control.ErrPeerClosed, verbs.ErrRefused, syscall.ECONNREFUSED} {
+	for _, sign := range []error{
+		control.ErrNoSession, control.ErrRefused, control.ErrClosed, control.ErrPeerClosed, control.ErrRevoked, control.ErrRole,
+		verbs.ErrRefused, syscall.ECONNREFUSED,
+	} {
 		if errors.Is(err, sign) {
 			return true
 		}
