@@ -28,7 +28,13 @@ type detour struct {
 }
 
 func (d *detour) Connect(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (verbs.Conn, error) {
+	return d.Device.Connect(ctx, d.way(address).Addr(), cred, cfg)
+}
+
+// way is the proxy before an address. Nobody may have connected to that yet.
+func (d *detour) way(address string) *proxytest.Proxy {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	way := d.ways[address]
 	if way == nil {
 		way = proxytest.Start(d.t, address)
@@ -37,8 +43,7 @@ func (d *detour) Connect(ctx context.Context, address string, cred verbs.Credent
 			d.first = way
 		}
 	}
-	d.mu.Unlock()
-	return d.Device.Connect(ctx, way.Addr(), cred, cfg)
+	return way
 }
 
 func (d *detour) proxy() *proxytest.Proxy {

@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"encoding/binary"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs"
@@ -25,8 +30,61 @@ type history struct {
 	*rig
 	mu       []sync.Mutex // by page, taken in ascending order
 	versions []uint64     // by page; 0: zeros
-	mayFail  bool         // a request may be answered with -EIO; then its pages are unknown
-	unknown  []bool
+	unknown  []bool       // by page; a write of it has failed
+
+	// excuse says whether the fault of the moment explains that a request fails. nil: no
+	// fault does.
+	excuse  func(asked) bool
+	excused atomic.Uint64 // requests that have failed and were excused
+}
+
+// asked is a request of a history.
+type asked struct {
+	op    ublk.Op
+	page  int64
+	pages int64
+	began time.Time
+	views []slabmap.View // of its pages when it began
+}
+
+// requestLimit is longer than any request may take, whatever the fault and however busy the
+// machine. A request that takes longer hangs.
+const requestLimit = 90 * time.Second
+
+// ask carries out one request, and reports whether it succeeded. An error needs an excuse.
+// If the request hangs, the test ends with the stacks of all goroutines.
+func (h *history) ask(q testQueue, op ublk.Op, page, n int64, data []byte) bool {
+	a := asked{op: op, page: page, pages: n, began: time.Now()}
+	if h.excuse != nil {
+		a.views = h.look(page, n)
+	}
+	hangs := time.AfterFunc(requestLimit, func() {
+		panic(fmt.Sprintf("%v of pages %d to %d is not answered after %v; the first is %+v, its slab %+v", op, page, page+n, requestLimit,
+			h.engine.pages.Look(page), h.engine.pages.Slab(h.engine.pages.SlabOf(page))))
+	})
+	defer hangs.Stop()
+	want := int32(0)
+	if op == ublk.OpRead || op == ublk.OpWrite {
+		want = int32(n * testPage)
+	}
+	res := q.do(op, page*testPage, data, int(n)*testPage)
+	switch {
+	case res == want:
+		return true
+	case res == -int32(unix.EIO) && h.excuse != nil && h.excuse(a):
+		h.excused.Add(1)
+	default:
+		h.t.Errorf("%v of pages %d to %d: %d, want %d; before: %+v; now: %+v; %s", op, page, page+n, res, want, a.views, h.look(page, n), h.describe())
+	}
+	return false
+}
+
+// look is what the map says of some pages.
+func (h *history) look(page, n int64) (views []slabmap.View) {
+	for p := page; p < page+n; p++ {
+		views = append(views, h.engine.pages.Look(p))
+	}
+	return views
 }
 
 func newHistory(r *rig) *history {
@@ -75,14 +133,11 @@ func (h *history) step(rng *rand.Rand) {
 	q := h.queue(rng.IntN(len(h.device.Queues())))
 	switch rng.IntN(10) {
 	case 0:
-		if h.accept(q.do(ublk.OpDiscard, page*testPage, nil, int(n)*testPage), 0, page, n) {
+		if h.ask(q, ublk.OpDiscard, page, n, nil) {
 			h.set(page, n, 0)
 		}
 	case 1, 2, 3, 4:
-		version := rng.Uint64() | 1
-		if h.accept(q.do(ublk.OpWrite, page*testPage, content(page, version, int(n)), int(n)*testPage), int(n)*testPage, page, n) {
-			h.set(page, n, version)
-		}
+		h.put(q, page, n, rng.Uint64()|1)
 	case 5:
 		for p := page; p < page+n; p++ { // in order: pages beyond are fetched ahead
 			h.check(q, p, 1)
@@ -98,27 +153,20 @@ func (h *history) set(page, n int64, version uint64) {
 	}
 }
 
-// accept reports whether a request succeeded; a failure must be allowed.
-func (h *history) accept(res int32, want int, page, n int64) bool {
-	if int(res) == want {
-		return true
-	}
-	if !h.mayFail {
-		h.t.Errorf("request on page %d: %d, want %d; %s", page, res, want, h.describe())
+// put writes pages. After a failure nobody knows what they hold.
+func (h *history) put(q testQueue, page, n int64, version uint64) {
+	if h.ask(q, ublk.OpWrite, page, n, content(page, version, int(n))) {
+		h.set(page, n, version)
+		return
 	}
 	for i := page; i < page+n; i++ {
 		h.unknown[i] = true
 	}
-	return false
 }
 
 func (h *history) check(q testQueue, page, n int64) {
 	got := make([]byte, n*testPage)
-	res := q.do(ublk.OpRead, page*testPage, got, len(got))
-	if int(res) != len(got) {
-		if !h.mayFail {
-			h.t.Errorf("read of page %d: %d; %s", page, res, h.describe())
-		}
+	if !h.ask(q, ublk.OpRead, page, n, got) {
 		return
 	}
 	for i := range n {
@@ -140,6 +188,13 @@ func (h *history) sweep() {
 
 // for runs the history for a while, beside what f does.
 func (h *history) during(d time.Duration, f func()) int {
+	n := h.beside(d, rand.Uint64(), f)
+	h.sweep()
+	return n
+}
+
+// beside has workers do requests for a while and until f has returned.
+func (h *history) beside(d time.Duration, seed uint64, f func()) int {
 	stop := make(chan struct{})
 	go func() {
 		end := time.After(d)
@@ -147,9 +202,7 @@ func (h *history) during(d time.Duration, f func()) int {
 		<-end
 		close(stop)
 	}()
-	n := h.run(6, rand.Uint64(), stop)
-	h.sweep()
-	return n
+	return h.run(6, seed, stop)
 }
 
 func TestHistory(t *testing.T) {

@@ -1,6 +1,7 @@
 package swapdev
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -14,13 +15,24 @@ import (
 
 // churn has random slabs given back until the time is over, some in the middle of a move.
 func (h *history) churn(end time.Time) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for time.Now().Before(end) {
+	over, cancel := context.WithDeadline(h.t.Context(), end)
+	defer cancel()
+	h.churnUntil(over.Done(), 1)
+}
+
+// churnUntil is churn until over is closed.
+func (h *history) churnUntil(over <-chan struct{}, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	for {
 		slab := rng.IntN(h.engine.pages.Geometry().Slabs())
 		if s := h.engine.pages.Slab(slab); s.State == slabmap.Mapped || s.State == slabmap.Migrating {
 			h.engine.moves.Order(s.Donor, []uint32{uint32(slab)}, rng.IntN(2) == 0)
 		}
-		time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
+		select {
+		case <-over:
+			return
+		case <-time.After(time.Duration(rng.IntN(20)) * time.Millisecond):
+		}
 	}
 }
 

@@ -142,7 +142,8 @@ type rigOptions struct {
 	frozen  bool                    // the backing file refuses writes
 	replace func(*path.BackingFile) // puts something else in the place of the backing file
 	source  cluster.Source
-	before  func(*engine) // it starts
+	before  func(*engine)     // it starts
+	opened  func(*ublk.Queue) // called on the thread of each queue that opens; not if inline
 
 	transports []*lenders.Transport // instead of TCP
 }
@@ -229,9 +230,22 @@ func (r *rig) openEngine(o rigOptions) {
 	if o.inline {
 		r.bench = ublktest.OpenBench(t, r.engine, r.engine.spec)
 	} else {
-		r.device = ublktest.Open(t, r.engine, r.engine.spec)
+		r.device = ublktest.Open(t, &observed{r.engine, o.opened}, r.engine.spec)
 	}
 	r.engine.start(sessions)
+}
+
+// observed is an engine that tells which queues it opens.
+type observed struct {
+	*engine
+	opened func(*ublk.Queue) // nil: nobody is told
+}
+
+func (w *observed) OpenQueue(q *ublk.Queue) (ublk.Server, error) {
+	if w.opened != nil {
+		w.opened(q)
+	}
+	return w.engine.OpenQueue(q)
 }
 
 // overTCP is TCP, with a device around it.
@@ -327,10 +341,15 @@ func (r *rig) settle(page int64, pages int) {
 // may have other things to do.
 func (r *rig) until(what string, ok func() bool) {
 	r.t.Helper()
-	const most = time.Minute
-	for end := time.Now().Add(most); !ok(); time.Sleep(5 * time.Millisecond) {
+	r.within(time.Minute, what, ok)
+}
+
+// within is until with a limit.
+func (r *rig) within(limit time.Duration, what string, ok func() bool) {
+	r.t.Helper()
+	for end := time.Now().Add(limit); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			r.t.Fatalf("%s: not after %v: %s", what, most, r.describe())
+			r.t.Fatalf("%s: not after %v: %s", what, limit, r.describe())
 		}
 	}
 }
