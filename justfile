@@ -7,7 +7,7 @@ export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin:" + justfile_di
 scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/path-gate vmtest/fuzz vmtest/readme-trial vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
 
 # The folders with tests that only the virtual machine runs
-suites := "./vmtest ./verbs/rdma ./bpf ./ublk ./ublk/targets ./internal/devserver"
+suites := "./vmtest ./verbs/rdma ./bpf ./swapdev ./ublk ./ublk/targets ./internal/devserver"
 
 # The recipes and what they do
 list:
@@ -110,6 +110,7 @@ vm-long KERNEL *ARGS: suite-binaries
 suite-binaries: build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
     @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/rdma.test ./verbs/rdma
+    @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/swapdev.test ./swapdev
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/bpf.test ./bpf
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/ublk.test ./ublk
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/targets.test ./ublk/targets
@@ -120,9 +121,14 @@ suite-binaries: build
 sanitize KERNEL="7.3": build
     @vmtest/sanitize {{ KERNEL }}
 
-# The random histories of the device for TIME each, with the race detector
-soak TIME="1m":
-    go test -race -v -timeout 0 -run 'History|Overlapping' ./swapdev -history {{ TIME }}
+# The random histories of the device for TIME each, with the race detector; RUN chooses among them: ./do soak 5m MixedHistory
+soak TIME="1m" RUN="History|Overlapping":
+    go test -race -v -timeout 0 -run '{{ RUN }}' ./swapdev -history {{ TIME }}
+
+# The mixed histories of the device over RDMA for TIME each, on soft-RoCE in the virtual machine
+soak-rdma TIME="1m" KERNEL="7.3" *ARGS: build
+    @CGO_ENABLED=1 go test -c -tags vm -o .cache/bin/swapdev.test ./swapdev
+    @shift 2; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 21600 vmtest/with-adapter swapdev.test -test.v -test.timeout 0 -test.run MixedHistoryOverRDMA -history {{ TIME }} "$@"
 
 # Machines too small for what runs on them, swapping over farswap alone; see vmtest/torture
 torture *ARGS: build

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,6 +98,9 @@ func TestMixedHistoryOverRDMA(t *testing.T) {
 		link("up")
 	}}
 	for _, kind := range trialKinds() {
+		if testing.Short() && !slices.Contains([]string{"remote-first", "no backing"}, kind.name) {
+			continue // the policies are the same over TCP
+		}
 		t.Run(kind.name, func(t *testing.T) {
 			tr := newTrial(t, kind, trialOverRDMA)
 			tr.more = []trouble{down}
