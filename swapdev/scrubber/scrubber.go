@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
@@ -135,9 +136,10 @@ func (s *Scrubber) mendAll(ctx context.Context) {
 	}
 }
 
-// look has a copy that was found bad looked at later.
+// look has a copy that was found bad looked at later. While the backing file does not read,
+// each read finds the same copies bad again, and one look at each is enough.
 func (s *Scrubber) look(bad path.Bad) {
-	if len(s.later) < mostLater {
+	if len(s.later) < mostLater && !slices.Contains(s.later, bad) {
 		s.later = append(s.later, bad)
 	}
 }
