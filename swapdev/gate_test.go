@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/uring"
@@ -15,14 +16,15 @@ import (
 // go on, and no deadline ends it.
 type gate struct {
 	verbs.Device
-	mu   sync.Mutex // guards shut
+	mu   sync.Mutex // guards the maps, which are by address
 	shut map[string]bool
+	slow map[string]time.Duration
 }
 
 // newGatedRig has a gate between the engine and its donors.
 func newGatedRig(t testing.TB, o rigOptions) (*rig, *gate) {
 	t.Helper()
-	g := &gate{shut: make(map[string]bool)}
+	g := &gate{shut: make(map[string]bool), slow: make(map[string]time.Duration)}
 	o.wrap = func(d verbs.Device) verbs.Device {
 		g.Device = d
 		return g
@@ -37,10 +39,18 @@ func (g *gate) stall(address string, shut bool) {
 	g.shut[address] = shut
 }
 
-func (g *gate) isShut(address string) bool {
+// drip lets one completion of each connection to a data address pass in every so long. 0 ends
+// that.
+func (g *gate) drip(address string, every time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.shut[address]
+	g.slow[address] = every
+}
+
+func (g *gate) at(address string) (shut bool, every time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shut[address], g.slow[address]
 }
 
 func (g *gate) Connect(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (verbs.Conn, error) {
@@ -62,19 +72,30 @@ func (c *gatedConn) Attach(loop *uring.Loop, notify func()) (verbs.QP, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gatedQP{qp, c.gate, c.address}, nil
+	return &gatedQP{QP: qp, gate: c.gate, address: c.address}, nil
 }
 
 type gatedQP struct {
 	verbs.QP
 	gate    *gate
 	address string
+	passed  time.Time // when the last completion passed that was let through alone
 }
 
 // Poll says nothing while the donor is stalled, unless the connection has failed.
 func (q *gatedQP) Poll(c []verbs.Completion) int {
-	if q.gate.isShut(q.address) && q.State() == verbs.StateReady {
+	shut, every := q.gate.at(q.address)
+	switch {
+	case q.State() != verbs.StateReady:
+		return q.QP.Poll(c)
+	case shut, every > 0 && time.Since(q.passed) < every:
 		return 0
+	case every > 0:
+		n := q.QP.Poll(c[:1])
+		if n > 0 {
+			q.passed = time.Now()
+		}
+		return n
 	}
 	return q.QP.Poll(c)
 }

@@ -149,6 +149,41 @@ func TestWritesToAStalledDonorStopNobodyElse(t *testing.T) {
 	}
 }
 
+// TestDonorThatDoesHardlyAnythingIsLeft: no operation times out by itself, since one ends in
+// time whenever the deadline is near. The donor is suspended nevertheless, and loses nothing.
+func TestDonorThatDoesHardlyAnythingIsLeft(t *testing.T) {
+	const timeout = 500 * time.Millisecond
+	r, g, slow, elsewhere := twoGated(t, func(c *Config) { c.OpTimeout, c.Late, c.Grace = timeout, 2*time.Millisecond, time.Minute })
+	suspended := func() uint64 { return r.engine.report().Donors[slow].Suspensions }
+	address, before := r.dataAddress(slow), suspended()
+	g.drip(address, timeout*19/20)
+	var readers sync.WaitGroup
+	var done atomic.Bool
+	for page := range int64(r.engine.spec.Depth) {
+		readers.Go(func() {
+			for !done.Load() {
+				r.read(0, page, 3, 1)
+			}
+		})
+	}
+	r.until("the donor is suspended", func() bool { return suspended() > before })
+	done.Store(true)
+	readers.Wait()
+	for page := range int64(64) {
+		r.read(0, page, 3, 1)
+		r.read(0, elsewhere+page, 3, 1)
+	}
+	g.drip(address, 0)
+	r.until("the donor is used again", func() bool {
+		was := r.engine.report().IO.RemoteReads
+		r.read(0, 0, 3, 16)
+		return r.engine.report().IO.RemoteReads >= was+16
+	})
+	if s := r.engine.report(); s.IO.Errors != 0 || s.IO.Failovers != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 {
+		t.Errorf("%+v %+v", s.IO, s.Pages)
+	}
+}
+
 // TestWriteWithoutACopyIsNotAnswered: the slab was taken from its donor while the write was
 // there, and the backing file refuses it. The page is nowhere, so the write goes on until
 // it is somewhere.

@@ -12,6 +12,13 @@
 //   - Under RemoteFirst, a write is answered when the donor has it, and its buffer goes on
 //     to the backing file. Until that write ends, the donor holds the only copy beside
 //     the buffer. Under Strict, the backing file has every page that was answered.
+//   - A request keeps its tag until it is answered: the driver takes none back. What waits
+//     for a donor that stalls goes on without it where the backing file has the page, so the
+//     donor keeps half of the tags at most: see lend.go. Without a backing file, and for
+//     pages that only the donor has, requests wait for as long as it stalls. They may take
+//     every tag of the queue, and then requests for other donors wait in the kernel. Nothing
+//     in this package can change that. More queues do, whose tags are apart, and a greater
+//     depth than requests can come for one donor.
 //   - A failed connection leaves WRITEs that the donor may still carry out. The link raises
 //     the barrier before any of their parts ends: see connection.go and [Barrier].
 //

@@ -18,8 +18,8 @@ const (
 	// an operation has waited for longer than that. A donor that does 4 in 2 s, of 128 KiB
 	// at most, does 256 KiB/s: a disk does a hundred times as much.
 	hardlyAny = 4
-	// pauseLeast is the least between two looks at a link that was idle, or whose process
-	// was stopped.
+	// pauseLeast is the least time between two looks of which nothing is known: the link was
+	// idle, or this process was stopped.
 	pauseLeast = int64(4 * tickInterval)
 )
 
@@ -32,7 +32,7 @@ type pace struct {
 
 	completed uint64 // parts, so far
 	before    uint64 // completed when the present span began
-	since     int64  // loop time at which it began; a span is as long as timeout
+	since     int64  // loop time at which it began, later by the pauses in it; it is as long as timeout
 	looked    int64  // loop time of the last judge
 }
 
@@ -56,15 +56,27 @@ func (p *pace) judge(now, oldest int64, reads *loghist.Histogram) error {
 	if reads.Count() >= leastReads {
 		p.lateAfter = max(p.lateLeast, min(2*reads.Quantile(0.99), lateMost))
 	}
-	idle := now-p.looked > pauseLeast // or this process was stopped: then nothing is known
+	gap := now - p.looked
 	p.looked = now
-	if !idle && now-p.since <= p.timeout {
+	switch {
+	case gap > p.timeout:
+		p.begin(now)
+	case gap > pauseLeast: // a busy machine has many of these, and still judges its donors
+		p.since += gap
+	}
+	if now-p.since <= p.timeout {
 		return nil
 	}
-	done := p.completed - p.before
-	p.before, p.since = p.completed, now
-	if idle || done >= hardlyAny || now-oldest <= p.timeout {
+	done := p.begin(now)
+	if done >= hardlyAny || now-oldest <= p.timeout {
 		return nil
 	}
 	return fmt.Errorf("%d operations done in %v: %w", done, time.Duration(p.timeout), verbs.ErrTimeout)
+}
+
+// begin begins a span, and returns how many parts completed in the one before.
+func (p *pace) begin(now int64) (done uint64) {
+	done = p.completed - p.before
+	p.before, p.since = p.completed, now
+	return done
 }

@@ -53,16 +53,22 @@ func TestDonorThatDoesHardlyAnything(t *testing.T) {
 		name  string
 		every int64 // between completions
 		age   int64 // of the oldest part; it is always as old as that
+		pause int64 // of this process, once a second
 		dead  bool
 	}{
-		{"one in 1.9s, and a long line", 1900 * ms, 3000 * ms, true},
-		{"one in 1.9s, nobody behind it", 1900 * ms, 1900 * ms, false},
-		{"slow, and a long line", 100 * ms, 3000 * ms, false},
+		{"one in 1.9s, and a long line", 1900 * ms, 3000 * ms, 0, true},
+		{"one in 1.9s, nobody behind it", 1900 * ms, 1900 * ms, 0, false},
+		{"slow, and a long line", 100 * ms, 3000 * ms, 0, false},
+		{"one in 1.9s, on a busy machine", 1900 * ms, 3000 * ms, 500 * ms, true},
+		{"nothing, on a machine that hardly runs", 10_000 * ms, 3000 * ms, 3000 * ms, false},
 	} {
 		p := testPace()
 		var reads loghist.Histogram
 		var err error
 		for now, next := int64(0), tt.every; now < 10_000*ms && err == nil; now += step {
+			if now%(1000*ms) == 0 {
+				now += tt.pause
+			}
 			if now >= next {
 				p.completed++
 				next += tt.every
