@@ -3,6 +3,7 @@ package swapdev
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,7 +49,7 @@ func TestWriteIsAnsweredWithoutAStalledDonor(t *testing.T) {
 // returns the donor of slab 0, and the first page of a slab of the other.
 func twoGated(t *testing.T, prepare func(*Config)) (r *rig, g *gate, stalled uint16, elsewhere int64) {
 	r, g = newGatedRig(t, rigOptions{donors: 2, prepare: func(c *Config) {
-		c.OpTimeout, c.Patience, c.NoPrefetch = time.Minute, time.Minute, true
+		c.OpTimeout, c.Patience, c.NoPrefetch = time.Hour, time.Hour, true // nothing but the bound lets requests go on
 		prepare(c)
 	}})
 	r.until("both donors are connected", func() bool {
@@ -181,6 +182,31 @@ func TestDonorThatDoesHardlyAnythingIsLeft(t *testing.T) {
 	})
 	if s := r.engine.report(); s.IO.Errors != 0 || s.IO.Failovers != 0 || s.IO.Corrupt != 0 || s.Pages.Lost != 0 {
 		t.Errorf("%+v %+v", s.IO, s.Pages)
+	}
+}
+
+// TestHeldUpRequestsSuspend: a write of a page that is on its way to a stalled donor could go
+// to the backing file. It does once the donor is suspended, sooner than for anything else.
+func TestHeldUpRequestsSuspend(t *testing.T) {
+	r, g := newGatedRig(t, rigOptions{donors: 1, prepare: func(c *Config) { c.OpTimeout, c.Patience = 4*time.Second, time.Minute }})
+	r.heat(0)
+	r.settle(0, 1)
+	lost := r.mustRelink(0, 0, 1)
+	r.stall(g, 0, true)
+	r.write(0, 4, 1, 1)
+	if v := r.engine.pages.Look(4); v.Place != slabmap.Backing || !v.Pending {
+		t.Errorf("%+v", v)
+	}
+	r.write(0, 4, 2, 1)
+	if err := <-lost; !errors.Is(err, verbs.ErrTimeout) || !strings.Contains(err.Error(), "held up") {
+		t.Errorf("the connection has failed because of %v", err)
+	}
+	r.read(0, 4, 2, 1)
+	r.stall(g, 0, false)
+	r.mustRelink(0, 0, 2)
+	r.read(0, 4, 2, 1)
+	if s := r.engine.report(); s.IO.Errors != 0 || s.IO.Corrupt != 0 {
+		t.Errorf("%+v", s.IO)
 	}
 }
 

@@ -31,28 +31,27 @@ func (q *queue) passOver(l *link, line *line) {
 		case !l.pace.late(q.loop.Now()-p.begun, l.count):
 			return // nor are those behind it
 		case p.tag == nobody:
-		case p.kind == readRemote:
-			q.readTwice(int(p.tag))
-		case p.kind == writeRemote && q.requests[p.tag].backing == backingDone:
-			q.acknowledgeEarly(int(p.tag), q.lent.most)
+		case p.kind == readRemote && !q.readTwice(int(p.tag)),
+			p.kind == writeRemote && q.requests[p.tag].backing == backingDone && !q.acknowledgeEarly(int(p.tag), q.lent.most):
+			l.pace.holdsUp()
 		}
 	}
 }
 
 // readTwice reads from the backing file what the request still waits for, unless it does so
-// already or the file does not have it.
-func (q *queue) readTwice(tag int) {
+// already or the file does not have it. It is false if no buffer is free for that.
+func (q *queue) readTwice(tag int) bool {
 	r := &q.requests[tag]
 	if r.spare != 0 {
-		return
+		return true
 	}
 	first, end := q.lateRange(tag)
 	if first == end {
-		return
+		return true
 	}
 	buf, ok := q.borrow(q.lent.most)
 	if !ok {
-		return
+		return false
 	}
 	id, p := q.take(readTwice, tag, first, end-first)
 	p.buf = int32(buf)
@@ -63,6 +62,7 @@ func (q *queue) readTwice(tag int) {
 	sqe.Flags |= uring.FixedFile
 	q.counts.BackingReads += uint64(end - first)
 	q.counts.HedgedReads++
+	return true
 }
 
 // lateRange returns the pages of a read that its donors have not brought yet, and those

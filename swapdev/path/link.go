@@ -84,7 +84,7 @@ func (l *link) poll() {
 			l.heard.Add(1)
 		}
 		for _, c := range l.done[:n] {
-			l.pace.completed++
+			l.pace.complete()
 			l.end(&l.sent, c.Status == verbs.StatusOK)
 		}
 		if n < len(l.done) {

@@ -50,6 +50,9 @@ func (q *queue) waitsFor(r *request, page int64) {
 	v, slab := q.Pages.Look(page), q.Pages.SlabOf(page)
 	r.excused = v.Pending || q.suspended(slab)
 	r.onItsWay, r.donor = v.Pending && v.Place == slabmap.Backing, q.Pages.Slab(slab).Donor
+	if r.onItsWay {
+		q.links[r.donor].pace.holdsUp()
+	}
 }
 
 // acquireRead counts a read in where its page was seen.

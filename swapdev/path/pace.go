@@ -18,6 +18,10 @@ const (
 	// an operation has waited for longer than that. A donor that does 4 in 2 s, of 128 KiB
 	// at most, does 256 KiB/s: a disk does a hundred times as much.
 	hardlyAny = 4
+	// heldShare of the timeout is how long a donor may get nothing done while it holds up
+	// requests that could go on without it. By default that is 0.5 s, five times as long as
+	// any donor takes to be late, and longer than most pauses of a machine.
+	heldShare = 4
 	// pauseLeast is the least time between two looks of which nothing is known: the link was
 	// idle, or this process was stopped.
 	pauseLeast = int64(4 * tickInterval)
@@ -34,6 +38,9 @@ type pace struct {
 	before    uint64 // completed when the present span began
 	since     int64  // loop time at which it began, later by the pauses in it; it is as long as timeout
 	looked    int64  // loop time of the last judge
+
+	held  bool  // since the last completion, a request could not go on without the donor
+	heldT int64 // ns for which that has been so, without pauses of this process
 }
 
 func newPace(c *Config, depth int) pace {
@@ -41,6 +48,16 @@ func newPace(c *Config, depth int) pace {
 	p.lateAfter = max(p.lateLeast, lateMost)
 	return p
 }
+
+// complete counts a part that has completed.
+func (p *pace) complete() {
+	p.completed++
+	p.held, p.heldT = false, 0
+}
+
+// holdsUp notes that a request waits for the donor which the backing file could serve: no
+// buffer is free for it, or it writes a page that is on its way to the donor.
+func (p *pace) holdsUp() { p.held = true }
 
 // late reports whether a donor is late whose oldest part is of that age: by twice its own
 // p99. A donor that has half of the queue's tags or more is late after half of that time.
@@ -50,14 +67,21 @@ func (p *pace) late(age int64, parts int) bool {
 
 // judge is called every tickInterval while parts are in flight; the oldest began at a loop
 // time. It learns from the donor's reads when to call it late. The error says that the
-// donor gets hardly anything done: its connection is worth nothing, though a part completes
-// now and then.
+// donor gets hardly anything done, or nothing while it holds others up: its connection is
+// worth nothing, though a part completes now and then.
 func (p *pace) judge(now, oldest int64, reads *loghist.Histogram) error {
 	if reads.Count() >= leastReads {
 		p.lateAfter = max(p.lateLeast, min(2*reads.Quantile(0.99), lateMost))
 	}
 	gap := now - p.looked
 	p.looked = now
+	if p.held {
+		p.heldT += min(gap, int64(tickInterval))
+	}
+	if limit := p.timeout / heldShare; p.heldT > limit {
+		p.held, p.heldT = false, 0
+		return fmt.Errorf("no operation done in %v, and other requests are held up: %w", time.Duration(limit), verbs.ErrTimeout)
+	}
 	switch {
 	case gap > p.timeout:
 		p.begin(now)

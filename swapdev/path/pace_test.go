@@ -70,7 +70,7 @@ func TestDonorThatDoesHardlyAnything(t *testing.T) {
 				now += tt.pause
 			}
 			if now >= next {
-				p.completed++
+				p.complete()
 				next += tt.every
 			}
 			err = p.judge(now, now-tt.age, &reads)
@@ -90,5 +90,40 @@ func TestOwnPauseIsNoDonors(t *testing.T) {
 	}
 	if err := p.judge(10_000*ms, 0, &reads); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestHoldingOthersUp: what completes, and what this process slept through, does not count.
+func TestHoldingOthersUp(t *testing.T) {
+	step, limit := int64(tickInterval), testPace().timeout/heldShare
+	for _, tt := range []struct {
+		name  string
+		held  bool
+		every int64 // between completions
+		pause int64
+		dead  bool
+	}{
+		{"nothing done", true, 100 * limit, 0, true},
+		{"nothing done, and nobody held up", false, 100 * limit, 0, false},
+		{"a part now and then", true, limit / 2, 0, false},
+		{"this process was stopped", true, 100 * limit, 2*limit - step, false},
+	} {
+		p := testPace()
+		p.since, p.looked = 100*limit, 100*limit
+		var reads loghist.Histogram
+		var err error
+		for now, next := 100*limit+tt.pause, 100*limit+tt.every; now < 102*limit && err == nil; now += step {
+			if now >= next {
+				p.complete()
+				next += tt.every
+			}
+			if tt.held {
+				p.holdsUp()
+			}
+			err = p.judge(now, 100*limit, &reads)
+		}
+		if errors.Is(err, verbs.ErrTimeout) != tt.dead {
+			t.Errorf("%s: %v", tt.name, err)
+		}
 	}
 }

@@ -259,12 +259,13 @@ func (q *queue) ackedWritten(p *part, ok bool) {
 
 // acknowledgeEarly answers a write that the backing file has, while its buffer goes on to
 // donors. The next write of its pages waits for those: two writes of a page on their way to
-// one donor have no order. If most buffers are lent, or none is spare, the answer waits, too.
-func (q *queue) acknowledgeEarly(tag, most int) {
+// one donor have no order. If most buffers are lent, or none is spare, the answer waits, too:
+// then acknowledgeEarly is false.
+func (q *queue) acknowledgeEarly(tag, most int) bool {
 	r, states := &q.requests[tag], q.pagesOf(tag)
 	fresh, ok := q.borrow(most)
 	if !ok {
-		return
+		return false
 	}
 	last := int32(0)
 	for i := range states {
@@ -280,6 +281,7 @@ func (q *queue) acknowledgeEarly(tag, most int) {
 	q.releaseSlabs(r)
 	q.kernel.Swap(tag, fresh)
 	q.complete(tag, int32(r.pages*slabmap.PageSize))
+	return true
 }
 
 // lateWritten ends a part that went to a donor after its request was answered.
