@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
 // serve takes the connection manager's events until the server ends.
@@ -52,20 +53,20 @@ func (s *Server) handle(e event) {
 // welcome decides on a request and accepts it. After an error the request was
 // refused, and its id is the caller's to free. mu is held.
 func (s *Server) welcome(e event, remote string) error {
-	ses, c, status, err := s.judge(e)
+	ses, c, verdict, err := s.judge(e)
 	if err != nil {
-		answer := marshalVerdict(status, c.nonce, new([32]byte))
+		answer := format.Verdict(verdict, c.Nonce, noServer, new([32]byte))
 		C.fs_reject(e.id, dataPointer(answer), C.uint8_t(len(answer)))
 		return err
 	}
-	p := &peer{session: ses, place: c.place, qp: newCQP(), remote: remote}
-	status = verdictHeld
+	p := &peer{session: ses, place: c.Place, qp: newCQP(), remote: remote}
+	verdict = handshake.Held
 	if err = s.fence(ses, c); err == nil {
-		status = verdictFull
+		verdict = handshake.Full
 		err = p.accept(e, c, s.adapter, s.cfg.MTU)
 	}
 	if err != nil {
-		answer := marshalVerdict(status, c.nonce, new([32]byte))
+		answer := format.Verdict(verdict, c.Nonce, noServer, new([32]byte))
 		C.fs_reject(e.id, dataPointer(answer), C.uint8_t(len(answer)))
 		freeCQP(p.qp)
 		return err
@@ -81,47 +82,47 @@ func (s *Server) welcome(e event, remote string) error {
 }
 
 // judge checks a request: who it is from, and whether there is room.
-func (s *Server) judge(e event) (*session, claim, uint16, error) {
-	c, err := parseClaim(e.private)
+func (s *Server) judge(e event) (*session, handshake.Claim, handshake.Verdict, error) {
+	c, err := format.ParseClaim(e.private)
 	if errors.Is(err, verbs.ErrVersion) {
-		return nil, c, verdictVersion, err
+		return nil, c, handshake.Version, err
 	}
 	if err != nil {
-		return nil, c, verdictRefused, err
+		return nil, c, handshake.Refused, err
 	}
-	ses := s.sessions[c.session]
-	refuse := func(status uint16, why string, err error) (*session, claim, uint16, error) {
-		return nil, c, status, fmt.Errorf("session %d: %s: %w", c.session, why, err)
+	ses := s.sessions[c.Session]
+	refuse := func(verdict handshake.Verdict, why string, err error) (*session, handshake.Claim, handshake.Verdict, error) {
+		return nil, c, verdict, fmt.Errorf("session %d: %s: %w", c.Session, why, err)
 	}
 	if ses == nil {
-		return refuse(verdictRefused, "unknown", verbs.ErrRefused)
+		return refuse(handshake.Refused, "unknown", verbs.ErrRefused)
 	}
-	if !verifyClaim(e.private, &ses.secret) {
-		return refuse(verdictRefused, "wrong secret", verbs.ErrRefused)
+	if !format.VerifyClaim(e.private, noServer, &ses.secret) {
+		return refuse(handshake.Refused, "wrong secret", verbs.ErrRefused)
 	}
-	if status, err := ses.isNew(c); err != nil {
-		return refuse(status, "a request that is not new", err)
+	if verdict, err := ses.isNew(c); err != nil {
+		return refuse(verdict, "a request that is not new", err)
 	}
 	if ses.slots >= maxSlots {
-		return refuse(verdictRefused, fmt.Sprintf("it has %d connections, or had as many that were refused an access", maxSlots), verbs.ErrRefused)
+		return refuse(handshake.Refused, fmt.Sprintf("it has %d connections, or had as many that were refused an access", maxSlots), verbs.ErrRefused)
 	}
 	if len(s.peers) >= s.cfg.MaxConnections {
-		return refuse(verdictFull, fmt.Sprintf("%d connections already", len(s.peers)), verbs.ErrBusy)
+		return refuse(handshake.Full, fmt.Sprintf("%d connections already", len(s.peers)), verbs.ErrBusy)
 	}
 	name := C.fs_id_device(e.id)
 	if s.adapter == nil || name == nil || C.GoString(name) != s.adapter.name() {
-		return refuse(verdictDevice, "the request came by another RDMA device", verbs.ErrRefused)
+		return refuse(handshake.OtherDevice, "the request came by another RDMA device", verbs.ErrRefused)
 	}
-	return ses, c, verdictOK, nil
+	return ses, c, handshake.OK, nil
 }
 
 // accept makes the queue pair and agrees. After an error nothing of it is left.
-func (p *peer) accept(e event, c claim, a *adapter, mtu int) error {
+func (p *peer) accept(e event, c handshake.Claim, a *adapter, mtu int) error {
 	if r := C.fs_qp_new(p.qp, e.id, a.c.pd, 1, 0, 0); r != 0 {
 		return fmt.Errorf("make a queue pair on %s: %w", a.name(), errno(r))
 	}
 	serves := C.uint8_t(min(e.reads, int(a.c.serves)))
-	answer := marshalVerdict(verdictOK, c.nonce, &p.session.secret)
+	answer := format.Verdict(handshake.OK, c.Nonce, noServer, &p.session.secret)
 	r := C.fs_qp_ready(p.qp, 1, serves, C.int(mtuCode(mtu)))
 	if r == 0 {
 		r = C.fs_accept(e.id, p.qp.qp.qp_num, serves, dataPointer(answer), C.uint8_t(len(answer)))

@@ -19,6 +19,7 @@ import (
 
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
 const (
@@ -150,10 +151,8 @@ func (c *conn) makeQP() error {
 
 // agree asks the server for the connection and completes it.
 func (c *conn) agree(ctx context.Context, cred verbs.Credential) error {
-	mine := claim{
-		session: cred.Session, depth: c.cfg.Depth, place: c.cfg.Place, generation: c.cfg.Generation, nonce: newNonce(),
-	}
-	data := marshalClaim(mine, &cred.Secret)
+	mine := format.NewClaim(cred.Session, c.cfg)
+	data := format.Claim(mine, noServer, &cred.Secret)
 	reads := min(int(c.nic.c.reads), c.cfg.Depth)
 	if r := C.fs_connect(c.qp.id, c.qp.qp.qp_num, C.uint8_t(reads), dataPointer(data), C.uint8_t(len(data))); r != 0 {
 		return errno(r)
@@ -161,11 +160,11 @@ func (c *conn) agree(ctx context.Context, cred verbs.Credential) error {
 	e, err := c.expect(ctx, C.RDMA_CM_EVENT_CONNECT_RESPONSE)
 	if err != nil {
 		if e.kind == C.RDMA_CM_EVENT_REJECTED {
-			return rejected(e, mine.nonce, &cred.Secret)
+			return rejected(e, mine.Nonce, &cred.Secret)
 		}
 		return err
 	}
-	if err := parseVerdict(e.private, mine.nonce, &cred.Secret); err != nil {
+	if err := format.ParseVerdict(e.private, mine.Nonce, noServer, &cred.Secret); err != nil {
 		return err
 	}
 	// What the peer serves bounds what this side may have outstanding; the adapter
@@ -180,10 +179,10 @@ func (c *conn) agree(ctx context.Context, cred verbs.Credential) error {
 }
 
 // rejected says why the server refused.
-func rejected(e event, n nonce, secret *[32]byte) error {
+func rejected(e event, n handshake.Nonce, secret *[32]byte) error {
 	switch e.status {
 	case rejectedByPeer, -int(syscall.ECONNREFUSED): // the latter is iWARP's
-		err := parseVerdict(e.private, n, secret)
+		err := format.ParseVerdict(e.private, n, noServer, secret)
 		if errors.Is(err, verbs.ErrProtocol) || err == nil {
 			err = verbs.ErrRefused
 		}

@@ -2,6 +2,7 @@ package rdma
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 
 	"github.com/farswap/farswap/verbs"
 )
@@ -31,5 +32,5 @@ func newBase() uint64 {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails, by its documentation
 	// The top bit stays clear: the end of a region never wraps around.
-	return uint64(le.Uint32(b[:])) << baseShift
+	return uint64(binary.LittleEndian.Uint32(b[:])) << baseShift
 }

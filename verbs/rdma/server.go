@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
 const (
@@ -66,8 +67,8 @@ type Server struct {
 type session struct {
 	id      verbs.SessionID
 	secret  [32]byte
-	nonces  map[nonce]struct{} // of its requests without a place, so that none is taken twice
-	places  map[uint32]uint64  // the highest generation that was claimed
+	nonces  map[handshake.Nonce]struct{} // of its requests without a place, so that none is taken twice
+	places  map[uint32]uint64            // the highest generation that was claimed
 	regions map[verbs.Key]*memory
 	slots   int // in use: by connections, or by what may have been guesses
 }
@@ -197,7 +198,7 @@ func (s *Server) Admit(c verbs.Credential) error {
 		return fmt.Errorf("admit session %d: %w", c.Session, verbs.ErrSessionExists)
 	}
 	s.sessions[c.Session] = &session{
-		id: c.Session, secret: c.Secret, nonces: make(map[nonce]struct{}), places: make(map[uint32]uint64),
+		id: c.Session, secret: c.Secret, nonces: make(map[handshake.Nonce]struct{}), places: make(map[uint32]uint64),
 		regions: make(map[verbs.Key]*memory),
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
 // TestOldKeysAreRefused takes memory back and tries its key, again and again,
@@ -130,11 +131,11 @@ func TestPreparedMemory(t *testing.T) {
 func TestReplayedRequestIsRefused(t *testing.T) {
 	r := newRig(t, verbs.QPConfig{})
 	ses := r.server.sessions[testSession]
-	c := claim{session: testSession, depth: 1, nonce: newNonce()}
-	e := event{private: marshalClaim(c, &ses.secret)}
-	ses.nonces[c.nonce] = struct{}{}
-	if _, _, status, err := r.server.judge(e); !errors.Is(err, verbs.ErrRefused) || status != verdictRefused {
-		t.Errorf("status %d, %v", status, err)
+	c := format.NewClaim(testSession, verbs.QPConfig{Depth: 1})
+	e := event{private: format.Claim(c, noServer, &ses.secret)}
+	ses.nonces[c.Nonce] = struct{}{}
+	if _, _, verdict, err := r.server.judge(e); !errors.Is(err, verbs.ErrRefused) || verdict != handshake.Refused {
+		t.Errorf("verdict %d, %v", verdict, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/farswap/farswap/netlimit"
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
 const (
@@ -89,34 +90,34 @@ func (s *Server) welcome(ctx context.Context, tc *netlimit.Conn, remote string) 
 // connection's place stands. When it succeeds, the connection counts among conns and has
 // its tenure. It calls prove once the device has proven to know the session's secret.
 func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter, prove func() error) (peer, error) {
-	server := newNonce()
-	if _, err := rw.Write(marshalHello(server)); err != nil {
+	server := format.NewNonce()
+	if _, err := rw.Write(format.Greeting(server)); err != nil {
 		return peer{}, fmt.Errorf("greet: %w", err)
 	}
-	buf := make([]byte, claimSize)
+	buf := make([]byte, format.ClaimSize())
 	if _, err := io.ReadFull(rw, buf); err != nil {
 		return peer{}, fmt.Errorf("wait for the credential: %w", err)
 	}
 	ses, c, err := s.judge(buf, server)
-	p := peer{depth: c.depth, session: ses}
-	status, secret := uint16(verdictRefused), &[32]byte{}
+	p := peer{depth: c.Depth, session: ses}
+	verdict, secret := handshake.Refused, &[32]byte{}
 	switch {
 	case err == nil:
-		status, secret = verdictOK, &ses.secret
+		verdict, secret = handshake.OK, &ses.secret
 		if err = prove(); err != nil {
 			s.conns.Add(-1)
 			return p, err
 		}
 		if p.tenure, err = s.fence(ctx, ses, c); err != nil {
 			s.conns.Add(-1)
-			status = fenceVerdict(err)
+			verdict = fenceVerdict(err)
 		}
 	case errors.Is(err, verbs.ErrVersion):
-		status = verdictVersion
+		verdict = handshake.Version
 	case errors.Is(err, verbs.ErrBusy):
-		status = verdictFull
+		verdict = handshake.Full
 	}
-	if _, werr := rw.Write(marshalVerdict(status, c.nonce, server, secret)); werr != nil && err == nil {
+	if _, werr := rw.Write(format.Verdict(verdict, c.Nonce, server, secret)); werr != nil && err == nil {
 		s.forget(p)
 		err = fmt.Errorf("send the verdict: %w", werr)
 	}
@@ -130,19 +131,19 @@ func (s *Server) forget(p peer) {
 }
 
 // judge decides on a claim; when it agrees, the connection counts among conns.
-func (s *Server) judge(buf []byte, server nonce) (*session, claim, error) {
-	c, err := parseClaim(buf)
+func (s *Server) judge(buf []byte, server handshake.Nonce) (*session, handshake.Claim, error) {
+	c, err := format.ParseClaim(buf)
 	if err != nil {
 		return nil, c, err
 	}
 	s.mu.Lock()
-	ses := s.sessions[c.session]
+	ses := s.sessions[c.Session]
 	s.mu.Unlock()
 	if ses == nil {
-		return nil, c, fmt.Errorf("session %d: %w: %w", c.session, verbs.ErrNoSession, verbs.ErrRefused)
+		return nil, c, fmt.Errorf("session %d: %w: %w", c.Session, verbs.ErrNoSession, verbs.ErrRefused)
 	}
-	if !verifyClaim(buf, server, &ses.secret) {
-		return nil, c, fmt.Errorf("session %d: wrong secret: %w", c.session, verbs.ErrRefused)
+	if !format.VerifyClaim(buf, server, &ses.secret) {
+		return nil, c, fmt.Errorf("session %d: wrong secret: %w", c.Session, verbs.ErrRefused)
 	}
 	if s.conns.Add(1) > int64(s.cfg.MaxConnections) {
 		s.conns.Add(-1)

@@ -308,8 +308,8 @@ func TestConnectionCutAnywhere(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(5, 6))
 	for range 60 {
 		// The handshake passes, then something is left over for operations.
-		up := claimSize + rnd.Int64N(200<<10)
-		down := helloSize + verdictSize + rnd.Int64N(200<<10)
+		up := int64(format.ClaimSize()) + rnd.Int64N(200<<10)
+		down := int64(format.GreetingSize()+format.VerdictSize()) + rnd.Int64N(200<<10)
 		qp := r.connectTo(t, cutter(t, r.server.Address(), up, down), verbs.QPConfig{Depth: 100})
 		var wrs []verbs.WR
 		for i := range 100 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
 // maxPlaces bounds the places of a session: the server remembers each for as long as the
@@ -49,13 +50,13 @@ func (t *tenure) ending() bool {
 // returns, every earlier connection of the place has ended and is gone. It waits for that
 // for half of a handshake's time: those connections are shut down, so that the kernel has
 // nothing to wait for.
-func (s *Server) fence(ctx context.Context, ses *session, c claim) (*tenure, error) {
-	if c.place == 0 {
+func (s *Server) fence(ctx context.Context, ses *session, c handshake.Claim) (*tenure, error) {
+	if c.Place == 0 {
 		return nil, nil
 	}
 	t, earlier, err := s.enter(ses, c)
 	if err != nil {
-		return nil, fmt.Errorf("session %d: place %d: %w", c.session, c.place, err)
+		return nil, fmt.Errorf("session %d: place %d: %w", c.Session, c.Place, err)
 	}
 	bound := s.cfg.HandshakeTimeout / 2
 	timer := time.NewTimer(bound)
@@ -72,38 +73,38 @@ func (s *Server) fence(ctx context.Context, ses *session, c claim) (*tenure, err
 		}
 		if err != nil {
 			s.leave(ses, t)
-			return nil, fmt.Errorf("session %d: generation %d at place %d: %w", c.session, c.generation, c.place, err)
+			return nil, fmt.Errorf("session %d: generation %d at place %d: %w", c.Session, c.Generation, c.Place, err)
 		}
 	}
 	return t, nil
 }
 
 // fenceVerdict is what a device hears of an error of fence.
-func fenceVerdict(err error) uint16 {
+func fenceVerdict(err error) handshake.Verdict {
 	switch {
 	case errors.Is(err, verbs.ErrFenced):
-		return verdictFenced
+		return handshake.Fenced
 	case errors.Is(err, verbs.ErrBusy):
-		return verdictHeld
+		return handshake.Held
 	}
-	return verdictRefused
+	return handshake.Refused
 }
 
 // enter begins a tenure, and the end of those that are not gone yet, which it returns.
-func (s *Server) enter(ses *session, c claim) (t *tenure, earlier []*tenure, err error) {
+func (s *Server) enter(ses *session, c handshake.Claim) (t *tenure, earlier []*tenure, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := ses.places[c.place]
+	p := ses.places[c.Place]
 	switch {
 	case p == nil && len(ses.places) >= maxPlaces:
 		return nil, nil, fmt.Errorf("the session has %d places already: %w", maxPlaces, verbs.ErrRefused)
 	case p == nil:
 		p = new(place)
-		ses.places[c.place] = p
-	case c.generation <= p.generation:
-		return nil, nil, fmt.Errorf("generation %d, want one above %d: %w", c.generation, p.generation, verbs.ErrFenced)
+		ses.places[c.Place] = p
+	case c.Generation <= p.generation:
+		return nil, nil, fmt.Errorf("generation %d, want one above %d: %w", c.Generation, p.generation, verbs.ErrFenced)
 	}
-	p.generation = c.generation
+	p.generation = c.Generation
 	earlier = slices.Clone(p.tenures)
 	for _, e := range earlier {
 		if e.ending() {
@@ -115,7 +116,7 @@ func (s *Server) enter(ses *session, c claim) (t *tenure, earlier []*tenure, err
 			w.loop.Post(func() { w.evict(e) })
 		}
 	}
-	t = &tenure{place: c.place, generation: c.generation, over: make(chan struct{}), gone: make(chan struct{})}
+	t = &tenure{place: c.Place, generation: c.Generation, over: make(chan struct{}), gone: make(chan struct{})}
 	p.tenures = append(p.tenures, t)
 	return t, earlier, nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 	"github.com/farswap/farswap/verbs/verbstest"
 )
 
@@ -298,20 +299,20 @@ func TestGenerations(t *testing.T) {
 func TestLateClaimIsRefused(t *testing.T) {
 	r := newRig(t, Config{Threads: 1}, verbs.QPConfig{})
 	c := r.dialRaw(t)
-	buf := make([]byte, helloSize)
+	buf := make([]byte, format.GreetingSize())
 	if _, err := io.ReadFull(c, buf); err != nil {
 		t.Fatal(err)
 	}
-	server, err := parseHello(buf)
+	server, err := format.ParseGreeting(buf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	second := r.connect(t, at(1, 2), nil)
-	late := claim{session: testSession, depth: 4, place: 1, generation: 1, nonce: newNonce()}
-	if _, err := c.Write(marshalClaim(late, server, &r.cred.Secret)); err != nil {
+	late := format.NewClaim(testSession, at(1, 1))
+	if _, err := c.Write(format.Claim(late, server, &r.cred.Secret)); err != nil {
 		t.Fatal(err)
 	}
-	if err := parseVerdict(ends(t, c), late.nonce, server, &r.cred.Secret); !errors.Is(err, verbs.ErrFenced) {
+	if err := format.ParseVerdict(ends(t, c), late.Nonce, server, &r.cred.Secret); !errors.Is(err, verbs.ErrFenced) {
 		t.Error(err)
 	}
 	if got := r.do(t, second, r.read(r.local[:8], 0)); got[0] != verbs.StatusOK {
@@ -323,7 +324,7 @@ func TestLateClaimIsRefused(t *testing.T) {
 func TestFenceHasABound(t *testing.T) {
 	r := newRig(t, Config{Threads: 1, HandshakeTimeout: 400 * time.Millisecond}, verbs.QPConfig{})
 	ses := r.server.sessions[testSession]
-	stuck, _, err := r.server.enter(ses, claim{session: testSession, place: 1, generation: 1})
+	stuck, _, err := r.server.enter(ses, handshake.Claim{Session: testSession, Place: 1, Generation: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

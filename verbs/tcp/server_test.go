@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
 // dialRaw is a connection to the rig's server; closed when the test ends.
@@ -117,7 +119,7 @@ func TestSilentConnectionsHoldUpNobody(t *testing.T) {
 	for i := range 30 {
 		c := r.dialRaw(t)
 		if i%2 == 0 { // half of a claim
-			if _, err := c.Write(make([]byte, claimSize/2)); err != nil {
+			if _, err := c.Write(make([]byte, format.ClaimSize()/2)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -125,7 +127,7 @@ func TestSilentConnectionsHoldUpNobody(t *testing.T) {
 	}
 	r.works(t, "beside silent connections")
 	for _, c := range silent {
-		if got := ends(t, c); len(got) > helloSize {
+		if got := ends(t, c); len(got) > format.GreetingSize() {
 			t.Errorf("%d bytes for a silent peer", len(got))
 		}
 		_ = c.Close()
@@ -152,37 +154,39 @@ func TestGarbageInTheHandshake(t *testing.T) {
 		last = err
 	}}}, verbs.QPConfig{})
 	secret := &r.cred.Secret
-	damaged := func(at int) func(nonce) []byte {
-		return func(n nonce) []byte {
-			b := marshalClaim(claim{session: testSession, depth: 4}, n, secret)
+	damaged := func(at int) func(handshake.Nonce) []byte {
+		return func(n handshake.Nonce) []byte {
+			b := format.Claim(handshake.Claim{Session: testSession, Depth: 4}, n, secret)
 			b[at] ^= 0x40
 			return b
 		}
 	}
 	for i, c := range []struct {
-		name   string
-		claim  func(nonce) []byte
-		status uint16
-		want   error
+		name    string
+		claim   func(handshake.Nonce) []byte
+		verdict handshake.Verdict
+		want    error
 	}{
-		{"noise", func(nonce) []byte { b := make([]byte, claimSize); _, _ = rand.Read(b); return b }, verdictRefused, verbs.ErrProtocol},
-		{"magic", damaged(0), verdictRefused, verbs.ErrProtocol},
-		{"version", damaged(4), verdictVersion, verbs.ErrVersion},
-		{"depth within range", damaged(6), verdictRefused, verbs.ErrRefused},
-		{"depth out of range", damaged(7), verdictRefused, verbs.ErrProtocol},
-		{"session", damaged(8), verdictRefused, verbs.ErrNoSession},
-		{"generation without a place", damaged(16), verdictRefused, verbs.ErrProtocol},
-		{"place without a generation", damaged(24), verdictRefused, verbs.ErrProtocol},
-		{"nonce", damaged(claimFields), verdictRefused, verbs.ErrRefused},
-		{"mac", damaged(claimSize - 1), verdictRefused, verbs.ErrRefused},
-		{"replay", func(nonce) []byte { return marshalClaim(claim{session: testSession, depth: 4}, nonce{}, secret) }, verdictRefused, verbs.ErrRefused},
+		{"noise", func(handshake.Nonce) []byte { b := make([]byte, format.ClaimSize()); _, _ = rand.Read(b); return b }, handshake.Refused, verbs.ErrProtocol},
+		{"magic", damaged(0), handshake.Refused, verbs.ErrProtocol},
+		{"version", damaged(4), handshake.Version, verbs.ErrVersion},
+		{"depth within range", damaged(6), handshake.Refused, verbs.ErrRefused},
+		{"depth out of range", damaged(7), handshake.Refused, verbs.ErrProtocol},
+		{"session", damaged(8), handshake.Refused, verbs.ErrNoSession},
+		{"generation without a place", damaged(16), handshake.Refused, verbs.ErrProtocol},
+		{"place without a generation", damaged(24), handshake.Refused, verbs.ErrProtocol},
+		{"nonce", damaged(format.ClaimSize() - 64), handshake.Refused, verbs.ErrRefused},
+		{"mac", damaged(format.ClaimSize() - 1), handshake.Refused, verbs.ErrRefused},
+		{"replay", func(handshake.Nonce) []byte {
+			return format.Claim(handshake.Claim{Session: testSession, Depth: 4}, handshake.Nonce{}, secret)
+		}, handshake.Refused, verbs.ErrRefused},
 	} {
 		conn := r.dialRaw(t)
-		buf := make([]byte, helloSize)
+		buf := make([]byte, format.GreetingSize())
 		if _, err := io.ReadFull(conn, buf); err != nil {
 			t.Fatal(err)
 		}
-		server, err := parseHello(buf)
+		server, err := format.ParseGreeting(buf)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,15 +194,9 @@ func TestGarbageInTheHandshake(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ends(t, conn)
-		if len(got) != verdictSize || le.Uint16(got[6:]) != c.status {
+		if !bytes.Equal(got, format.Verdict(c.verdict, handshake.Nonce{}, server, secret)) {
 			t.Errorf("%s: verdict % x", c.name, got)
 			continue
-		}
-		for _, b := range got[8:] {
-			if b != 0 {
-				t.Errorf("%s: a refusal carries a mac", c.name)
-				break
-			}
 		}
 		eventually(t, "rejection", func() bool { return r.server.Stats().Rejected == uint64(i+1) })
 		mu.Lock()
@@ -213,29 +211,32 @@ func TestGarbageInTheHandshake(t *testing.T) {
 // A server that only relays nonces, without the secret, is found out.
 func TestDeviceRefusesAFalseServer(t *testing.T) {
 	cred := verbs.Credential{Session: 1, Secret: [32]byte{1}}
+	verdict := func(v handshake.Verdict, secret byte) []byte {
+		return format.Verdict(v, handshake.Nonce{}, handshake.Nonce{}, &[32]byte{secret})
+	}
 	for _, c := range []struct {
 		name    string
 		hello   []byte
 		verdict []byte
 		want    error
 	}{
-		{"not farswap", []byte("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")[:helloSize], nil, verbs.ErrProtocol},
-		{"other version", func() []byte { b := marshalHello(nonce{}); b[4] = 9; return b }(), nil, verbs.ErrVersion},
-		{"no mac", marshalHello(nonce{}), func() []byte { b := make([]byte, verdictSize); putPrefix(b, verdictOK); return b }(), verbs.ErrRefused},
-		{"other secret", marshalHello(nonce{}), marshalVerdict(verdictOK, nonce{}, nonce{}, &[32]byte{2}), verbs.ErrRefused},
-		{"full", marshalHello(nonce{}), marshalVerdict(verdictFull, nonce{}, nonce{}, &[32]byte{}), verbs.ErrBusy},
-		{"fenced", marshalHello(nonce{}), marshalVerdict(verdictFenced, nonce{}, nonce{}, &[32]byte{}), verbs.ErrFenced},
-		{"held", marshalHello(nonce{}), marshalVerdict(verdictHeld, nonce{}, nonce{}, &[32]byte{}), verbs.ErrBusy},
-		{"version refused", marshalHello(nonce{}), marshalVerdict(verdictVersion, nonce{}, nonce{}, &[32]byte{}), verbs.ErrVersion},
-		{"unknown verdict", marshalHello(nonce{}), marshalVerdict(77, nonce{}, nonce{}, &[32]byte{}), verbs.ErrProtocol},
-		{"says no more", marshalHello(nonce{}), nil, io.EOF},
+		{"not farswap", []byte("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n")[:format.GreetingSize()], nil, verbs.ErrProtocol},
+		{"other version", func() []byte { b := format.Greeting(handshake.Nonce{}); b[4] = 9; return b }(), nil, verbs.ErrVersion},
+		{"no mac", format.Greeting(handshake.Nonce{}), func() []byte { b := verdict(handshake.OK, 0); clear(b[8:]); return b }(), verbs.ErrRefused},
+		{"other secret", format.Greeting(handshake.Nonce{}), verdict(handshake.OK, 2), verbs.ErrRefused},
+		{"full", format.Greeting(handshake.Nonce{}), verdict(handshake.Full, 0), verbs.ErrBusy},
+		{"fenced", format.Greeting(handshake.Nonce{}), verdict(handshake.Fenced, 0), verbs.ErrFenced},
+		{"held", format.Greeting(handshake.Nonce{}), verdict(handshake.Held, 0), verbs.ErrBusy},
+		{"version refused", format.Greeting(handshake.Nonce{}), verdict(handshake.Version, 0), verbs.ErrVersion},
+		{"unknown verdict", format.Greeting(handshake.Nonce{}), func() []byte { b := verdict(handshake.Held, 0); b[6] = 77; return b }(), verbs.ErrProtocol},
+		{"says no more", format.Greeting(handshake.Nonce{}), nil, io.EOF},
 	} {
 		device, server := net.Pipe()
 		var running sync.WaitGroup
 		running.Go(func() {
 			defer server.Close()
 			_, _ = server.Write(c.hello)
-			if _, err := io.ReadFull(server, make([]byte, claimSize)); err == nil {
+			if _, err := io.ReadFull(server, make([]byte, format.ClaimSize())); err == nil {
 				_, _ = server.Write(c.verdict)
 			}
 		})

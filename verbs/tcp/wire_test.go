@@ -139,28 +139,3 @@ func FuzzReply(f *testing.F) {
 		}
 	})
 }
-
-func FuzzHandshake(f *testing.F) {
-	secret, server := [32]byte{1}, nonce{2}
-	f.Add(marshalHello(server))
-	f.Add(marshalClaim(claim{session: 3, depth: 4}, server, &secret))
-	f.Add(marshalVerdict(verdictOK, nonce{}, server, &secret))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) >= helloSize {
-			_, _ = parseHello(b[:helloSize])
-		}
-		if len(b) >= verdictSize {
-			_ = parseVerdict(b[:verdictSize], nonce{}, server, &secret)
-		}
-		if len(b) < claimSize {
-			return
-		}
-		c, err := parseClaim(b[:claimSize])
-		if err == nil && (c.depth < 1 || c.depth > verbs.MaxDepth) {
-			t.Fatalf("depth %d taken", c.depth)
-		}
-		if err == nil && (c.place == 0) != (c.generation == 0) {
-			t.Fatalf("generation %d taken at place %d", c.generation, c.place)
-		}
-	})
-}
