@@ -63,7 +63,7 @@ func TestWaitingWriteWaitsForNoStalledDonor(t *testing.T) {
 	goOn := make(chan struct{})
 	r := newRig(t, rigOptions{prepare: func(c *Config) {
 		c.Donors, c.Backing, c.AcceptLoss = []string{stalled.address(), well.address()}, NoBacking, true
-		c.Patience = time.Minute
+		c.Patience, c.otherDeadline = time.Minute, placement.OtherDeadline
 	}})
 	t.Cleanup(func() { close(goOn) }) // before the rig closes
 	r.until("the donors are connected", func() bool {
