@@ -21,7 +21,8 @@ type Config struct {
 	// MaxConnections bounds the server's connections, 1 to 65536; 0 stands for
 	// 1024. Each takes about 40 KiB.
 	MaxConnections int
-	// HandshakeTimeout bounds a connection's handshake; 0 stands for 3 s.
+	// HandshakeTimeout bounds a connection's handshake; 0 stands for 3 s. At a
+	// device, it bounds that of Connect whose context has no deadline.
 	HandshakeTimeout time.Duration
 	// UserTimeout is TCP_USER_TIMEOUT, at least 1 ms: how long sent data may
 	// remain unacknowledged, or the peer's window shut, before the kernel ends

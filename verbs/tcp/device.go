@@ -125,8 +125,11 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 }
 
 func (d *Device) dial(ctx context.Context, address string, cred verbs.Credential, cfg verbs.QPConfig) (int32, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.HandshakeTimeout)
-	defer cancel()
+	if _, given := ctx.Deadline(); !given {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.cfg.HandshakeTimeout)
+		defer cancel()
+	}
 	nc, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return -1, err

@@ -7,11 +7,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/farswap/farswap/internal/proxytest"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
 )
@@ -363,3 +365,34 @@ func TestManyLives(t *testing.T) {
 }
 
 var _ uring.Handler = (*queuePair)(nil)
+
+// TestConnectTakesTheDeadlineGiven has a server that answers after more than the
+// handshake's usual time, to a device whose caller has more.
+func TestConnectTakesTheDeadlineGiven(t *testing.T) {
+	const usual = 50 * time.Millisecond
+	r := newRig(t, Config{Threads: 1}, verbs.QPConfig{})
+	proxy := proxytest.Start(t, r.server.Address())
+	proxy.Hold()
+	device, err := Open(Config{HandshakeTimeout: usual})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := device.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := device.Connect(t.Context(), proxy.Addr(), r.cred, verbs.QPConfig{}); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("without a deadline: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	time.AfterFunc(4*usual, proxy.Release)
+	conn, err := device.Connect(ctx, proxy.Addr(), r.cred, verbs.QPConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+}
