@@ -25,15 +25,19 @@ func (l *line) settle() {
 
 // Resume connects a device's session again, with the certificates of now. Keys and data connections are
 // what they were. The connection that there is, if any, stays until the donor has accepted the new
-// one's certificate, and it stays if the donor does not. Resume takes Timing.Handshake at most, or less
-// if the context ends. An error is one line, and one of Dial's, or ErrNoSession if the donor does not
-// keep the session any more; Resume may be tried again then. One goroutine at a time.
+// one's certificate, and it stays if the donor does not. Resume takes until the context's
+// deadline, or Timing.Handshake if that has none: a donor that is slow may need longer than one that is
+// well. An error is one line, and one of Dial's, or ErrNoSession if the donor does not keep the session
+// any more; Resume may be tried again then. One goroutine at a time.
 func (s *Session) Resume(ctx context.Context) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timing.Handshake)
-	defer cancel()
+	if _, given := ctx.Deadline(); !given {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.timing.Handshake)
+		defer cancel()
+	}
 	conn, err := s.again.reach(ctx)
 	if err != nil {
 		return err

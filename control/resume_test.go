@@ -107,6 +107,26 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestResumeTakesTheDeadlineGiven has a donor that answers after more than the handshake's
+// usual time, to a caller that has more.
+func TestResumeTakesTheDeadlineGiven(t *testing.T) {
+	const usual = 50 * time.Millisecond
+	s, p := keep(t, &keeper{}, asDialled)
+	p.Hold()
+	p.Cut()
+	<-s.Cut()
+	s.timing.Handshake = usual
+	if err := s.Resume(t.Context()); !errors.Is(err, ErrTimeout) {
+		t.Fatalf("without a deadline: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	time.AfterFunc(4*usual, p.Release)
+	if err := s.Resume(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestResumeIsRefused(t *testing.T) {
 	for name, prepare := range map[string]func(*keeper){
 		"unknown there":   func(k *keeper) { k.forgets.Store(true) },
