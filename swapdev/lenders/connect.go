@@ -105,7 +105,10 @@ func (l *Lenders) connectOver(ctx context.Context, d *Donor, w way) error {
 		d.links = append(d.links, &link{queue: l.queues[len(d.links)]})
 	}
 	for _, k := range d.links {
-		if err := l.connectQueue(ctx, d, k, w); err != nil {
+		limit, cancel := context.WithTimeout(ctx, askDeadline)
+		err := l.connectQueue(limit, d, k, w)
+		cancel()
+		if err != nil {
 			l.dropLinks(d)
 			return err
 		}
@@ -114,9 +117,8 @@ func (l *Lenders) connectOver(ctx context.Context, d *Donor, w way) error {
 }
 
 // connectQueue gives a queue a connection, in place of one that has failed if there is one.
+// ctx has a deadline.
 func (l *Lenders) connectQueue(ctx context.Context, d *Donor, k *link, w way) error {
-	ctx, cancel := context.WithTimeout(ctx, askDeadline)
-	defer cancel()
 	k.generation++
 	config := l.cfg.QP
 	config.Place, config.Generation = uint32(k.queue.Index()+1), k.generation

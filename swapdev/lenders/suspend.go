@@ -18,6 +18,13 @@ const (
 	regainMost  = time.Second
 )
 
+// longestAttempt bounds one attempt to connect again. An attempt takes askDeadline at first,
+// and longer each time when that was too short: a donor that is slow, or whose machine is,
+// would otherwise be left again and again just before it answers, until the grace time is
+// over. It is not longer because the kernel waits longer and longer before it tries again to
+// reach a machine, so that a new attempt finds a network that is back sooner than an old one.
+const longestAttempt = 10 * time.Second
+
 // regain has a broken connection made anew, again and again, until that succeeds. The donor
 // is suspended meanwhile. The error says why the donor is lost: it is gone, the grace time
 // is over, or ctx is, with its cause.
@@ -34,8 +41,14 @@ func (l *Lenders) regain(ctx context.Context, d *Donor, grace time.Duration, bro
 	}
 	limit, cancel := context.WithTimeout(ctx, grace)
 	defer cancel()
+	bound := askDeadline
 	for pause := regainFirst; ; pause = min(2*pause, regainMost) {
-		err := connect(limit)
+		attempt, done := context.WithTimeout(limit, bound)
+		err := connect(attempt)
+		if attempt.Err() != nil {
+			bound = min(2*bound, longestAttempt)
+		}
+		done()
 		switch {
 		case err == nil:
 			if took, over := d.restore(); over {
