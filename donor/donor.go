@@ -13,6 +13,7 @@ import (
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/evict"
+	"github.com/farswap/farswap/internal/refusals"
 	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/status"
 )
@@ -29,7 +30,8 @@ type Donor struct {
 
 	transports *transports
 	sessions   atomic.Uint64 // sessions so far; numbers the next one
-	refusals   refusals
+
+	sessionRefusals, dataRefusals *refusals.Log
 
 	stop    context.CancelFunc // ends ctx
 	ctx     context.Context
@@ -82,19 +84,16 @@ func open(cfg Config, net network) (*Donor, error) {
 		patience: defaultPatience,
 		rng:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		devices:  make(map[deviceKey]*device),
+
+		sessionRefusals: refusals.New(cfg.Log, "session refused"),
+		dataRefusals:    refusals.New(cfg.Log, "data connection refused"),
 	}
 	d.ledger = newLedger(d.governor, d.pool, cfg.Allow)
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.tick(d.ctx, cfg.Tick.Seconds()) // the first device already learns how much room there is
 	if d.listener, err = control.Listen(cfg.Listen, control.ListenConfig{
 		Identity: cfg.Identity, Insecure: cfg.Insecure, Timing: cfg.Timing,
-		Rejected: func(remote string, err error) {
-			event := d.log.Debug()
-			if d.refusals.news(remote, err, time.Now()) {
-				event = d.log.Warn()
-			}
-			event.Str("remote", remote).Err(err).Msg("session refused")
-		},
+		Rejected: d.sessionRefused,
 	}); err != nil {
 		d.stop()
 		return nil, err
@@ -175,6 +174,8 @@ func (d *Donor) Close() error {
 		errs = append(errs, d.free(dev))
 	}
 	d.pool.close()
+	d.sessionRefusals.Close()
+	d.dataRefusals.Close()
 	d.log.Info().Msg("donor closed")
 	return errors.Join(errs...)
 }

@@ -83,11 +83,6 @@ func (d *Donor) startServer(net network, name string) (verbs.Server, error) {
 	return s, nil
 }
 
-// dataRefused logs a refused connection. A server's thread calls it; it must not wait.
-func (d *Donor) dataRefused(remote string, err error) {
-	d.log.Warn().Str("remote", remote).Err(err).Msg("data connection refused")
-}
-
 // dataEnded logs the end of a connection. A server's thread calls it; it must not wait.
 func (d *Donor) dataEnded(remote string, id verbs.SessionID, err error) {
 	if errors.Is(err, verbs.ErrRemoteAccess) || errors.Is(err, verbs.ErrProtocol) {
