@@ -4,11 +4,14 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/farswap/farswap/internal/webguard"
 )
 
 const (
@@ -16,11 +19,6 @@ const (
 	maxSignedIn = 256     // browsers at once; one more drops the one that signed in first
 	maxForm     = 4 << 10 // bytes
 	formTimeout = 5 * time.Second
-
-	// wrongPause is the wait before a wrong token is answered, and maxTries the number of
-	// tokens that are checked at once.
-	wrongPause = 500 * time.Millisecond
-	maxTries   = 8
 )
 
 // guard decides who may read. There are three ways. A certificate of the own authority,
@@ -32,17 +30,17 @@ type guard struct {
 	open   bool              // everybody who connects may read
 	token  [sha256.Size]byte // hash of it
 	has    bool              // there is a token
-	tries  chan struct{}
+	wrong  *wrongTokens
 	now    func() time.Time
 
 	mu       sync.Mutex                      // guards sessions
 	sessions map[[sha256.Size]byte]time.Time // hash of the cookie → end
 }
 
-func newGuard(token string, secure bool) *guard {
+func newGuard(token string, secure bool, log zerolog.Logger) *guard {
 	return &guard{
 		secure: secure, open: token == "" && !secure, token: sha256.Sum256([]byte(token)), has: token != "",
-		tries: make(chan struct{}, maxTries), now: time.Now, sessions: map[[sha256.Size]byte]time.Time{},
+		wrong: newWrongTokens(log), now: time.Now, sessions: map[[sha256.Size]byte]time.Time{},
 	}
 }
 
@@ -121,8 +119,13 @@ func (g *guard) cookie(value string, age int) *http.Cookie {
 func (g *guard) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == "/login", strings.HasPrefix(r.URL.Path, "/assets/"), g.allowed(r):
+		case g.allowed(r):
+			if webguard.Allowed(w, r) {
+				next.ServeHTTP(w, r)
+			}
+		case r.URL.Path == "/login", strings.HasPrefix(r.URL.Path, "/assets/"):
 			next.ServeHTTP(w, r)
+		case r.Header.Get("Authorization") != "" && !g.wrong.slow(w, r): // slow has answered
 		case r.URL.Path == "/" && r.Method == http.MethodGet:
 			http.Redirect(w, r, "/login", http.StatusSeeOther)
 		default:
@@ -134,13 +137,6 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 
 // login answers the form of the sign-in page.
 func (g *guard) login(w http.ResponseWriter, r *http.Request) {
-	select {
-	case g.tries <- struct{}{}:
-		defer func() { <-g.tries }()
-	default:
-		http.Error(w, "too many at once: try again", http.StatusTooManyRequests)
-		return
-	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(formTimeout))
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
@@ -148,11 +144,9 @@ func (g *guard) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !g.isToken(strings.TrimSpace(r.PostForm.Get("token"))) {
-		select {
-		case <-time.After(wrongPause):
-		case <-r.Context().Done():
+		if g.wrong.slow(w, r) {
+			http.Redirect(w, r, "/login?wrong=1", http.StatusSeeOther)
 		}
-		http.Redirect(w, r, "/login?wrong=1", http.StatusSeeOther)
 		return
 	}
 	g.signIn(w)
@@ -162,21 +156,4 @@ func (g *guard) login(w http.ResponseWriter, r *http.Request) {
 func (g *guard) logout(w http.ResponseWriter, r *http.Request) {
 	g.signOut(w, r)
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
-}
-
-// onlyLoopback refuses requests for another host's name. Otherwise a page elsewhere could
-// make its own name resolve to 127.0.0.1 and read this page (DNS rebinding). It accepts
-// any port, because tunnels change the port.
-func onlyLoopback(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		if !loopback(strings.Trim(host, "[]")) {
-			http.Error(w, "this page is for this machine only: use http://localhost or http://127.0.0.1", http.StatusMisdirectedRequest)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
 }

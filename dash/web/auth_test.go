@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 )
 
 func TestOnlyLoopbackHosts(t *testing.T) {
@@ -110,7 +112,7 @@ func TestSignIn(t *testing.T) {
 }
 
 func TestSessionsEnd(t *testing.T) {
-	g := newGuard(testToken, true)
+	g := newGuard(testToken, true, zerolog.Nop())
 	now := time.Now()
 	g.now = func() time.Time { return now }
 	sign := func() string {

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/webguard"
 )
 
 // ErrConfig means that a Config is wrong, or asks for something that is not safe.
@@ -43,7 +44,7 @@ type Config struct {
 	// Peers are other dashboards, HOST:PORT. The page shows their devices and donors, too.
 	Peers []string
 
-	// Log gets failed connections, at level debug.
+	// Log gets wrong tokens, and failed connections at level debug.
 	Log zerolog.Logger
 }
 
@@ -138,12 +139,5 @@ func splitAddress(address string) (string, error) {
 	return host, nil
 }
 
-// loopback looks at a host as it is written. The address of a name can change, so the only
-// name that counts as loopback is localhost.
-func loopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
-}
+// loopback reports whether a host as it is written is this machine.
+func loopback(host string) bool { return webguard.IsLoopback(host) }

@@ -27,7 +27,8 @@
 // token, the token does as well, in the header `Authorization: Bearer TOKEN` or as a cookie
 // that the sign-in page gives for it. Such an address without identity is [ErrConfig].
 //
-// Tokens are compared in constant time, and a wrong one costs half a second. The cookie is
+// Tokens are compared in constant time. A wrong one, in the form or in a header, costs half a
+// second, and the log says from where it came. Each address has four such waits at once. The cookie is
 // HttpOnly and SameSite=Strict; over TLS it is also Secure and bound to the host.
 //
 // # What is sent
@@ -36,7 +37,8 @@
 // device and donor, /api/watch has all of one. Both send what has changed since the last
 // event. A slow reader has no queue of events: when it has read one, it gets the difference
 // to now. A reader that takes longer than 10 s for an event is dropped. There are places
-// for 64 readers of the cluster and 32 readers of a device, and for 256 connections. Each
+// for 64 readers of the cluster and 32 readers of a device, for 128 requests of readers, and
+// for 128 connections without one, of which a newer takes the place of the oldest. Each
 // stream ends after an hour, and the page then begins a new one. A page that nobody looks
 // at stops reading.
 //

@@ -18,6 +18,7 @@ import (
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/dash/feed"
+	"github.com/farswap/farswap/internal/webguard"
 	"github.com/farswap/farswap/status/metrics"
 )
 
@@ -27,7 +28,6 @@ const (
 	idleTimeout   = 30 * time.Second
 	closeTimeout  = 3 * time.Second
 	maxHeader     = 16 << 10 // bytes
-	maxConns      = 256
 )
 
 // policy lets the page load files of this server and nothing else. uPlot sets styles
@@ -76,7 +76,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	address, _, _ := net.SplitHostPort(cfg.Listen)
 	local := loopback(address)
-	s.guard = newGuard(cfg.Token, !local)
+	s.guard = newGuard(cfg.Token, !local, cfg.Log)
 	s.http = &http.Server{
 		Handler:           s.handler(local),
 		ReadHeaderTimeout: headerTimeout, // of a whole request: bodies have deadlines where they are read
@@ -85,15 +85,16 @@ func New(cfg Config) (*Server, error) {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          log.New(rejections{cfg.Log}, "", 0),
 	}
-	listener, err := net.Listen("tcp", cfg.Listen)
+	webguard.Bound(s.http)
+	listener, err := webguard.Listen(cfg.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: %w: another dashboard may run here: stop it, or choose another port", cfg.Listen, syscall.EADDRINUSE)
 	} else if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
-	s.listener = &limited{Listener: listener, places: make(chan struct{}, maxConns)}
+	s.listener = listener
 	if !local {
-		s.listener = tls.NewListener(s.listener, serverTLS(cfg.Identity, cfg.Token != ""))
+		s.listener = tls.NewListener(listener, serverTLS(cfg.Identity, cfg.Token != ""))
 	}
 	return s, nil
 }
@@ -166,6 +167,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		_ = s.http.Close() // of those that did not leave in time
 	}
 	all.Wait()
+	s.guard.wrong.close()
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -188,7 +190,7 @@ func (s *Server) handler(local bool) http.Handler {
 	mux.HandleFunc("POST /logout", s.guard.logout)
 	h := http.NewCrossOriginProtection().Handler(s.guard.wrap(mux))
 	if local {
-		h = onlyLoopback(h)
+		h = webguard.OnlyLoopback(h)
 	}
 	return headers(h)
 }

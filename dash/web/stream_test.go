@@ -335,53 +335,6 @@ func TestSlowReaderIsLetGo(t *testing.T) {
 	eventually(t, "a free place", func() bool { return len(s.watches) == 0 })
 }
 
-// TestConnectionsAreBounded: those beyond the bound are closed at once, and places come
-// back.
-func TestConnectionsAreBounded(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bounded := &limited{Listener: l, places: make(chan struct{}, 2)}
-	defer bounded.Close()
-	taken := make(chan net.Conn, 8)
-	go func() {
-		for {
-			c, err := bounded.Accept()
-			if err != nil {
-				return
-			}
-			taken <- c
-		}
-	}()
-	dial := func() net.Conn {
-		t.Helper()
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		return c
-	}
-	dial()
-	dial()
-	a, b := <-taken, <-taken
-	third := dial()
-	_ = third.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if _, err := third.Read(make([]byte, 1)); err == nil || strings.Contains(err.Error(), "timeout") {
-		t.Errorf("one too many: %v", err)
-	}
-	a.Close()
-	a.Close() // a place comes back once
-	dial()
-	c := <-taken
-	c.Close()
-	b.Close()
-	if len(bounded.places) != 0 {
-		t.Errorf("%d places are taken", len(bounded.places))
-	}
-}
-
 // TestMemoryOfReaders holds what a reader of 10,000 slabs costs to what the manual says.
 func TestMemoryOfReaders(t *testing.T) {
 	const n, readers = 10_000, 16

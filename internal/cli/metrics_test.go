@@ -111,6 +111,24 @@ func TestMetricsServed(t *testing.T) {
 		if body, err := get(t, url, nil); err != nil || !strings.HasPrefix(url, "http://") || !strings.Contains(body, want) {
 			t.Errorf("%v: %s: %v, no %q", args, url, err, want)
 		}
+		// A page of another site whose name leads here must not read what is for this machine.
+		foreign, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		foreign.Host = "elsewhere.example"
+		code := http.StatusMisdirectedRequest
+		if len(args) > 2 { // --plain answers everybody
+			code = http.StatusOK
+		}
+		answer, err := http.DefaultClient.Do(foreign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != code {
+			t.Errorf("%v: for another host's name: %s, want %d", args, answer.Status, code)
+		}
 	}
 }
 

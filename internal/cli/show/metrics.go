@@ -20,6 +20,8 @@ import (
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/process"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/refusals"
+	"github.com/farswap/farswap/internal/webguard"
 	"github.com/farswap/farswap/status/metrics"
 )
 
@@ -32,6 +34,7 @@ const (
 const (
 	scrapeRequest = 5 * time.Second
 	scrapeAnswer  = time.Minute
+	scrapeHeader  = 16 << 10 // bytes
 )
 
 // metricsOptions are the flags of `metrics`.
@@ -52,7 +55,7 @@ says about itself. It runs in the foreground until SIGTERM or SIGINT. Its user i
 servers' user, usually root. For systemd it is Type=notify. Prometheus gets histograms of
 full resolution if it asks for native ones.
 
-Anybody on this machine may read the metrics. An address that other machines reach needs
+Anybody on this machine may read the metrics, by the names of this machine only. An address that other machines reach needs
 --cert: the exporter then answers over TLS, and only clients with a certificate of the same
 authority (in Prometheus' tls_config: ca_file ca.crt, cert_file identity.crt, key_file
 identity.key of an identity of its own). --plain answers everybody, without TLS. The metrics
@@ -129,12 +132,37 @@ func (o *metricsOptions) tls() (*tls.Config, error) {
 	return id.ServerConfig(), nil
 }
 
-// refusedScrape logs what net/http says, such as that a client has no certificate.
-type refusedScrape struct{ log zerolog.Logger }
+// refusedScrape says what net/http says, such as that a client has no certificate.
+type refusedScrape struct{ said *refusals.Log }
 
+// Write takes one line: "http: TLS handshake error from ADDRESS: REASON", or another.
 func (r refusedScrape) Write(line []byte) (int, error) {
-	r.log.Warn().Msg(strings.TrimSpace(string(line)))
+	const handshake = "TLS handshake error"
+	text := strings.TrimSpace(string(line))
+	_, rest, failed := strings.Cut(text, handshake+" from ")
+	if !failed {
+		r.said.Refused("", refusals.Other, errors.New(text))
+		return len(line), nil
+	}
+	remote, why, _ := strings.Cut(rest, ": ")
+	r.said.Refused(remote, handshake, errors.New(why))
 	return len(line), nil
+}
+
+// handler answers scrapes. At a loopback address it is for this machine only, whatever name a page in a
+// browser has for it.
+func (o *metricsOptions) handler(e *metrics.Exporter) http.Handler {
+	answer := e.Handler()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
+		if webguard.Allowed(w, r) {
+			answer.ServeHTTP(w, r)
+		}
+	})
+	if flags.IsLoopback(o.listen) {
+		return webguard.OnlyLoopback(mux)
+	}
+	return mux
 }
 
 // serve answers until a signal.
@@ -145,20 +173,21 @@ func (o *metricsOptions) serve(e *metrics.Exporter, log zerolog.Logger) error {
 	}
 	end := process.WatchSignals()
 	defer end.Close()
-	listener, err := net.Listen("tcp", o.listen)
+	bound, err := webguard.Listen(o.listen)
 	if err != nil {
 		return fmt.Errorf("serve metrics: %w: another exporter may run here, choose another --listen", err)
 	}
-	scheme := "http"
+	scheme, listener := "http", net.Listener(bound)
 	if config != nil {
 		scheme, listener = "https", tls.NewListener(listener, config)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", e.Handler())
+	said := refusals.New(log, "a scrape is refused")
+	defer said.Close()
 	server := &http.Server{
-		Handler: mux, ReadTimeout: scrapeRequest, WriteTimeout: scrapeAnswer, IdleTimeout: 2 * scrapeAnswer,
-		ErrorLog: stdlog.New(refusedScrape{log}, "", 0),
+		Handler: o.handler(e), ReadTimeout: scrapeRequest, WriteTimeout: scrapeAnswer, IdleTimeout: 2 * scrapeAnswer,
+		ErrorLog: stdlog.New(refusedScrape{said}, "", 0), MaxHeaderBytes: scrapeHeader,
 	}
+	webguard.Bound(server)
 	url := fmt.Sprintf("%s://%s/metrics", scheme, listener.Addr())
 	log.Info().Str("url", url).Bool("plain", o.plain).Msg("serving metrics")
 	process.Ready(log, url)
