@@ -24,6 +24,12 @@ var (
 // device, and each costs a thread.
 const maxThreads = 1024
 
+// maxBytes bounds how much memory a workload uses: half of what a process can address.
+const maxBytes = 1 << 46
+
+// maxSpin bounds VerbsConfig.Spin: a longer one measures nothing else.
+const maxSpin = time.Second
+
 // PagingConfig describes a paging workload.
 type PagingConfig struct {
 	Name     string    // of the backend, for the table
@@ -65,8 +71,8 @@ func (c PagingConfig) Validate() error {
 	switch {
 	case c.Threads < 1 || c.Threads > maxThreads:
 		return bad("%d threads: give 1 to %d", c.Threads, maxThreads)
-	case c.Size%PageSize != 0:
-		return bad("%d bytes of memory: give a multiple of %d", c.Size, PageSize)
+	case c.Size%PageSize != 0 || c.Size > maxBytes:
+		return bad("%d bytes of memory: give a multiple of %d, at most %d", c.Size, PageSize, int64(maxBytes))
 	case c.Size < int64(c.Threads)*PageSize:
 		return bad("%d bytes of memory for %d threads: give each at least a page of %d", c.Size, c.Threads, PageSize)
 	case c.Duration < 0 || c.Ops < 0:

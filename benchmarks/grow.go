@@ -54,8 +54,8 @@ func (c GrowConfig) Validate() error {
 		return fmt.Errorf(format+": %w", append(args, ErrConfig)...)
 	}
 	switch {
-	case c.Size < PageSize || c.Size%PageSize != 0:
-		return bad("%d bytes: give a multiple of %d", c.Size, PageSize)
+	case c.Size < PageSize || c.Size%PageSize != 0 || c.Size > maxBytes:
+		return bad("%d bytes: give a multiple of %d, at most %d", c.Size, PageSize, int64(maxBytes))
 	case c.perStep() < PageSize:
 		return bad("%d bytes a second: give at least %d", c.Rate, int64(PageSize*time.Second/growStep))
 	case c.After < 0:

@@ -58,8 +58,8 @@ func (c VerbsConfig) Validate() error {
 		return bad("a duration of %v and %d operations: give no negative ones", c.Duration, c.Count)
 	case c.Duration == 0 && c.Count == 0:
 		return bad("rows without end: give a duration or a number of operations")
-	case c.Spin < 0:
-		return bad("a spin of %v: give no negative one", c.Spin)
+	case c.Spin < 0 || c.Spin > maxSpin:
+		return bad("a spin of %v: give 0 to %v", c.Spin, maxSpin)
 	}
 	return nil
 }

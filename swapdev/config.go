@@ -201,7 +201,7 @@ func (c Config) validateDonors() error {
 		if err != nil || host == "" || port == "" {
 			return fmt.Errorf("donor %q: want HOST:PORT: %w", addr, ErrConfig)
 		}
-		if _, err := net.LookupPort("tcp", port); err != nil {
+		if n, err := net.LookupPort("tcp", port); err != nil || n == 0 {
 			return fmt.Errorf("donor %q: port %q: %w", addr, port, ErrConfig)
 		}
 		if seen[addr] {

@@ -67,6 +67,10 @@ var recoveryFlags = map[Recovery]Flags{
 	RecoverFailIO:  FlagUserRecovery | FlagRecoveryFailIO,
 }
 
+// MaxID is the largest number of a device: the driver has one minor number for each
+// (UBLK_MINORS, which is 1 << MINORBITS).
+const MaxID = 1<<20 - 1
+
 // Defaults of a Spec.
 const (
 	DefaultDepth     = 64
@@ -116,8 +120,8 @@ func (s Spec) wished() Flags {
 func (s Spec) Validate() error {
 	page := unix.Getpagesize()
 	switch {
-	case s.ID < -1:
-		return refuse("device id %d: want 0 or more, or -1 for any", s.ID)
+	case s.ID < -1 || s.ID > MaxID:
+		return refuse("device id %d: want 0 to %d, or -1 for any", s.ID, MaxID)
 	case s.Queues < 1 || s.Queues > min(MaxQueues, runtime.NumCPU()):
 		return refuse("%d queues: want 1 to %d, one per CPU", s.Queues, min(MaxQueues, runtime.NumCPU()))
 	case s.Depth < 1 || s.Depth > MaxQueueDepth:

@@ -86,8 +86,8 @@ func findProgram(c ProgramConfig) (program, error) {
 	switch {
 	case c.Threads < 1 || c.Threads > maxThreads:
 		return program{}, fmt.Errorf("%d threads: give 1 to %d: %w", c.Threads, maxThreads, ErrConfig)
-	case c.Bytes < minBytes:
-		return program{}, fmt.Errorf("%d bytes: give at least %d: %w", c.Bytes, minBytes, ErrConfig)
+	case c.Bytes < minBytes || c.Bytes > maxBytes:
+		return program{}, fmt.Errorf("%d bytes: give at least %d, at most %d: %w", c.Bytes, minBytes, int64(maxBytes), ErrConfig)
 	}
 	var names []string
 	for _, p := range programs {

@@ -19,6 +19,9 @@ const (
 // minBytes is the least memory with which every workload can do something.
 const minBytes = 1 << 20
 
+// maxBytes is half of what a process can address.
+const maxBytes = 1 << 46
+
 // Bytes returns about how much memory a workload's data take; an application needs some more.
 // It returns an error wrapping ErrConfig if s is neither a name nor a usable number.
 func (s Size) Bytes() (int64, error) {

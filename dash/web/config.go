@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/owned"
 	"github.com/farswap/farswap/internal/webguard"
 )
 
@@ -62,7 +63,7 @@ func ReadToken(path string) (string, error) {
 	if info.Size() > maxToken {
 		return "", fmt.Errorf("%w: token file %s has %d bytes, at most %d: %s", ErrConfig, path, info.Size(), maxToken, hint)
 	}
-	data, err := os.ReadFile(path)
+	data, err := owned.Read(path, maxToken)
 	if err != nil {
 		return "", fmt.Errorf("%w: token: %w", ErrConfig, err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
 )
@@ -30,6 +32,8 @@ var badInputs = []badCase{
 	bad("unknown option", 2, "--fast", "unknown flag: --fast"),
 	bad("no subcommand", 2, "ublk", "want one of add, del, events, list, status, stop, why"),
 	bad("unknown subcommand", 2, "ublk start", `unknown command "start"|farswap ublk --help`),
+	bad("help of nothing", 2, "help nothing", `unknown command ["nothing"]|see `+"`farswap --help`"),
+	bad("help of no subcommand", 2, "help ublk nothing", `unknown command ["nothing"]`),
 	bad("log level", 2, "--log-level loud version", `--log-level "loud"`),
 	bad("argument", 2, "version 1", `unexpected argument "1"`),
 	bad("argument of add", 2, addNull+" mem1:9400", `unexpected argument "mem1:9400"`),
@@ -270,9 +274,186 @@ var badInputs = []badCase{
 	bad("compare nothing", 2, "bench compare", "FILE"),
 	bad("compare no file", 1, "bench compare nothing.json", "nothing.json"),
 	bad("compare no result", 1, "bench compare key.toml", "key.toml is not a result"),
+
+	bad("size of more than memory", 2, addSwap+" --size 8191P", "--size 8191P|this machine has"),
+	bad("disk of more than memory", 2, addHDD+" --size 8191P", "--size 8191P|this machine has"),
+	bad("size empty", 2, addSwap+" --size=", "is not a size"),
+	bad("slab zero", 2, addSwap+" --slab 0", "--slab 0|more than 0"),
+	bad("depth zero", 2, addSwap+" --depth 0", "--depth 0|more than 0"),
+	bad("request zero", 2, addSwap+" --max-io 0", "--max-io 0|more than 0"),
+	bad("id of 20 bits", 2, addSwap+" --id 1048576", "device id 1048576|0 to 1048575"),
+	bad("id of 31 bits", 2, addNull+" --id 2147483648", "device id 2147483648"),
+	bad("id of 32 bits", 2, addNull+" --id 4294967296", "device id 4294967296"),
+	bad("id of 64 bits", 2, addNull+" --id 18446744073709551616", "--id"),
+	bad("hot zero", 2, addSwap+" --hot 0", "--hot 0|more than 0"),
+	bad("hot endless", 2, addSwap+" --hot Inf", "--hot +Inf"),
+	bad("hot nonsense", 2, addSwap+" --hot NaN", "--hot NaN"),
+	bad("hot large", 2, addSwap+" --hot 1e400", "--hot"),
+	bad("operation timeout zero", 2, addSwap+" --op-timeout 0", "--op-timeout|1ms to 1h"),
+	bad("operation timeout large", 2, addSwap+" --op-timeout 2h", "--op-timeout|1ms to 1h"),
+	bad("operation timeout without unit", 2, addSwap+" --op-timeout 5", `"5" is not a duration|such as 500ms`),
+	bad("patience zero", 2, addSwap+" --patience 0s", "--patience|1ms to 24h"),
+	bad("patience large", 2, addSwap+" --patience 2562047h", "--patience|1ms to 24h"),
+	bad("patience below an operation's", 2, addSwap+" --patience 10ms --op-timeout 20ms", "10ms"),
+	bad("grace zero", 2, addSwap+" --grace 0s", "--grace|1ms to 1h"),
+	bad("grace negative", 2, addSwap+" --grace=-1s", "--grace|1ms to 1h"),
+	bad("grace large", 2, addSwap+" --grace 61m", "--grace|1ms to 1h"),
+	bad("slow factor endless", 2, addSwap+" --slow-factor Inf", "factor +Inf"),
+	bad("slow periods many", 2, addSwap+" --slow-periods 2000000000", "2000000000 periods"),
+	bad("slow rate large", 2, addSwap+" --slow-rate 2000000000", "2000000000 slabs"),
+	bad("slow reads large", 2, addSwap+" --slow-reads 2000000000", "2000000000 reads"),
+	bad("slow period long", 2, addSwap+" --slow-period 2h", "period of 2h"),
+	bad("queues many", 2, addSwap+" --queues 99999999999999999999", "--queues"),
+	bad("priority negative", 2, addNull+" --swapon --priority=-2", "--priority -2"),
+	bad("donor port zero", 2, addSwap+" --donor 10.1.1.1:0", "10.1.1.1:0"),
+	bad("donor port negative", 2, addSwap+" --donor localhost:-1", "localhost:-1"),
+	badArgs("donor empty", 2, addSwap, "--donor: the value is empty", "--donor", ""),
+	bad("donor empty in a list", 2, addSwap+" --donor 127.0.0.1:2,", "--donor: the value is empty"),
+	badArgs("backing empty", 2, addSwap, "--backing: the value is empty", "--backing", ""),
+	badArgs("certificate empty", 2, addSwap, "--cert: the value is empty", "--cert", ""),
+	badArgs("device name empty", 2, addSwap, "--name: the value is empty", "--name", ""),
+	bad("device name", 2, addSwap+" --name a/b", `"a/b"`),
+	badArgs("state root empty", 2, addNull, "--state-root: the value is empty", "--state-root", ""),
+	badArgs("target empty", 2, addNull, "--target: the value is empty", "--target", ""),
+	bad("gossip address without a key", 2, addSwap+" --gossip-listen 127.0.0.1:0", "--gossip-listen means nothing without --gossip-key"),
+	bad("gossip port", 2, addSwap+" --gossip-listen :70000 --gossip-key gossip", `port "70000"`),
+	bad("gossip address", 2, addSwap+" --gossip-listen here --gossip-key gossip", `"here"|HOST:PORT`),
+	bad("join without a host", 2, addSwap+" --join :9403 --gossip-key gossip", "the host is missing"),
+	bad("join port zero", 2, addSwap+" --join mem1:0 --gossip-key gossip", `port "0"`),
+	badArgs("gossip key empty", 2, addSwap, "--gossip-key: the value is empty", "--gossip-key", ""),
+	bad("RDMA port negative", 2, addSwap+" --rdma-device rxe0 --rdma-port=-1", "--rdma-port -1"),
+	bad("RDMA GID large", 2, addSwap+" --rdma-gid 256", "--rdma-gid 256"),
+	bad("sparse without a file", 2, addSwap+" --backing none --accept-loss --sparse", "--sparse means nothing"),
+	bad("sparse of null", 2, addNull+" --sparse", "--sparse means nothing"),
+	bad("grace of null", 2, addNull+" --grace 1s", "--grace means nothing"),
+
+	bad("config a FIFO", 2, "ublk add --config fifo", "fifo|not a regular file"),
+	bad("config a folder", 2, "ublk add --config new", "new|not a regular file"),
+	bad("config a device", 2, "ublk add --config /dev/zero", "/dev/zero|not a regular file"),
+	bad("config too large", 2, "ublk add --config large.toml", "large.toml|more than"),
+	badArgs("config empty", 2, "ublk add", "--config: the value is empty", "--config", ""),
+	bad("config with an empty value", 2, "ublk add --config empty.toml", `key "cert"|the value is empty`),
+	bad("config with an empty element", 2, "ublk add --config emptylist.toml", `key "donor"|the value is empty`),
+	bad("config out of bounds", 2, "ublk add --config bounds.toml", `key "patience"|1ms to 24h`),
+
+	bad("stop without time", 2, "ublk stop 7 --timeout 0s --state-root state", "--timeout|1ms to"),
+	bad("stop in the past", 2, "ublk stop 7 --timeout=-1s --state-root state", "--timeout|1ms to"),
+	badArgs("stop an empty one", 2, "ublk stop", "DEVICE", ""),
+	bad("stop a large one", 2, "ublk stop 4294967296", `"4294967296" is not a device`),
+	bad("status of a large one", 2, "ublk status 1048576", `"1048576" is not a device`),
+	badArgs("status of an empty one", 2, "ublk status", "the argument is empty", ""),
+	badArgs("del an empty one", 2, "ublk del", "DEVICE", ""),
+	badArgs("why an empty slab", 2, "ublk why", "SLAB", ""),
+	bad("why a negative slab", 2, "ublk why --state-root state -- -1", `"-1" is not a slab`),
+	badArgs("list of an empty root", 2, "ublk list", "--state-root: the value is empty", "--state-root", ""),
+	bad("status of a donor elsewhere", 2, "donor status ../x --state-root state", `"../x" is not the name of a donor`),
+	bad("status of a donor with a path", 2, "donor status a/b --state-root state", `"a/b" is not the name of a donor`),
+	badArgs("status of a donor without a name", 2, "donor status --state-root state", "the argument is empty", ""),
+	bad("drain a donor elsewhere", 2, "donor drain ../x --state-root state", `"../x" is not the name of a donor`),
+	bad("resize a donor elsewhere", 2, "donor resize ../x --memory 1G --state-root state", `"../x" is not the name of a donor`),
+	bad("drain in the past", 2, "donor drain d --timeout=-1s --state-root state", "--timeout -1s"),
+	bad("events of a large one", 2, "ublk events 4294967296 --state-root state", `"4294967296" is not a device`),
+
+	bad("donor ahead large", 2, runDonor+" --ahead 200000000000", "--ahead|-1 to 65536"),
+	bad("donor ahead negative", 2, runDonor+" --ahead=-2", "--ahead|-1 to 65536"),
+	bad("donor ahead word", 2, runDonor+" --ahead all", "--ahead|-1 to 65536"),
+	bad("donor lease short", 2, runDonor+" --lease 0.0000001ns", "--lease|1ms to 24h"),
+	bad("donor lease zero", 2, runDonor+" --lease 0", "--lease|1ms to 24h"),
+	bad("donor lease long", 2, runDonor+" --lease 25h", "--lease|1ms to 24h"),
+	bad("donor gossips without a key", 2, runDonor+" --gossip-listen 127.0.0.1:0", "--gossip-listen means nothing without --gossip-key"),
+	bad("donor gossip port", 2, runDonor+" --gossip-listen 127.0.0.1:70000 --gossip-key gossip", `port "70000"`),
+	bad("donor joins no port", 2, runDonor+gossips+" --join mem1", `"mem1"|HOST:PORT`),
+	bad("donor data port", 2, runDonor+" --data-listen 127.0.0.1:70000", "70000"),
+	bad("donor RDMA data port", 2, runDonor+" --rdma-listen 127.0.0.1:70000", "70000"),
+	bad("donor without ports for data", 2, "donor"+noConfig+" --memory 8M --insecure --listen 127.0.0.1:65535 --name d", "no port is left"),
+	badArgs("donor address empty", 2, runDonor, "--listen: the value is empty", "--listen", ""),
+	badArgs("donor data address empty", 2, runDonor, "--data-listen: the value is empty", "--data-listen", ""),
+	badArgs("donor name empty", 2, runDonor, "--name: the value is empty", "--name", ""),
+	badArgs("donor allow empty", 2, certDonor, "--allow: the value is empty", "--allow", ""),
+	badArgs("donor announces nothing", 2, certDonor+gossips, "--announce: the value is empty", "--announce", ""),
+	bad("donor memory negative", 2, runDonor+" --memory=-8M", "is not a size"),
+	bad("donor name long", 2, runDonor+" --name "+strings.Repeat("a", 65), "64 letters"),
+
+	badArgs("authority in no folder", 2, "cert init", "FOLDER", ""),
+	badArgs("issue for an empty host", 2, "cert issue --ca ca --name a new", "--host: the value is empty", "--host", ""),
+	bad("issue for an empty host of a list", 2, "cert issue --ca ca --name a --host h, new", "--host: the value is empty"),
+	badArgs("issue an empty name", 2, "cert issue --ca ca new", "--name: the value is empty", "--name", ""),
+	badArgs("key in no file", 2, "cluster key", "FILE", ""),
+	bad("key exists", 1, "cluster key gossip", "gossip|choose another file"),
+	bad("members without a key", 2, "cluster members --join 127.0.0.1:1", "--gossip-key FILE"),
+	bad("members at a bad port", 2, "cluster members --gossip-key gossip --gossip-listen 127.0.0.1:0 --join 127.0.0.1:70000", `port "70000"`),
+
+	bad("metrics port", 2, "metrics"+noConfig+" --listen 127.0.0.1:70000", `port "70000"`),
+	bad("metrics of too many", 2, "metrics"+noConfig+" --cgroups 100000000000", "--cgroups 100000000000"),
+	badArgs("metrics address empty", 2, "metrics"+noConfig, "--listen: the value is empty", "--listen", ""),
+	bad("dash port", 2, runDash+" --listen 127.0.0.1:70000", "70000"),
+	bad("dash interval long", 2, runDash+" --interval 1h", "--interval 1h"),
+	bad("dash with a token that is a FIFO", 2, runDash+" --token-file fifo", "not a regular file"),
+	badArgs("dash peer empty", 2, runDash, "--peer: the value is empty", "--peer", ""),
+	bad("dash peer port", 2, runDash+" --peer 127.0.0.1:70000", "70000"),
+	bad("top interval", 2, "top --interval 1ns", "--interval 1ns|100ms"),
+	bad("top arguments", 2, "top 7 8", `unexpected argument "8"`),
+
+	bad("bench size large", 2, "bench paging --size 8191P", "at most"),
+	bad("bench operations negative", 2, "bench paging --size 1M --ops=-1", "-1"),
+	bad("bench threads none", 2, "bench paging --size 1M --threads 0", "0 threads"),
+	bad("bench threads many", 2, "bench paging --size 1M --threads 100000", "100000 threads"),
+	bad("bench share nonsense", 2, "bench paging --size 1M --write-share NaN", "NaN"),
+	bad("load threads", 2, "bench load --path nothing --size 1M --threads=-1", "-1 threads"),
+	badArgs("load an empty path", 2, "bench load --size 1M", "--path: the value is empty", "--path", ""),
+	bad("grow beyond addresses", 2, "bench grow --size 8191P", "at most"),
+	bad("grow and check less than nothing", 2, "bench grow --size 1M --checks=-1", "-1 pages"),
+	bad("grow and end before", 2, "bench grow --size 1M --after=-1s", "-1s"),
+	bad("work beyond addresses", 2, "bench work scan --size 8191P", "at most"),
+	bad("verbs depth", 2, "bench verbs --depth 0", "depth of 0"),
+	bad("verbs depth large", 2, "bench verbs --depth 100000", "depth of 100000"),
+	bad("verbs size", 2, "bench verbs --size 2M", "2M"),
+	bad("verbs operation", 2, "bench verbs --op erase", "erase"),
+	bad("verbs spin long", 2, "bench verbs --spin 2s", "spin of 2s"),
+	bad("verbs spin negative", 2, "bench verbs --spin=-1s", "spin of -1s"),
+	bad("verbs count", 2, "bench verbs --ops=-1", "--ops -1"),
+	bad("ping-pong with nobody", 2, "bench pingpong", "--listen or --connect"),
+	bad("ping-pong with a name alone", 2, "bench pingpong --connect mem1", `"mem1"|HOST:PORT`),
+	bad("ping-pong at a bad port", 2, "bench pingpong --listen 127.0.0.1:70000", `port "70000"`),
+	bad("ping-pong with port zero", 2, "bench pingpong --connect 127.0.0.1:0", `port "0"`),
+	bad("ping-pong in no time", 2, "bench pingpong --connect 127.0.0.1:1 --duration 0s", "--duration 0s"),
+	bad("bench many runs", 2, "bench run --workload gups --runs 1000000000", "1000000000 runs"),
+	bad("bench warm-up", 2, "bench run --workload gups --warmup=-1", "-1 warm-up"),
+	bad("bench long", 2, "bench run --workload gups --time-limit 1000000h", "time limit"),
+	badArgs("bench of an empty workload", 2, "bench run", "--workload: the value is empty", "--workload", ""),
+	bad("bench tolerance nonsense", 2, "bench run --workload gups --tolerance NaN", "--tolerance NaN"),
+	badArgs("report of an empty name", 2, "bench report", "FILE", ""),
+	bad("report as text and no page", 2, "bench report key.toml --html=", "--html: the value is empty"),
+
+	bad("sim runs", 2, "sim paper --runs 0", "--runs 0"),
+	bad("sim choices", 2, "sim paper --choices 0", "0 choices"),
+	bad("sim extra", 2, "sim paper --extra=-1", "-1 extra"),
+	bad("sim slab", 2, "sim paper --slab 1", "slab of 1 bytes"),
+	bad("sim noise", 2, "sim latency --noise NaN", "noise = NaN"),
+	bad("sim hours", 2, "sim scale --hours 0", "hours = 0"),
+	bad("sim machines", 2, "sim scale --machines=-5", "machines = -5"),
+	bad("sim workload", 2, "sim paper --workload nothing", "nothing"),
+	badArgs("sim workload empty", 2, "sim paper", "--workload: the value is empty", "--workload", ""),
+	bad("sim picture", 2, "sim paper --plot new --plot-format gif", `"gif"`),
+	badArgs("doctor for nobody", 2, "doctor", "--for: the value is empty", "--for", ""),
+	bad("doctor RDMA port", 2, "doctor --rdma-port=-1", "--rdma-port -1"),
+	bad("version of something", 2, "version farswap", `unexpected argument "farswap"`),
 }
 
+// badArgs is bad with arguments that stand after those of args and may be empty.
+func badArgs(name string, code int, args, parts string, more ...string) badCase {
+	c := bad(name, code, args, parts)
+	c.args = append(c.args, more...)
+	return c
+}
+
+// leastBadInputs is how many bad inputs the table has at least.
+const leastBadInputs = 250
+
 func TestBadInput(t *testing.T) {
+	if len(badInputs) < leastBadInputs {
+		t.Errorf("only %d bad inputs", len(badInputs))
+	}
 	dir := t.TempDir()
 	prepareBadInput(t, dir)
 	for i, c := range badInputs {
@@ -296,6 +477,10 @@ func prepareBadInput(t *testing.T, dir string) {
 	write(t, path("section.toml"), "[device]\nsize = '64M'\n", 0o600)
 	write(t, path("value.toml"), "size = '64MB'\n", 0o600)
 	write(t, path("syntax.toml"), "size = '64M'\ndepth = \n", 0o600)
+	write(t, path("large.toml"), strings.Repeat("#", 1<<20+1), 0o600)
+	write(t, path("empty.toml"), "size = '64M'\ncert = ''\n", 0o600)
+	write(t, path("emptylist.toml"), "size = '64M'\ndonor = ['a:1', '']\n", 0o600)
+	write(t, path("bounds.toml"), "size = '64M'\npatience = '0s'\n", 0o600)
 	write(t, path("token"), "correct-horse-battery-staple\n", 0o600)
 	write(t, path("opentoken"), "correct-horse-battery-staple\n", 0o644)
 	write(t, path("short"), "secret\n", 0o600)
@@ -308,6 +493,7 @@ func prepareBadInput(t *testing.T, dir string) {
 		control.Issue(path("ca"), path("good"), "good", []string{"127.0.0.1"}),
 		cluster.WriteKey(path("gossip")),
 		os.Mkdir(path("new"), 0o700),
+		unix.Mkfifo(path("fifo"), 0o600),
 	} {
 		if err != nil {
 			t.Fatal(err)

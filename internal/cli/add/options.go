@@ -51,6 +51,13 @@ type options struct {
 	probes     string
 }
 
+// Bounds of the times that a device waits.
+const (
+	minWait     = time.Millisecond
+	maxWait     = time.Hour
+	maxPatience = 24 * time.Hour
+)
+
 func newOptions() *options { return &options{slab: slabmap.DefaultSlabSize, maxIO: ublk.DefaultMaxIO} }
 
 // group is flags that belong to the same targets.
@@ -112,9 +119,9 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
 	o.placement.register(f)
-	f.DurationVar(&o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, "longest wait for one operation of a donor; then its connection has failed")
-	f.DurationVar(&o.patience, "patience", swapdev.DefaultPatience, "longest wait of one request that gets no further; what waits for a suspended donor is not counted")
-	f.DurationVar(&o.grace, "grace", swapdev.DefaultGrace, "how long a donor may be unreachable before its slabs are lost; at most its lease")
+	flags.Duration(f, &o.opTimeout, "op-timeout", swapdev.DefaultOpTimeout, minWait, maxWait, "longest wait for one operation of a donor; then its connection has failed")
+	flags.Duration(f, &o.patience, "patience", swapdev.DefaultPatience, minWait, maxPatience, "longest wait of one request that gets no further; what waits for a suspended donor is not counted")
+	flags.Duration(f, &o.grace, "grace", swapdev.DefaultGrace, minWait, maxWait, "how long a donor may be unreachable before its slabs are lost; at most its lease")
 	f.StringVar(&o.probes, "probes", string(swapdev.ProbesAuto), "measure latency in the kernel: on, off, or auto if the kernel and the privileges allow it")
 	f.StringVar(&o.name, "name", "", "what donors show this device as; the host's name if not given")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/farswap/farswap/benchmarks"
 	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/internal/human"
 )
@@ -32,14 +33,20 @@ what a page takes over TCP beyond that is farswap's and the block layer's.`,
 			switch {
 			case (listen == "") == (connect == ""):
 				return usage.Errorf("give either --listen or --connect HOST:PORT")
+			case duration <= 0:
+				return usage.Errorf("--duration %v: want a positive time", duration)
 			case listen != "":
+				if err := flags.CheckListen("listen", listen); err != nil {
+					return err
+				}
 				l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 				if err != nil {
 					return err
 				}
 				return benchmarks.ServePingPong(ctx, l)
-			case duration <= 0:
-				return usage.Errorf("--duration %v: want a positive time", duration)
+			}
+			if err := flags.CheckDial("connect", connect); err != nil {
+				return err
 			}
 			p, err := benchmarks.RunPingPong(ctx, connect, duration)
 			if err != nil {

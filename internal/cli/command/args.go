@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ func (a *App) NoArgs(cmd *cobra.Command, args []string) error {
 func (a *App) OneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		a.path = cmd.CommandPath()
-		if len(args) == 0 {
+		if len(args) == 0 || args[0] == "" {
 			return usage.Errorf("%s is missing", what)
 		}
 		return a.PerhapsOne(cmd, args)
@@ -51,6 +52,9 @@ func (a *App) PerhapsOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return usage.Errorf("unexpected argument %q", args[1])
 	}
+	if len(args) == 1 && args[0] == "" {
+		return usage.Errorf("the argument is empty")
+	}
 	return nil
 }
 
@@ -58,7 +62,7 @@ func (a *App) PerhapsOne(cmd *cobra.Command, args []string) error {
 func (a *App) SomeArgs(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		a.path = cmd.CommandPath()
-		if len(args) == 0 {
+		if len(args) == 0 || slices.Contains(args, "") {
 			return usage.Errorf("%s is missing", what)
 		}
 		return nil

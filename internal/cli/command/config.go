@@ -12,9 +12,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/owned"
 )
 
-const configFlag = "config"
+const (
+	configFlag = "config"
+	maxConfig  = 1 << 20 // bytes of a file
+)
 
 // notInConfig are flags that make no sense in a file.
 var notInConfig = []string{configFlag, "help"}
@@ -33,7 +37,7 @@ func loadConfig(cmd *cobra.Command) error {
 		return nil
 	}
 	path := flag.Value.String()
-	data, err := os.ReadFile(path)
+	data, err := owned.Read(path, maxConfig)
 	if errors.Is(err, os.ErrNotExist) && !flag.Changed {
 		return nil
 	}
@@ -107,6 +111,9 @@ func configWords(value any) ([]string, error) {
 func setFlag(flag *pflag.Flag, words []string) error {
 	if flag.Changed {
 		return nil
+	}
+	if slices.Contains(words, "") {
+		return errEmpty
 	}
 	if list, ok := flag.Value.(pflag.SliceValue); ok {
 		return list.Replace(words)

@@ -24,6 +24,7 @@ func (a *App) root(p Program) *cobra.Command {
 	})
 	root.AddCommand(p.Commands(a)...)
 	Group(root)
+	root.SetHelpCommand(helpCommand(a))
 	return root
 }
 
@@ -37,6 +38,9 @@ func (a *App) prepare(cmd *cobra.Command, _ []string) error {
 	if HandsOver(cmd) {
 		a.running = true
 		return nil
+	}
+	if err := refuseEmpty(cmd, a.Args); err != nil {
+		return err
 	}
 	if err := loadConfig(cmd); err != nil {
 		return err

@@ -20,6 +20,9 @@ import (
 // pollGone is the time between two looks at a server that stops.
 const pollGone = 50 * time.Millisecond
 
+// maxTimeout is the longest --timeout.
+const maxTimeout = 7 * 24 * time.Hour
+
 // refuseIfUsed returns status.ErrRefused while a device is in use, and says how to end the use.
 func refuseIfUsed(path string) error {
 	uses, err := inuse.Find(path)
@@ -54,7 +57,7 @@ func stopCommand(a *command.App) *cobra.Command {
 		},
 	}
 	flags.StateRoot(cmd, &root)
-	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long to wait for the end")
+	flags.Duration(cmd.Flags(), &timeout, "timeout", time.Minute, time.Millisecond, maxTimeout, "how long to wait for the end")
 	return cmd
 }
 

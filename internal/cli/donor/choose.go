@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/status"
 )
@@ -12,7 +13,7 @@ import (
 // chosenDonor is the donor that was named, or the only one.
 func chosenDonor(args []string, root string) (string, error) {
 	if len(args) > 0 {
-		return args[0], nil
+		return args[0], flags.CheckDonorName(args[0])
 	}
 	folders, err := status.Folders(root)
 	if err != nil {

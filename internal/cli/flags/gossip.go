@@ -19,6 +19,9 @@ type Gossip struct {
 	Listen string // set before Register, it is the default of --gossip-listen; empty is a free port
 	Key    string
 	Join   []string
+
+	standard string      // default of Listen
+	flag     *pflag.Flag // of Listen
 }
 
 // Register adds the flags to a command.
@@ -27,6 +30,7 @@ func (o *Gossip) Register(f *pflag.FlagSet) {
 		o.Listen = ":0"
 	}
 	f.StringVar(&o.Listen, "gossip-listen", o.Listen, "IP:PORT or :PORT of gossip, over UDP and TCP, open to all members; port 0 takes a free one")
+	o.standard, o.flag = o.Listen, f.Lookup("gossip-listen")
 	f.StringVar(&o.Key, "gossip-key", "", "file with the cluster's key, from farswap cluster key: take part in its gossip")
 	f.StringSliceVar(&o.Join, "join", nil, "HOST:PORT of gossip of a member of the cluster; repeat it for more")
 }
@@ -34,13 +38,24 @@ func (o *Gossip) Register(f *pflag.FlagSet) {
 // Given says whether gossip is wanted.
 func (o *Gossip) Given() bool { return o.Key != "" }
 
-// Check refuses flags that do not fit together, and a file that holds no key.
+// Check refuses flags that do not fit together, addresses that cannot be, and a file that holds no key.
 func (o *Gossip) Check() error {
-	if len(o.Join) > 0 && !o.Given() {
+	switch {
+	case o.Given():
+	case len(o.Join) > 0:
 		return usage.Errorf("--join means nothing without --gossip-key FILE (see `farswap cluster key`)")
-	}
-	if !o.Given() {
+	case o.Listen != o.standard || o.flag != nil && o.flag.Changed:
+		return usage.Errorf("--gossip-listen means nothing without --gossip-key FILE (see `farswap cluster key`)")
+	default:
 		return nil
+	}
+	if err := CheckListen("gossip-listen", o.Listen); err != nil {
+		return err
+	}
+	for _, member := range o.Join {
+		if err := CheckDial("join", member); err != nil {
+			return err
+		}
 	}
 	_, err := cluster.LoadKey(o.Key)
 	return err

@@ -21,7 +21,7 @@ func StateRoot(cmd *cobra.Command, root *string) {
 func ParseDevice(text string) (int, error) {
 	digits := strings.TrimPrefix(text, ublk.BlockPath(0)[:len(ublk.BlockPath(0))-1])
 	id, err := strconv.ParseUint(digits, 10, 31)
-	if err != nil {
+	if err != nil || id > ublk.MaxID {
 		return 0, usage.Errorf("%q is not a device: want its number or its path, such as 0 or %s", text, ublk.BlockPath(0))
 	}
 	return int(id), nil

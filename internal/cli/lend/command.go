@@ -3,6 +3,8 @@
 package lend
 
 import (
+	"time"
+
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
@@ -13,6 +15,14 @@ import (
 )
 
 const defaultConfig = "/etc/farswap/donor.toml"
+
+// Bounds of flags. A lease is kept by a tick a second, and who is gone for a day has lost its
+// device.
+const (
+	maxAhead = 1 << 16
+	minLease = time.Millisecond
+	maxLease = 24 * time.Hour
+)
 
 // gossipAddress is where a donor gossips: the port after those of its control and its
 // transports. Who only listens takes a free port.
@@ -54,8 +64,8 @@ donor keeps reserve=SIZE of its memory for them alone.`,
 	f.Var(&o.memory, "memory", "most memory that is lent, locked in RAM")
 	f.Var(&o.keep, "headroom", "memory kept available for this machine's own programs: a size, or a share such as 25%; 12.5% if not given")
 	f.StringArrayVar(&o.allow, "allow", nil, "certificate `NAME[=SIZE][,reserve=SIZE]` that may use the donor; repeatable")
-	f.IntVar(&o.ahead, "ahead", donor.DefaultAhead, "slabs prepared ahead of need; negative for none")
-	f.DurationVar(&o.lease, "lease", donor.DefaultLease, "how long the slabs of a lost device are kept")
+	flags.Int(f, &o.ahead, "ahead", donor.DefaultAhead, -1, maxAhead, "slabs prepared ahead of need; 0 or -1 for none")
+	flags.Duration(f, &o.lease, "lease", donor.DefaultLease, minLease, maxLease, "how long the slabs of a lost device are kept")
 	f.StringVar(&o.name, "name", "", "what devices know this donor by; the identity's or the host's name if not given")
 	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for both, as far as this machine can")
 	o.rdma.Register(f)
@@ -96,9 +106,13 @@ func (o *options) config(log zerolog.Logger) (donor.Config, error) {
 	if err := o.checkAnnounce(id); err != nil {
 		return donor.Config{}, err
 	}
+	ahead := o.ahead
+	if ahead == 0 { // the library's 0 is its default
+		ahead = -1
+	}
 	config := donor.Config{
 		Name: o.name, Listen: o.listen, DataListen: o.dataListen, RDMAListen: o.rdmaListen, Transport: o.transport, RDMA: rdma,
-		Memory: int64(o.memory), Ahead: o.ahead, Lease: o.lease,
+		Memory: int64(o.memory), Ahead: ahead, Lease: o.lease,
 		HeadRoom: donor.HeadRoom(o.keep), Allow: allow,
 		Identity: id, Insecure: o.insecure, Log: log,
 	}

@@ -28,6 +28,7 @@ import (
 const (
 	defaultMetricsConfig = "/etc/farswap/metrics.toml"
 	defaultMetricsListen = "127.0.0.1:9481"
+	maxCgroups           = 1 << 16
 )
 
 // Limits of a scrape. Prometheus waits for 10 s by default.
@@ -69,8 +70,11 @@ Alerts for Prometheus are in contrib/prometheus, a dashboard is in contrib/grafa
   farswap metrics --once >/var/lib/node_exporter/farswap.new && mv /var/lib/node_exporter/farswap.{new,prom}`,
 		Args: a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.cgroups < 0 {
-				return usage.Errorf("--cgroups %d: want 0 or more", o.cgroups)
+			if o.cgroups < 0 || o.cgroups > maxCgroups {
+				return usage.Errorf("--cgroups %d: want 0 to %d", o.cgroups, maxCgroups)
+			}
+			if err := flags.CheckListen("listen", o.listen); err != nil {
+				return err
 			}
 			exporter := o.exporter(a.Stamp.Here().Version)
 			if !o.once {
