@@ -15,7 +15,8 @@ import (
 type Config struct {
 	Listen    string   // IP:PORT or :PORT, over UDP and TCP; port 0 takes a free one
 	Advertise string   // IP under which other members reach this one; "": derived from Listen and Join
-	Key       Key      // from LoadKey; the same for all members
+	Key       Key      // to send with, from LoadKeys; every member must accept it
+	Also      []Key    // accepted as well, while the key is replaced
 	Join      []string // HOST:PORT of members; gossip tries absent ones again for ever
 	MustJoin  bool     // OpenGossip fails when it reaches no member
 	Log       zerolog.Logger

@@ -37,6 +37,9 @@ type Gossip struct {
 	wg        sync.WaitGroup
 	closing   sync.Once
 	closed    chan struct{}
+
+	keying sync.Mutex // held while the keys of ring are replaced
+	ring   *memberlist.Keyring
 }
 
 var _ Source = (*Gossip)(nil)
@@ -61,6 +64,11 @@ func OpenGossip(ctx context.Context, cfg Config) (*Gossip, error) {
 		members: newMembers(self.String(), cfg.Log, cfg.now), announcer: newAnnouncer(cfg.timing),
 		changed: newSignal(), closed: make(chan struct{}),
 	}
+	ring, err := newRing(append([]Key{cfg.Key}, cfg.Also...))
+	if err != nil {
+		return nil, err
+	}
+	g.ring = ring
 	if err := g.listen(ctx); err != nil {
 		return nil, err
 	}
@@ -120,7 +128,7 @@ func (g *Gossip) listen(ctx context.Context) error {
 		self: g.self, keys: g.keys, members: g.members.known, timeout: streamTimeout, refused: g.refuse,
 	})
 	c := lanConfig()
-	c.Name, c.Transport, c.Logger, c.SecretKey = g.self.String(), g.transport, logger, g.cfg.Key[:]
+	c.Name, c.Transport, c.Logger, c.Keyring = g.self.String(), g.transport, logger, g.ring
 	c.Delegate, c.Events = metadata{g.announcer}, g.members
 	c.BindPort, c.AdvertiseAddr, c.AdvertisePort = inner.GetAutoBindPort(), g.advertise.String(), inner.GetAutoBindPort()
 	if g.cfg.tune != nil {
@@ -132,8 +140,8 @@ func (g *Gossip) listen(ctx context.Context) error {
 	return nil
 }
 
-// keys are the keys of the cluster, the one to prove first.
-func (g *Gossip) keys() [][]byte { return [][]byte{g.cfg.Key[:]} }
+// keys are the keys of the cluster now, the one to prove first.
+func (g *Gossip) keys() [][]byte { return g.ring.GetKeys() }
 
 // listenOn opens the sockets. It tries again when UDP does not have the port that the kernel chose for
 // TCP.

@@ -47,49 +47,74 @@ func WriteKey(path string) (err error) {
 	return errors.Join(err, f.Close())
 }
 
-// LoadKey reads a key file: 64 hexadecimal digits, or 32 raw bytes. The error is ErrKeyFile if the file
-// is missing or has another length, or if other users can read it.
-func LoadKey(path string) (Key, error) {
+// maxKeys bounds the keys of a file: a cluster has two while its key is replaced.
+const maxKeys = 8
+
+// LoadKeys reads a key file: 64 hexadecimal digits, or several lines of them, or 32 raw bytes. Gossip
+// sends with the first key and accepts all. So a key can be replaced: the new one is added at the end of
+// every member's file, then moved to the beginning of every one, and then the old one is removed. Lines
+// that are empty or begin with # are passed over. The error is ErrKeyFile if the file is missing or has
+// another form, or if other users can read it.
+func LoadKeys(path string) ([]Key, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return Key{}, fmt.Errorf("%s: %w: %w: %w", path, ErrKeyFile, os.ErrNotExist, ErrNoKey)
+		return nil, fmt.Errorf("%s: %w: %w: %w", path, ErrKeyFile, os.ErrNotExist, ErrNoKey)
 	} else if err != nil {
-		return Key{}, fmt.Errorf("%w: %w", ErrKeyFile, err)
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Key{}, fmt.Errorf("%w: %w", ErrKeyFile, err)
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return Key{}, fmt.Errorf("%s: %w: mode %#o lets other users read the key: chmod 600 it, or make another if they did", path, ErrKeyFile, info.Mode().Perm())
+		return nil, fmt.Errorf("%s: %w: mode %#o lets other users read the key: chmod 600 it, or make another if they did", path, ErrKeyFile, info.Mode().Perm())
 	}
-	data, err := io.ReadAll(io.LimitReader(f, 4*KeySize))
+	data, err := io.ReadAll(io.LimitReader(f, 4<<10))
 	if err != nil {
-		return Key{}, fmt.Errorf("%w: %w", ErrKeyFile, err)
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}
-	key, err := parseKey(data)
+	keys, err := parseKeys(data)
 	if err != nil {
-		return Key{}, fmt.Errorf("%s: %w: %w: %w", path, ErrKeyFile, err, ErrNoKey)
+		return nil, fmt.Errorf("%s: %w: %w: %w", path, ErrKeyFile, err, ErrNoKey)
 	}
-	return key, nil
+	return keys, nil
 }
 
-func parseKey(data []byte) (Key, error) {
-	var key Key
+func parseKeys(data []byte) ([]Key, error) {
 	if len(data) == KeySize {
-		copy(key[:], data)
-	} else {
-		digits := bytes.TrimSpace(data)
+		key := Key(data)
+		return []Key{key}, checkKey(key)
+	}
+	var keys []Key
+	for line := range bytes.Lines(data) {
+		digits := bytes.TrimSpace(line)
+		if len(digits) == 0 || digits[0] == '#' {
+			continue
+		}
+		var key Key
 		if len(digits) != 2*KeySize {
-			return Key{}, fmt.Errorf("it has %d bytes: want %d hexadecimal digits, or %d bytes", len(data), 2*KeySize, KeySize)
+			return nil, fmt.Errorf("key %d has %d bytes: want %d hexadecimal digits a line, or %d bytes", len(keys)+1, len(digits), 2*KeySize, KeySize)
 		}
 		if _, err := hex.Decode(key[:], digits); err != nil {
-			return Key{}, fmt.Errorf("want %d hexadecimal digits", 2*KeySize)
+			return nil, fmt.Errorf("key %d: want %d hexadecimal digits", len(keys)+1, 2*KeySize)
+		}
+		if err := checkKey(key); err != nil {
+			return nil, err
+		}
+		if keys = append(keys, key); len(keys) > maxKeys {
+			return nil, fmt.Errorf("it has more than %d keys", maxKeys)
 		}
 	}
-	if key == (Key{}) {
-		return Key{}, errors.New("it is all zeros")
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("it has %d bytes: want %d hexadecimal digits, or %d bytes", len(data), 2*KeySize, KeySize)
 	}
-	return key, nil
+	return keys, nil
+}
+
+func checkKey(key Key) error {
+	if key == (Key{}) {
+		return errors.New("it is all zeros")
+	}
+	return nil
 }

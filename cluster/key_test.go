@@ -19,10 +19,11 @@ func TestKeyFile(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v: %v", info.Mode(), err)
 	}
-	key, err := LoadKey(path)
-	if err != nil || key == (Key{}) {
+	keys, err := LoadKeys(path)
+	if err != nil || len(keys) != 1 || keys[0] == (Key{}) {
 		t.Fatal(err)
 	}
+	key := keys[0]
 	before, _ := os.ReadFile(path)
 	if err := WriteKey(path); !errors.Is(err, os.ErrExist) {
 		t.Errorf("written over: %v", err)
@@ -34,7 +35,7 @@ func TestKeyFile(t *testing.T) {
 	if err := WriteKey(other); err != nil {
 		t.Fatal(err)
 	}
-	if second, err := LoadKey(other); err != nil || second == key {
+	if second, err := LoadKeys(other); err != nil || second[0] == key {
 		t.Errorf("two keys are one: %v", err)
 	}
 	for _, text := range []string{fmt.Sprint(key), fmt.Sprintf("%v %+v %#v %s", key, key, key, key), fmt.Sprintf("%v", &key)} {
@@ -54,6 +55,11 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		"digits":          {digits, 0o600, true},
 		"digits, newline": {digits + "\r\n", 0o400, true},
 		"bytes":           {strings.Repeat("\xfe", KeySize), 0o600, true},
+		"two":             {"# the new one\n" + digits + "\n\n" + digits[:62] + "00\n", 0o600, true},
+		"two, one short":  {digits + "\n" + digits[2:] + "\n", 0o600, false},
+		"two in a line":   {digits + " " + digits, 0o600, false},
+		"nine":            {strings.Repeat(digits+"\n", 9), 0o600, false},
+		"a comment alone": {"# no key\n", 0o600, false},
 		"empty":           {"", 0o600, false},
 		"short":           {digits[2:], 0o600, false},
 		"long":            {digits + "5a", 0o600, false},
@@ -69,7 +75,10 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		if err := os.Chmod(path, test.mode); err != nil {
 			t.Fatal(err)
 		}
-		_, err := LoadKey(path)
+		keys, err := LoadKeys(path)
+		if name == "two" && (len(keys) != 2 || keys[0] == keys[1]) {
+			t.Errorf("%s: %d keys", name, len(keys))
+		}
 		if (err == nil) != test.good || err != nil && (!errors.Is(err, ErrKeyFile) || !strings.Contains(err.Error(), path)) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -77,7 +86,7 @@ func TestKeyFilesAreChecked(t *testing.T) {
 			t.Errorf("%s: the key is in %v", name, err)
 		}
 	}
-	if _, err := LoadKey(filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrKeyFile) || !errors.Is(err, os.ErrNotExist) {
+	if _, err := LoadKeys(filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrKeyFile) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing: %v", err)
 	}
 	if err := WriteKey(filepath.Join(t.TempDir(), "no", "folder")); !errors.Is(err, os.ErrNotExist) {

@@ -34,11 +34,11 @@ func newCluster(t *testing.T) (dir string, member *cluster.Gossip) {
 	}
 	write(t, filepath.Join(dir, "short"), "1234\n", 0o600)
 	write(t, filepath.Join(dir, "open"), strings.Repeat("5a", cluster.KeySize), 0o644)
-	key, err := cluster.LoadKey(filepath.Join(dir, "key"))
+	keys, err := cluster.LoadKeys(filepath.Join(dir, "key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	member, err = cluster.OpenGossip(context.Background(), cluster.Config{Listen: "127.0.0.1:0", Key: key, Log: zerolog.Nop()})
+	member, err = cluster.OpenGossip(context.Background(), cluster.Config{Listen: "127.0.0.1:0", Key: keys[0], Log: zerolog.Nop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,14 +129,14 @@ func TestClusterOptions(t *testing.T) {
 		}
 		return o
 	}
-	if s, err := parse().Observe(t.Context(), zerolog.Nop()); s != nil || err != nil {
+	if s, err := parse().Open(t.Context(), zerolog.Nop(), false); s != nil || err != nil {
 		t.Errorf("without flags: %v, %v", s, err)
 	}
-	if _, err := parse("--join", member.Address()).Observe(t.Context(), zerolog.Nop()); command.ExitCode(err, true) != command.ExitUsage {
+	if _, err := parse("--join", member.Address()).Open(t.Context(), zerolog.Nop(), false); command.ExitCode(err, true) != command.ExitUsage {
 		t.Errorf("without a key: %v", err)
 	}
 	key := filepath.Join(dir, "key")
-	s, err := parse("--gossip-listen", "127.0.0.1:0", "--gossip-key", key, "--join", member.Address()).Observe(t.Context(), zerolog.Nop())
+	s, err := parse("--gossip-listen", "127.0.0.1:0", "--gossip-key", key, "--join", member.Address()).Open(t.Context(), zerolog.Nop(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestClusterOptions(t *testing.T) {
 	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := parse("--gossip-key", key).Observe(t.Context(), zerolog.Nop()); s != nil || command.ExitCode(err, true) != command.ExitFailed {
+	if s, err := parse("--gossip-key", key).Open(t.Context(), zerolog.Nop(), false); s != nil || command.ExitCode(err, true) != command.ExitFailed {
 		t.Errorf("%v, %v", s, err)
 	}
 	const donorGossip = ":9403"
