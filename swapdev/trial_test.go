@@ -3,6 +3,7 @@ package swapdev
 import (
 	"flag"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,9 @@ import (
 
 // trialSeed has a mixed history make the faults of an earlier one again.
 var trialSeed = flag.Uint64("seed", 0, "of the faults of mixed histories; 0: a new one each time")
+
+// trialFaults chooses the faults of mixed histories, to look into one of them.
+var trialFaults = flag.String("faults", "", "regular expression for the names of the faults of mixed histories; empty: all")
 
 // healLimit is longer than anything takes to be well again after a fault, however busy the
 // machine is.
@@ -47,7 +51,6 @@ type trial struct {
 	control []*proxytest.Proxy // by donor
 	disk    *badDisk           // nil: no backing file
 	mayLose bool               // donors are lost: their slabs fail over
-	more    []trouble          // beside those that every trial has
 
 	mu    sync.Mutex // guards what follows
 	story []string   // what happened, latest last
@@ -291,11 +294,16 @@ func (tr *trial) troubleUntil(end time.Time) int {
 	if testing.Short() {
 		least = 2
 	}
+	wanted := regexp.MustCompile(*trialFaults)
 	var kinds []trouble
-	for _, k := range append(tr.more, troubles...) {
-		if tr.disk != nil || !k.disk && !k.loses {
+	for _, k := range troubles {
+		if wanted.MatchString(k.name) && (tr.disk != nil || !k.disk && !k.loses) {
 			kinds = append(kinds, k)
 		}
+	}
+	if len(kinds) == 0 {
+		tr.t.Errorf("no fault is named like %q", *trialFaults)
+		return 0
 	}
 	for n := 0; ; {
 		tr.rng.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
