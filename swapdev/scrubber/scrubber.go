@@ -17,6 +17,8 @@ const (
 	// something; each one that has not doubles the pause, up to mostIdle.
 	firstIdle = time.Second
 	mostIdle  = 8 * time.Second
+	// newsPause is between two looks at whether a pass is worth while before its time.
+	newsPause = 500 * time.Millisecond
 )
 
 // mostLater is how many copies that were found bad can wait. One that finds no room is noted
@@ -61,12 +63,14 @@ func (s *Scrubber) tell(before, after status.Scrub) {
 	}
 }
 
-// wait waits for the next pass, or until a copy is found bad. Connections end meanwhile.
+// wait waits for the next pass, and mends copies that are found bad. Connections end
+// meanwhile.
 func (s *Scrubber) wait(ctx context.Context, idle time.Duration) {
 	if err := s.lanes.rest(); err != nil {
 		s.cfg.Log.Debug().Err(err).Msg("connections of the scrubber end later")
 	}
-	end := time.After(idle)
+	end, news := time.After(idle), time.NewTicker(newsPause)
+	defer news.Stop()
 	for {
 		var pause <-chan time.Time
 		if len(s.lanes.unknown) > 0 {
@@ -82,15 +86,29 @@ func (s *Scrubber) wait(ctx context.Context, idle time.Duration) {
 			return
 		case <-pause:
 			s.lanes.fence(ctx)
+		case <-news.C:
+			if s.news() {
+				return
+			}
 		}
 	}
+}
+
+// news reports whether the backing file lacks pages that the last pass has not met, or works
+// again and lacks some. Until they are there a flush fails, and the loss of a donor loses
+// them.
+func (s *Scrubber) news() bool {
+	lacking := s.cfg.Pages.Lacking()
+	return s.cfg.Backing.Works() && (lacking > s.lacked || lacking > 0 && !s.worked)
 }
 
 // pass mends what was found bad, and then goes once through the device. What cannot be done
 // now is left to a later pass.
 func (s *Scrubber) pass(ctx context.Context) {
 	clear(s.lanes.avoided)
-	backing := s.probe() && s.cfg.Pages.Lacking() > 0
+	s.lacked, s.worked = s.cfg.Pages.Lacking(), s.probe()
+	defer func() { s.lacked = min(s.lacked, s.cfg.Pages.Lacking()) }()
+	backing := s.worked && s.cfg.Pages.Lacking() > 0
 	for slab := range s.cfg.Pages.Geometry().Slabs() {
 		s.lanes.fence(ctx)
 		s.mendAll(ctx)

@@ -30,6 +30,10 @@ type Scrubber struct {
 	lanes *lanes
 	views [runPages]slabmap.View
 	later []path.Bad // to be looked at again
+
+	// What the last pass has met.
+	lacked int64 // pages that the backing file lacked, when it began or ended, whichever is less
+	worked bool  // the file took pages
 }
 
 // counts are totals since the device was opened, in pages.
