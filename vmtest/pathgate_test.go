@@ -25,6 +25,12 @@ func TestPathGate(t *testing.T) {
 		"too much more": {
 			"# kernel 7.3.4\nread 1 1000 900\nread 8 500 700\nwrite 32 2110 1800\n", false, "FAIL  write 32 under way: 2110 instructions a page, +5.5% of 2000",
 		},
+		"without nbd, but at the least depth": {
+			"# kernel 7.3.5\nread 1 1100 990\nread 8 550 -\nwrite 32 2000 1800\n", true, "read 8 under way: 550 instructions a page, +0.0% of 550",
+		},
+		"without nbd at the least depth, where another kernel needs it": {
+			"# kernel 7.3.5\nread 1 1000 -\nread 8 500 700\nwrite 32 2000 1800\n", false, "FAIL  read 1 under way: not measured",
+		},
 		"cheaper": {
 			"# kernel 7.3.4\nread 1 900 900\nread 8 500 700\nwrite 32 2000 1800\n", true, "cheaper than recorded: read 1;",
 		},
