@@ -104,7 +104,7 @@ vmsuite KERNEL *ARGS: suite-binaries
 
 # All of the suite on one kernel, on a host that does nothing else: what ./do test leaves out, too, latencies against each other and every backend of bench
 vm-long KERNEL *ARGS: suite-binaries
-    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 6000 vmtest/vm-suite --whole -test.v "$@"
+    @shift; vmtest/vm/vm --kernel {{ KERNEL }} --disk 2G --time 7800 vmtest/vm-suite --whole -test.v "$@"
 
 [private]
 suite-binaries: build

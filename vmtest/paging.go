@@ -44,6 +44,24 @@ func (w *World) Page(size, limit int64, options ...string) *Paging {
 	return &Paging{w.Start(&syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}, argv...), w, cgroup}
 }
 
+// PageUntilTold is Page for a program whose phase goes on until Told.
+func (w *World) PageUntilTold(size, limit int64, options ...string) *Paging {
+	w.Helper()
+	return w.Page(size, limit, append(options, "--duration", "24h")...)
+}
+
+// Told ends the program's phase. The program must have worked until now, and must then
+// pass Check.
+func (p *Paging) Told(timeout time.Duration) benchmarks.PagingResult {
+	p.w.Helper()
+	if !p.Running() {
+		p.w.Error("the program has ended before it was told to")
+		return p.Check(timeout)
+	}
+	p.Signal(syscall.SIGUSR1)
+	return p.Check(timeout)
+}
+
 // LimitZswap bounds the bytes of memory that zswap's copies of the program's pages take.
 func (p *Paging) LimitZswap(bytes int64) {
 	p.w.Helper()

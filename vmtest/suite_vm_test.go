@@ -41,7 +41,7 @@ var scenarios = []Scenario{
 	{36, "adapter-removed", 2 * time.Minute, onlyRDMA, adapterRemoved},
 	{37, "auto", 2 * time.Minute, onlyRDMA, auto},
 	{38, "insist", 2 * time.Minute, onlyRDMA, insist},
-	{39, "stalls", 20 * time.Minute, both, stalls},
+	{39, "stalls", 30 * time.Minute, both, stalls},
 
 	{60, "donor-drained", 3 * time.Minute, both, donorDrained},
 	{61, "drained-without-room", 2 * time.Minute, onlyTCP, drainedWithoutRoom},
