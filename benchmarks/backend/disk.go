@@ -38,16 +38,23 @@ func (b *bringUp) diskSpace() (string, error) {
 		b.fact("disk", "%s, %s", b.Device, diskName(b.Device))
 		return b.Device, nil
 	}
-	path := filepath.Join(b.dir, "swap")
+	b.fact("disk", "file on %s", fileSystem(b.Dir))
+	return b.file("swap")
+}
+
+// file makes a file of the area's size with all its blocks allocated, as every backend has
+// it: a disk that allocates while it is measured is another disk. A file system that cannot
+// allocate is refused, because writing as many zeros takes minutes.
+func (b *bringUp) file(name string) (string, error) {
+	path := filepath.Join(b.dir, name)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return "", fmt.Errorf("swap file: %w", err)
+		return "", fmt.Errorf("%s file: %w", name, err)
 	}
 	defer f.Close()
 	if err := unix.Fallocate(int(f.Fd()), 0, 0, b.Size); err != nil {
-		return "", fmt.Errorf("swap file %s of %s: %w", path, human.Bytes(b.Size), err)
+		return "", fmt.Errorf("%s file %s of %s: allocate it: %w: give a folder on ext4 or xfs, or a device", name, path, human.Bytes(b.Size), err)
 	}
-	b.fact("disk", "file on %s", fileSystem(b.Dir))
 	return path, nil
 }
 

@@ -170,7 +170,11 @@ func (d donorSwap) localCopy(b *bringUp) ([]string, error) {
 	}
 	backing := b.Device
 	if backing == "" {
-		backing = filepath.Join(b.dir, "backing")
+		// The device would write zeros where the file system cannot allocate.
+		var err error
+		if backing, err = b.file("backing"); err != nil {
+			return nil, err
+		}
 		b.fact("local copy", "file on %s", fileSystem(b.Dir))
 	} else {
 		b.fact("local copy", "%s, %s", b.Device, diskName(b.Device))
