@@ -10,5 +10,6 @@
 //     reader goes on.
 //   - What is in memory is lost when the process is killed, crashes or executes another
 //     program. [Writer.Close] and [Writer.Flush] write it, for as long as they may take.
-//     Go's runtime itself writes the message of a crash, directly.
+//     Go's runtime itself writes the message of a crash, directly to standard error. It
+//     would wait there for the reader; [Aside] sees to that.
 package asynclog

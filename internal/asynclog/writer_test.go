@@ -13,7 +13,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if how := os.Getenv(crashEnv); how != "" {
+		crash(how)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is longer than anything takes here that does not hang.
 const patience = 30 * time.Second

@@ -25,6 +25,14 @@ func (a *App) openLog(w io.Writer, level zerolog.Level) {
 		a.Log = newLog(w, terminal, level)
 		return
 	}
+	var waits error
+	if w == io.Writer(os.Stderr) {
+		// The message of a crash goes to standard error directly, and must not wait, either.
+		var aside *os.File
+		if aside, waits = asynclog.Aside(unix.Stderr); waits == nil {
+			w = aside
+		}
+	}
 	var said bytes.Buffer
 	notice := newLog(&said, terminal, zerolog.WarnLevel) // whatever the level of other lines
 	a.lines = asynclog.New(w, func(dropped uint64) []byte {
@@ -36,6 +44,9 @@ func (a *App) openLog(w io.Writer, level zerolog.Level) {
 	// Libraries, such as net/http, log through package log, and that waits.
 	stdlog.SetFlags(0)
 	stdlog.SetOutput(a.Log)
+	if waits != nil {
+		a.Log.Debug().Err(waits).Msg("a crash may wait for the reader of the log")
+	}
 }
 
 // LogDropped is the number of lines of the log that were dropped because nobody read them in
