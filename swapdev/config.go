@@ -81,6 +81,10 @@ type Config struct {
 	// Sparse has a backing file that Open makes take room on its disk only when it is
 	// written. Otherwise Open allocates all of it.
 	Sparse bool
+	// Overwrite lets Open take a backing file or disk that seems to hold something.
+	Overwrite bool
+	// BackingInMemory lets Open take one that is in memory. It is for measurements.
+	BackingInMemory bool
 	// Allocating hears how far Open is with that, in bytes. Open's goroutine calls it, up
 	// to a thousand times a second. nil: nobody listens.
 	Allocating func(done, total int64)
@@ -255,7 +259,10 @@ func (c Config) geometry() slabmap.Geometry {
 
 // backing is the backing file for the configuration.
 func (c Config) backing() path.BackingConfig {
-	return path.BackingConfig{Path: c.Backing, Size: c.Size, Sparse: c.Sparse, Progress: c.Allocating}
+	return path.BackingConfig{
+		Path: c.Backing, Size: c.Size, Sparse: c.Sparse, Overwrite: c.Overwrite, InMemory: c.BackingInMemory,
+		Warn: func(text string) { c.Log.Warn().Msg(text) }, Progress: c.Allocating,
+	}
 }
 
 // spec is the ublk device for the configuration. Its blocks are the pages that swap

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/status"
@@ -23,6 +25,7 @@ type Device struct {
 	engine  *engine
 	backing *path.BackingFile
 	cluster cluster.Source // nil: none
+	log     zerolog.Logger
 }
 
 // Open makes a swap device, and returns when it can take I/O. When it fails, nothing is
@@ -34,7 +37,7 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
-	d := &Device{}
+	d := &Device{log: cfg.Log}
 	server, err := devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, LogDropped: cfg.LogDropped})
 	if err != nil {
 		return nil, err
@@ -119,8 +122,17 @@ func (d *Device) serve(cfg Config) error {
 // undo takes back what a failed open has made beside the block device.
 func (d *Device) undo() error { return errors.Join(d.closeEngine(), d.backing.Discard()) }
 
-// close gives back what the device holds beside the block device. The backing file stays.
-func (d *Device) close() error { return errors.Join(d.closeEngine(), d.backing.Close()) }
+// close gives back what the device holds beside the block device, and forgets what is in the
+// backing file: without the map nobody can read it, but for who looks for what was in memory.
+func (d *Device) close() error {
+	err := d.closeEngine()
+	remains := d.backing.Erase()
+	if errors.Is(remains, path.ErrRemains) { // the device has ended well all the same
+		d.log.Warn().Err(remains).Msg("the backing file keeps what was in memory")
+		remains = nil
+	}
+	return errors.Join(err, remains)
+}
 
 func (d *Device) closeEngine() error {
 	var err error

@@ -16,6 +16,12 @@ var (
 	ErrBacking = path.ErrBacking
 	// ErrFull means that the disk has too little room for a new backing file.
 	ErrFull = path.ErrFull
+	// ErrContent means that the backing file or disk seems to hold something else.
+	ErrContent = path.ErrContent
+	// ErrShared means that the backing file or disk is not this device's alone.
+	ErrShared = path.ErrShared
+	// ErrInMemory means that the backing file is in memory itself.
+	ErrInMemory = path.ErrInMemory
 	// ErrNoDonor means that no donor could be reached or has room.
 	ErrNoDonor = lenders.ErrNoDonor
 	// ErrInUse means that stopping the device now would lose data.

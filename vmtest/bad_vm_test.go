@@ -67,7 +67,7 @@ func badBacking(w *World) {
 
 	w.Phase("another device's")
 	d := w.Swap("64M", donors)
-	w.refused(w.SwapOptions("64M", donors), path("backing"))
+	w.OnlyError(w.Run(append([]string{"farswap", "ublk", "add"}, w.SwapOptions("64M", donors)...)...), 3, path("backing"))
 	w.refused([]string{"--target", "loop", "--backing", path("missing")}, path("missing"))
 	w.NoFile(path("missing"))
 	w.alive(d)

@@ -179,12 +179,16 @@ func (d donorSwap) localCopy(b *bringUp) ([]string, error) {
 	} else {
 		b.fact("local copy", "%s, %s", b.Device, diskName(b.Device))
 	}
+	local := []string{"--backing", backing}
+	if b.Device != "" { // what is on it is overwritten, as the command's help says
+		local = append(local, "--overwrite")
+	}
 	if d.policy == strict {
 		b.fact("write done", "at the donor and in the local copy")
-		return []string{"--backing", backing, "--ack", "strict"}, nil
+		return append(local, "--ack", "strict"), nil
 	}
 	b.fact("write done", "at the donor; the local copy follows")
-	return []string{"--backing", backing, "--ack", "remote-first"}, nil
+	return append(local, "--ack", "remote-first"), nil
 }
 
 // connected waits until the device is connected to every donor.

@@ -52,6 +52,36 @@ func (b *BackingFile) allocate(ctx context.Context, c *BackingConfig) error {
 	return nil
 }
 
+// makeSparse gives the file that was made its size and no room. It warns if the disk has less.
+func (b *BackingFile) makeSparse(c *BackingConfig) error {
+	if err := b.file.Truncate(c.Size); err != nil {
+		return err
+	}
+	return b.checkRoom(c)
+}
+
+// checkRoom warns of a file whose room its disk does not have any more: the device's writes fail
+// then.
+func (b *BackingFile) checkRoom(c *BackingConfig) error {
+	if b.disk || c.Warn == nil {
+		return nil
+	}
+	free, err := freeBytes(b.file)
+	if err != nil {
+		return err
+	}
+	var s unix.Stat_t
+	if err := unix.Fstat(int(b.file.Fd()), &s); err != nil {
+		return err
+	}
+	const statBlock = 512 // stat(2): st_blocks counts these
+	if lacks := c.Size - s.Blocks*statBlock - free; lacks > 0 {
+		c.Warn(fmt.Sprintf("backing file %s: its file system lacks %s of the %s that the device may write: writes will fail when it is full",
+			b.path, human.Bytes(lacks), human.Bytes(c.Size)))
+	}
+	return nil
+}
+
 // fill allocates by writing zeros.
 func (b *BackingFile) fill(ctx context.Context, c *BackingConfig) error {
 	zeros, err := offheap.Map(fillStep, offheap.Options{Purpose: "zeros for the backing file"})

@@ -9,18 +9,33 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/farswap/farswap/internal/owned"
+	"github.com/farswap/farswap/internal/store"
 	"github.com/farswap/farswap/slabmap"
 )
 
 // ErrBacking means that the backing file cannot be used.
 var ErrBacking = errors.New("backing file cannot be used")
 
+// Reasons for ErrBacking. What is there is left as it was.
+var (
+	// ErrContent means that the file or disk seems to hold something that is not farswap's.
+	ErrContent = errors.New("that would be overwritten")
+	// ErrShared means that others may read or write it, or that another device uses it.
+	ErrShared = errors.New("it must be this device's alone")
+	// ErrInMemory means that it needs the memory that it is to free.
+	ErrInMemory = errors.New("it is in memory itself")
+)
+
 // BackingFile is the local copy: a file or block device opened with O_DIRECT, so that the
 // page cache takes no memory for it. A nil BackingFile can be closed and discarded.
 type BackingFile struct {
 	file   *os.File
 	path   string
-	made   bool // this process made the file
+	size   int64 // of the device
+	made   bool  // this process made the file
+	disk   bool  // it is a block device
+	claim  *store.Claim
 	health health
 }
 
@@ -31,6 +46,13 @@ type BackingConfig struct {
 	// Sparse makes a file that takes room on its disk only when it is written. A full
 	// disk then fails writes of the device.
 	Sparse bool
+	// Overwrite lets a file or disk be opened that seems to hold something.
+	Overwrite bool
+	// InMemory lets one be opened that is in memory. It is for measurements: in earnest the
+	// device would then need memory to free memory.
+	InMemory bool
+	// Warn hears of what is wrong and not refused. nil: nobody listens.
+	Warn func(string)
 	// Progress hears how many bytes of a file that is made are allocated, of how many.
 	// OpenBacking's goroutine calls it, up to a thousand times a second. nil: nobody
 	// listens.
@@ -39,11 +61,12 @@ type BackingConfig struct {
 
 // OpenBacking opens a backing file. It makes one that does not exist, readable by its owner
 // only: the file will hold what was in memory. It allocates all of it, which takes long on
-// some file systems, and ends early when ctx ends. A file that exists stays as it is.
-// Errors wrap ErrBacking, and leave nothing behind; ErrFull is among them if the disk is
-// full.
+// some file systems, and ends early when ctx ends. A file that exists stays as it is; it must
+// be this user's alone, and no link. A disk may be named by a link. Errors wrap ErrBacking, and
+// leave nothing behind; ErrFull is among them if the disk is full, ErrShared, ErrInMemory or
+// ErrContent if it must not be taken.
 func OpenBacking(ctx context.Context, c BackingConfig) (*BackingFile, error) {
-	b := &BackingFile{path: c.Path}
+	b := &BackingFile{path: c.Path, size: c.Size}
 	err := b.open(ctx, &c)
 	if err != nil {
 		return nil, fmt.Errorf("backing file %s: %w: %w", c.Path, ErrBacking, errors.Join(err, b.Discard()))
@@ -52,31 +75,35 @@ func OpenBacking(ctx context.Context, c BackingConfig) (*BackingFile, error) {
 }
 
 func (b *BackingFile) open(ctx context.Context, c *BackingConfig) error {
-	flags := os.O_RDWR | unix.O_DIRECT
+	flags := os.O_RDWR | unix.O_DIRECT | unix.O_NOFOLLOW
 	info, err := os.Stat(b.path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
+	if errors.Is(err, os.ErrNotExist) {
 		flags |= os.O_CREATE | os.O_EXCL
+		err = nil
+	}
+	switch {
 	case err != nil:
 		return err
+	case info == nil:
 	case info.IsDir():
 		return errors.New("it is a folder: give a file or a block device")
-	case info.Mode()&os.ModeDevice != 0:
+	case info.Mode().Type() == os.ModeDevice: // not a character device
+		b.disk = true
 		flags |= os.O_EXCL // refused while mounted or used as swap
+		flags &^= unix.O_NOFOLLOW
+	case !info.Mode().IsRegular():
+		return errors.New("it is neither a file nor a block device: give one of these")
 	}
 	b.file, err = os.OpenFile(b.path, flags, 0o600)
 	if err != nil {
 		return openAdvice(err)
 	}
 	b.made = flags&os.O_CREATE != 0
-	if err := unix.Flock(int(b.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return errors.New("another device uses it: give each device its own")
+	if err := b.check(c); err != nil {
+		return err
 	}
-	switch {
-	case b.made && c.Sparse:
-		return b.file.Truncate(c.Size)
-	case b.made:
-		return b.allocate(ctx, c)
+	if b.made {
+		return b.makeFile(ctx, c)
 	}
 	have, err := b.file.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -85,6 +112,48 @@ func (b *BackingFile) open(ctx context.Context, c *BackingConfig) error {
 	if have < c.Size {
 		return fmt.Errorf("it has %d bytes, the device %d: enlarge it, or remove it to have it made", have, c.Size)
 	}
+	if err := b.checkContent(have, c); err != nil {
+		return err
+	}
+	return b.checkRoom(c)
+}
+
+// makeFile gives the file that was made its size, and its room.
+func (b *BackingFile) makeFile(ctx context.Context, c *BackingConfig) error {
+	if err := b.mark(noMark, nil); err != nil {
+		return err
+	}
+	if c.Sparse {
+		return b.makeSparse(c)
+	}
+	return b.allocate(ctx, c)
+}
+
+// check refuses what others may use, what another device uses, and what is in memory. It reads
+// and changes no content.
+func (b *BackingFile) check(c *BackingConfig) error {
+	mine := owned.CheckFile
+	if b.disk {
+		mine = owned.CheckDevice
+	}
+	if err := mine(b.file, b.path); err != nil {
+		return fmt.Errorf("%w: %w", ErrShared, err)
+	}
+	if err := unix.Flock(int(b.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("another device uses it: %w: give each device its own", ErrShared)
+	}
+	layers, err := store.Find(b.file, b.path)
+	if err != nil {
+		return err
+	}
+	for _, l := range layers {
+		if l.Memory && !c.InMemory {
+			return fmt.Errorf("%w (%s): give a file or a disk that takes no memory", ErrInMemory, l.Path)
+		}
+	}
+	if b.claim, err = store.Take(layers[1:]); err != nil { // the first is locked already
+		return fmt.Errorf("%w: %w: give each device its own", ErrShared, err)
+	}
 	return nil
 }
 
@@ -92,6 +161,8 @@ func openAdvice(err error) error {
 	switch {
 	case errors.Is(err, unix.EINVAL):
 		return errors.New("its file system has no O_DIRECT: use another one, or a block device")
+	case errors.Is(err, unix.ELOOP):
+		return fmt.Errorf("%w: it is a link: give the file itself", ErrShared)
 	case errors.Is(err, unix.EBUSY):
 		return errors.New("it is in use: unmount it, swap it off, or give another")
 	case errors.Is(err, unix.EROFS), errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
@@ -119,12 +190,12 @@ func (b *BackingFile) WritePages(buf []byte, page int64) error {
 	return err
 }
 
-// Close closes the file and leaves it where it is.
+// Close closes the file and leaves it as it is.
 func (b *BackingFile) Close() error {
 	if b == nil || b.file == nil {
 		return nil
 	}
-	return b.file.Close()
+	return errors.Join(b.file.Close(), b.claim.Close())
 }
 
 // Discard closes the file, and removes it if this process made it.
@@ -132,9 +203,21 @@ func (b *BackingFile) Discard() error {
 	if b == nil {
 		return nil
 	}
-	err := b.Close()
+	var err error
 	if b.made {
-		err = errors.Join(err, os.Remove(b.path))
+		err = b.remove()
 	}
-	return err
+	return errors.Join(err, b.Close())
+}
+
+// remove removes the file's name, if the name is still that of the file.
+func (b *BackingFile) remove() error {
+	opened, err := b.file.Stat()
+	if err != nil {
+		return err
+	}
+	if named, err := os.Lstat(b.path); err != nil || !os.SameFile(opened, named) {
+		return nil
+	}
+	return os.Remove(b.path)
 }

@@ -41,6 +41,8 @@ type options struct {
 	insecure   bool
 	acceptLoss bool
 	sparse     bool
+	overwrite  bool
+	inMemory   bool
 	ack        string
 	hot        float64
 	placement  placement
@@ -116,6 +118,8 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
 	f.BoolVar(&o.sparse, "sparse", false, "make a backing file that takes room on its disk only when it is written; a full disk then fails writes")
+	f.BoolVar(&o.overwrite, "overwrite", false, "take a backing file or disk that seems to hold something, and overwrite that")
+	f.BoolVar(&o.inMemory, "backing-in-memory", false, "for measurements: take a backing file or disk that is in memory itself")
 	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")
 	o.placement.register(f)

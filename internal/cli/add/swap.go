@@ -21,8 +21,10 @@ func (o *options) prepareSwap(stderr io.Writer, log zerolog.Logger) (opener, err
 	if err != nil {
 		return nil, err
 	}
-	if o.sparse && o.backing == swapdev.NoBacking {
-		return nil, usage.Errorf("--sparse means nothing with --backing %s", swapdev.NoBacking)
+	for name, given := range map[string]bool{"sparse": o.sparse, "overwrite": o.overwrite, "backing-in-memory": o.inMemory} {
+		if given && o.backing == swapdev.NoBacking {
+			return nil, usage.Errorf("--%s means nothing with --backing %s", name, swapdev.NoBacking)
+		}
 	}
 	allocation := newAllocation(stderr, log)
 	config.Allocating = allocation.progress
@@ -59,6 +61,7 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		ID: o.id, Size: int64(o.size), SlabSize: int64(o.slab),
 		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
 		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss, Sparse: o.sparse,
+		Overwrite: o.overwrite, BackingInMemory: o.inMemory,
 		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience, Grace: o.grace,

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strconv"
 	"time"
+
+	backing "github.com/farswap/farswap/swapdev/path"
 )
 
 // swaponTimeout bounds mkswap and swapon together. Both do little I/O, on a
@@ -19,7 +21,7 @@ const swaponTimeout = time.Minute
 func swapOn(path string, priority int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), swaponTimeout)
 	defer cancel()
-	if err := runTool(ctx, "mkswap", path); err != nil {
+	if err := runTool(ctx, "mkswap", "--label", backing.SwapLabel, path); err != nil {
 		return err
 	}
 	args := []string{"--discard=pages"}

@@ -9,6 +9,7 @@ var swapdevAdvice = []advice{
 	{about: swapdev.ErrNoDonorNamed, say: "give --donor HOST:PORT, once for each, or --join a cluster"},
 	{about: swapdev.ErrNoBackingFile, say: "give --backing PATH, or --backing none with --accept-loss"},
 	{about: swapdev.ErrFull, say: "free that much, give a smaller --size, or say --sparse to meet a full disk later"},
+	{about: swapdev.ErrContent, say: "give another --backing, or say --overwrite to lose that"},
 	{about: swapdev.ErrLoss, say: "say --accept-loss, or give --backing PATH"},
 	{about: swapdev.ErrOneCopy, say: "--ack strict needs --backing PATH"},
 	{about: swapdev.ErrNoIdentity, say: "give --cert FOLDER (see `farswap cert issue`), or --insecure for loopback addresses"},

@@ -25,7 +25,7 @@ const (
 var usageErrors = []error{usage.Err, swapdev.ErrConfig, donor.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress}
 
 // refusals are the errors of libraries about what would lose data, this program's or another's.
-var refusals = []error{status.ErrRefused, status.ErrForeign, swapdev.ErrInUse, ublk.ErrInUse}
+var refusals = []error{status.ErrRefused, status.ErrForeign, swapdev.ErrInUse, swapdev.ErrContent, swapdev.ErrShared, swapdev.ErrInMemory, ublk.ErrInUse}
 
 // ExitCode returns the exit code of an error. Until a command runs, every error is about
 // the command line.
