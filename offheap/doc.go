@@ -13,6 +13,7 @@
 //   - Locked memory counts against RLIMIT_MEMLOCK, and the rest of the machine does
 //     without it.
 //   - A child process made by fork does not inherit the memory (MADV_DONTFORK).
+//   - A core file does not have it (MADV_DONTDUMP).
 //
 // # Use
 //

@@ -38,6 +38,8 @@ func Map(size int, opt Options) ([]byte, error) {
 	// A fork must not duplicate buffers that the kernel reads or writes. After a
 	// write the parent would have the copy, and the device would keep the original.
 	_ = unix.Madvise(mem, unix.MADV_DONTFORK)
+	// What programs had in memory passes through here, and must not lie in a core file.
+	_ = unix.Madvise(mem, unix.MADV_DONTDUMP)
 	if opt.Lock {
 		err = lock(mem)
 	} else if opt.Populate {
