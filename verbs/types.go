@@ -21,6 +21,10 @@ type SessionID uint64
 type Credential struct {
 	Session SessionID
 	Secret  [32]byte
+
+	// Owner says whose session it is, to a server only. The sessions of one owner together get a
+	// bounded share of its connections. Empty: only the bound of all holds.
+	Owner string
 }
 
 // NewCredential makes a credential with a random secret.

@@ -109,11 +109,25 @@ func (s *Server) judge(e event) (*session, handshake.Claim, handshake.Verdict, e
 	if len(s.peers) >= s.cfg.MaxConnections {
 		return refuse(handshake.Full, fmt.Sprintf("%d connections already", len(s.peers)), verbs.ErrBusy)
 	}
+	if n := s.peersOf(ses.owner); ses.owner != "" && n >= max(s.cfg.MaxConnections/shareOfOwner, 1) {
+		return refuse(handshake.Full, fmt.Sprintf("its owner has %d connections already", n), verbs.ErrBusy)
+	}
 	name := C.fs_id_device(e.id)
 	if s.adapter == nil || name == nil || C.GoString(name) != s.adapter.name() {
 		return refuse(handshake.OtherDevice, "the request came by another RDMA device", verbs.ErrRefused)
 	}
 	return ses, c, handshake.OK, nil
+}
+
+// peersOf counts the connections of an owner's sessions. mu is held.
+func (s *Server) peersOf(owner string) int {
+	n := 0
+	for _, p := range s.peers {
+		if p.session.owner == owner {
+			n++
+		}
+	}
+	return n
 }
 
 // accept makes the queue pair and agrees. After an error nothing of it is left.

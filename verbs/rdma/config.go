@@ -23,7 +23,8 @@ type Config struct {
 	MTU int
 	// ConnectTimeout bounds one connection's establishment; 0 stands for 2 s.
 	ConnectTimeout time.Duration
-	// MaxConnections bounds a server's connections; 0 stands for 4096.
+	// MaxConnections bounds a server's connections; 0 stands for 4096. Sessions of one
+	// owner (verbs.Credential) have a quarter of them at most.
 	MaxConnections int
 
 	Events Events
@@ -43,6 +44,7 @@ func DefaultConfig() Config { return Config{GIDIndex: -1} }
 const (
 	defaultConnectTimeout = 2 * time.Second
 	defaultMaxConnections = 4096
+	shareOfOwner          = 4 // the part of all connections that one owner may have: a quarter
 )
 
 func (c Config) withDefaults() (Config, error) {

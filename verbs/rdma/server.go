@@ -67,6 +67,7 @@ type Server struct {
 type session struct {
 	id      verbs.SessionID
 	secret  [32]byte
+	owner   string
 	nonces  map[handshake.Nonce]struct{} // of its requests without a place, so that none is taken twice
 	places  map[uint32]uint64            // the highest generation that was claimed
 	regions map[verbs.Key]*memory
@@ -198,7 +199,7 @@ func (s *Server) Admit(c verbs.Credential) error {
 		return fmt.Errorf("admit session %d: %w", c.Session, verbs.ErrSessionExists)
 	}
 	s.sessions[c.Session] = &session{
-		id: c.Session, secret: c.Secret, nonces: make(map[handshake.Nonce]struct{}), places: make(map[uint32]uint64),
+		id: c.Session, secret: c.Secret, owner: c.Owner, nonces: make(map[handshake.Nonce]struct{}), places: make(map[uint32]uint64),
 		regions: make(map[verbs.Key]*memory),
 	}
 	return nil

@@ -19,6 +19,8 @@ const (
 	// queues at once.
 	maxHandshakes         = 512
 	maxHandshakesOfOrigin = 256
+	// shareOfOwner is the part of all connections that one owner may have: a quarter.
+	shareOfOwner = 4
 	// acceptPause is how long the accept loop rests after a failure that may
 	// pass, such as running out of file descriptors.
 	acceptPause = 50 * time.Millisecond
@@ -105,11 +107,11 @@ func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter, prove func(
 	case err == nil:
 		verdict, secret = handshake.OK, &ses.secret
 		if err = prove(); err != nil {
-			s.conns.Add(-1)
+			s.uncount(ses)
 			return p, err
 		}
 		if p.tenure, err = s.fence(ctx, ses, c); err != nil {
-			s.conns.Add(-1)
+			s.uncount(ses)
 			verdict = fenceVerdict(err)
 		}
 	case errors.Is(err, verbs.ErrVersion):
@@ -126,7 +128,7 @@ func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter, prove func(
 
 // forget takes back what authenticate has given a connection that no worker has.
 func (s *Server) forget(p peer) {
-	s.conns.Add(-1)
+	s.uncount(p.session)
 	s.leave(p.session, p.tenure)
 }
 
@@ -145,9 +147,38 @@ func (s *Server) judge(buf []byte, server handshake.Nonce) (*session, handshake.
 	if !format.VerifyClaim(buf, server, &ses.secret) {
 		return nil, c, fmt.Errorf("session %d: wrong secret: %w", c.Session, verbs.ErrRefused)
 	}
-	if s.conns.Add(1) > int64(s.cfg.MaxConnections) {
-		s.conns.Add(-1)
-		return nil, c, fmt.Errorf("%d connections already: %w", s.cfg.MaxConnections, verbs.ErrBusy)
+	if err := s.count(ses); err != nil {
+		return nil, c, fmt.Errorf("session %d: %w", c.Session, err)
 	}
 	return ses, c, nil
+}
+
+// count counts one more connection of a session, unless there are too many of all or of its owner.
+func (s *Server) count(ses *session) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.owned[ses.owner]; ses.owner != "" && n >= max(s.cfg.MaxConnections/shareOfOwner, 1) {
+		return fmt.Errorf("its owner has %d connections already: %w", n, verbs.ErrBusy)
+	}
+	if s.conns.Add(1) > int64(s.cfg.MaxConnections) {
+		s.conns.Add(-1)
+		return fmt.Errorf("%d connections already: %w", s.cfg.MaxConnections, verbs.ErrBusy)
+	}
+	if ses.owner != "" {
+		s.owned[ses.owner]++
+	}
+	return nil
+}
+
+// uncount undoes count.
+func (s *Server) uncount(ses *session) {
+	s.conns.Add(-1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ses.owner == "" {
+		return
+	}
+	if s.owned[ses.owner]--; s.owned[ses.owner] == 0 {
+		delete(s.owned, ses.owner)
+	}
 }

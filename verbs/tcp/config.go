@@ -19,7 +19,8 @@ type Config struct {
 	// Close.
 	KeepProcs bool
 	// MaxConnections bounds the server's connections, 1 to 65536; 0 stands for
-	// 1024. Each takes about 40 KiB.
+	// 1024. Each takes about 40 KiB. Sessions of one owner (verbs.Credential) have a
+	// quarter of them at most.
 	MaxConnections int
 	// HandshakeTimeout bounds a connection's handshake; 0 stands for 3 s. At a
 	// device, it bounds that of Connect whose context has no deadline.

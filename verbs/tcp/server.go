@@ -29,8 +29,9 @@ type Server struct {
 	// they wait for the workers while they hold it. The handshakes do not.
 	control sync.Mutex
 
-	mu       sync.Mutex // guards sessions and what is in them, and closed
+	mu       sync.Mutex // guards sessions and what is in them, owned and closed
 	sessions map[verbs.SessionID]*session
+	owned    map[string]int // connections of conns, by owner; without those that have none
 	closed   bool
 }
 
@@ -39,6 +40,7 @@ type Server struct {
 type session struct {
 	id      verbs.SessionID
 	secret  [32]byte
+	owner   string
 	regions map[verbs.Key][]byte
 	places  map[uint32]*place
 	heard   []*atomic.Uint64 // batches that have come, by worker that has served the session
@@ -57,7 +59,7 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, listener: l, stop: stop,
-		sessions: make(map[verbs.SessionID]*session),
+		sessions: make(map[verbs.SessionID]*session), owned: make(map[string]int),
 	}
 	for range cfg.Threads {
 		w, err := startWorker(s)
@@ -80,7 +82,7 @@ func (s *Server) Name() string { return "tcp" }
 func (s *Server) Admit(c verbs.Credential) error {
 	s.control.Lock()
 	defer s.control.Unlock()
-	ses := &session{id: c.Session, secret: c.Secret, regions: make(map[verbs.Key][]byte), places: make(map[uint32]*place)}
+	ses := &session{id: c.Session, secret: c.Secret, owner: c.Owner, regions: make(map[verbs.Key][]byte), places: make(map[uint32]*place)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -145,6 +145,53 @@ func TestIdleStrangersShutNobodyOut(t *testing.T) {
 	r.works(t, "beside idle strangers")
 }
 
+// The sessions of one owner together have a quarter of the connections, and another owner has its own.
+func TestConnectionsOfOneOwnerAreBounded(t *testing.T) {
+	r := newRig(t, Config{Threads: 1, MaxConnections: 16}, verbs.QPConfig{})
+	credential := func(id verbs.SessionID, owner string) verbs.Credential {
+		c := verbs.NewCredential(id)
+		c.Owner = owner
+		if err := r.server.Admit(c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	one, two, other := credential(101, "greedy"), credential(102, "greedy"), credential(103, "modest")
+	connect := func(c verbs.Credential) (verbs.Conn, error) {
+		return r.dev.Connect(context.Background(), r.server.Address(), c, verbs.QPConfig{Depth: 1})
+	}
+	var conns []verbs.Conn
+	for i := range 16 / shareOfOwner {
+		c := one
+		if i%2 == 1 {
+			c = two
+		}
+		conn, err := connect(c)
+		if err != nil {
+			t.Fatalf("connection %d: %v", i, err)
+		}
+		conns = append(conns, conn)
+	}
+	if conn, err := connect(two); err == nil {
+		_ = conn.Close()
+		t.Error("one more")
+	} else if !errors.Is(err, verbs.ErrBusy) {
+		t.Errorf("one more: %v", err)
+	}
+	conn, err := connect(other)
+	if err != nil {
+		t.Fatalf("of another owner: %v", err)
+	}
+	for _, c := range append(conns, conn) {
+		_ = c.Close()
+	}
+	eventually(t, "places come back", func() bool {
+		r.server.mu.Lock()
+		defer r.server.mu.Unlock()
+		return len(r.server.owned) == 0
+	})
+}
+
 func TestGarbageInTheHandshake(t *testing.T) {
 	var mu sync.Mutex
 	var last error

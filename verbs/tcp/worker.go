@@ -179,7 +179,7 @@ func (w *worker) drop(p peer, err error) {
 }
 
 func (w *worker) farewell(p peer, err error) {
-	w.server.conns.Add(-1)
+	w.server.uncount(p.session)
 	if p.tenure != nil {
 		p.tenure.endpoint = nil
 		w.server.leave(p.session, p.tenure)
