@@ -43,6 +43,7 @@ var scenarios = []Scenario{
 	{38, "insist", 2 * time.Minute, onlyRDMA, insist},
 	{39, "stalls", 30 * time.Minute, both, stalls},
 	{45, "past-grace", 4 * time.Minute, onlyTCP, pastGrace},
+	{46, "disk-stalls", 4 * time.Minute, onlyTCP, diskStalls},
 
 	{60, "donor-drained", 3 * time.Minute, both, donorDrained},
 	{61, "drained-without-room", 2 * time.Minute, onlyTCP, drainedWithoutRoom},
