@@ -2,6 +2,7 @@ package donor
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -77,7 +78,8 @@ func (dev *device) held() []uint32 {
 	return list
 }
 
-// lookup finds or adds the device of a hello and locks its op.
+// lookup finds or adds the device of a hello and locks its op. The error wraps control.ErrBusy if its
+// identity has maxDevices already.
 func (d *Donor) lookup(key deviceKey) (*device, error) {
 	for {
 		d.mu.Lock()
@@ -87,6 +89,10 @@ func (d *Donor) lookup(key deviceKey) (*device, error) {
 		}
 		dev := d.devices[key]
 		if dev == nil {
+			if key.identity != "" && d.devicesOf(key.identity) >= maxDevices {
+				d.mu.Unlock()
+				return nil, fmt.Errorf("device %v: %w: identity %q has %d devices here already", key.uuid, control.ErrBusy, key.identity, maxDevices)
+			}
 			dev = &device{deviceKey: key, slabs: make(map[uint32]*slab)}
 			d.devices[key] = dev
 		}
@@ -97,6 +103,17 @@ func (d *Donor) lookup(key deviceKey) (*device, error) {
 		}
 		dev.op.Unlock()
 	}
+}
+
+// devicesOf counts the devices of an identity. mu is held.
+func (d *Donor) devicesOf(identity string) int {
+	n := 0
+	for _, dev := range d.devices {
+		if dev.identity == identity {
+			n++
+		}
+	}
+	return n
 }
 
 // forget removes a device that has neither session nor slabs. op is held.

@@ -32,6 +32,7 @@ type Donor struct {
 	sessions   atomic.Uint64 // sessions so far; numbers the next one
 
 	sessionRefusals, dataRefusals *refusals.Log
+	openings, changes, lines      *paces // sessions, Map and Unmap, lines about those
 
 	stop    context.CancelFunc // ends ctx
 	ctx     context.Context
@@ -87,6 +88,10 @@ func open(cfg Config, net network) (*Donor, error) {
 
 		sessionRefusals: refusals.New(cfg.Log, "session refused"),
 		dataRefusals:    refusals.New(cfg.Log, "data connection refused"),
+
+		openings: newPaces(sessionsAtOnce, sessionsPerSecond),
+		changes:  newPaces(changesAtOnce, changesPerSecond),
+		lines:    newPaces(linesAtOnce, linesPerSecond),
 	}
 	d.ledger = newLedger(d.governor, d.pool, cfg.Allow)
 	d.ctx, d.stop = context.WithCancel(context.Background())

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/verbs"
 )
@@ -18,16 +20,34 @@ type requests struct {
 
 // Handle implements control.Handler.
 func (r *requests) Handle(ctx context.Context, req control.Message) (control.Message, error) {
-	switch req := req.(type) {
-	case *control.QueryMem:
+	if _, asks := req.(*control.QueryMem); asks {
 		r.sayQuota()
 		return r.donor.freeMem(r.device.identity), nil
+	}
+	if err := r.donor.changes.take(ctx, r.device.identity); err != nil {
+		return nil, err
+	}
+	switch req := req.(type) {
 	case *control.Map:
 		return r.mapSlab(ctx, req)
 	case *control.Unmap:
 		return r.unmapSlab(req)
 	}
 	return nil, control.ErrUnsupported
+}
+
+// line begins a line about a slab of a device. An identity gets a bounded number of them at level info. One
+// that follows on others that were left out says how many those were.
+func (d *Donor) line(dev *device) *zerolog.Event {
+	ok, skipped := d.lines.try(dev.identity)
+	if !ok {
+		return d.log.Debug()
+	}
+	event := d.log.Info()
+	if skipped > 0 {
+		event = event.Uint64("unsaid", skipped)
+	}
+	return event
 }
 
 // sayQuota logs that the devices of an identity ask for more than their quota. It logs that again
@@ -104,7 +124,7 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	sl.key, sl.server, sl.tick = grant.Key, server, d.ticks.Load()
 	dev.slabs[req.Slab] = sl
 	d.mu.Unlock()
-	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Int("bytes", len(sl.mem)).
+	d.line(dev).Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Int("bytes", len(sl.mem)).
 		Bool("claimed", req.Claim).Str("transport", server.Name()).Stringer("memory", got.Sub(begun).Round(time.Microsecond)).
 		Stringer("register", time.Since(got).Round(time.Microsecond)).Msg("slab mapped")
 	return &control.MRInfo{Slab: req.Slab, Key: uint64(grant.Key), Bytes: grant.Length}, nil
@@ -144,6 +164,6 @@ func (r *requests) unmapSlab(req *control.Unmap) (*control.Done, error) {
 		}
 	}
 	d.removeOrSay(dev, req.Slab)
-	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Msg("slab unmapped")
+	d.line(dev).Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Msg("slab unmapped")
 	return &control.Done{Slab: req.Slab}, nil
 }

@@ -16,6 +16,9 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	if err := d.ledger.admit(s.Peer().Name); err != nil {
 		return nil, nil, err
 	}
+	if err := d.openings.take(ctx, s.Peer().Name); err != nil {
+		return nil, nil, err
+	}
 	dev, err := d.claim(ctx, s.Peer().Name, hello)
 	if err != nil {
 		return nil, nil, err
@@ -25,6 +28,7 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 		return d.resume(dev, s), &requests{d, dev, dev.session}, nil
 	}
 	credential := verbs.NewCredential(verbs.SessionID(d.sessions.Add(1)))
+	credential.Owner = dev.identity
 	servers, err := d.transports.admit(credential)
 	if err != nil {
 		d.forget(dev)

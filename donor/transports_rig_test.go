@@ -3,6 +3,7 @@ package donor
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -236,6 +237,19 @@ func (l *logged) count(word string) int {
 	n := 0
 	for line := range strings.Lines(l.text.String()) {
 		if strings.Contains(line, word) {
+			n++
+		}
+	}
+	return n
+}
+
+// countAll counts the lines that have all words.
+func (l *logged) countAll(words ...string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for line := range strings.Lines(l.text.String()) {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
 			n++
 		}
 	}
