@@ -81,7 +81,8 @@ func trialOverRDMA(t *testing.T, tr *trial) carrier {
 }
 
 // TestMixedHistoryOverRDMA is TestMixedHistory over the soft adapter. The adapter's port stays
-// up: if the adapter sends while it is down, the kernel's connection manager never works again.
+// up: once it had been down on Linux 7.3, connections were not made again, and it is not known
+// why.
 func TestMixedHistoryOverRDMA(t *testing.T) {
 	for _, kind := range trialKinds() {
 		if testing.Short() && !slices.Contains([]string{"remote-first", "no backing"}, kind.name) {

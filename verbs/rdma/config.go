@@ -21,7 +21,8 @@ type Config struct {
 	// MTU is the largest path MTU in bytes: 256, 512, 1024, 2048 or 4096; 0 takes
 	// what the port and the path allow.
 	MTU int
-	// ConnectTimeout bounds one connection's establishment; 0 stands for 2 s.
+	// ConnectTimeout bounds one connection's establishment if the context of Connect
+	// has no deadline; 0 stands for 2 s.
 	ConnectTimeout time.Duration
 	// MaxConnections bounds a server's connections; 0 stands for 4096. Sessions of one
 	// owner (verbs.Credential) have a quarter of them at most.

@@ -47,8 +47,11 @@ func (d *Device) Connect(ctx context.Context, address string, cred verbs.Credent
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", address, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.cfg.ConnectTimeout)
-	defer cancel()
+	if _, given := ctx.Deadline(); !given {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d.cfg.ConnectTimeout)
+		defer cancel()
+	}
 	c := &conn{dev: d, cfg: cfg, address: address}
 	if err := c.dial(ctx, cred); err != nil {
 		c.free()
@@ -107,7 +110,7 @@ func (c *conn) route(ctx context.Context, to netip.AddrPort, zone uint32) error 
 	if err != nil {
 		return err
 	}
-	timeout := C.int(cfg.ConnectTimeout / time.Millisecond)
+	timeout := left(ctx)
 	if r := C.fs_resolve(c.id, from.c(), newSockaddr(to, zone).c(), timeout, ackTimeout); r != 0 {
 		return noRoute(errno(r))
 	}
@@ -129,6 +132,12 @@ func (c *conn) route(ctx context.Context, to netip.AddrPort, zone uint32) error 
 	}
 	c.nic, err = c.dev.use(c.id)
 	return err
+}
+
+// left is the time until the deadline of ctx, in ms, at least 1.
+func left(ctx context.Context) C.int {
+	deadline, _ := ctx.Deadline()
+	return C.int(max(1, min(time.Until(deadline), time.Hour)/time.Millisecond))
 }
 
 func noRoute(err error) error {
