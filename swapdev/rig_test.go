@@ -172,6 +172,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		Backing: filepath.Join(t.TempDir(), "backing"), Insecure: true, HotThreshold: 0.001,
 		OpTimeout: 500 * time.Millisecond, Patience: 20 * time.Second, Log: zerolog.Nop(),
 		Late: time.Minute, otherDeadline: time.Minute, // however slow the machine is
+		BackingInMemory: true, // the folder of tests may be
 	}
 	if o.lend == nil {
 		o.lend = func(int, *daemon.Config) {}
