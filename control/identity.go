@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/farswap/farswap/internal/filestate"
 )
 
 // Identity is the certificate and key that this machine shows to its peers, the CAs that it trusts, and
@@ -20,8 +22,8 @@ type Identity struct {
 	revokedPath string // empty: no list
 	now         atomic.Pointer[papers]
 
-	reloading sync.Mutex  // guards seen; held while files are read
-	seen      []fileState // before the files were last read
+	reloading sync.Mutex        // guards seen; held while files are read
+	seen      []filestate.State // before the files were last read
 }
 
 // IdentityFiles are where an identity is. Revoked is a file of revocation lists of its CAs; empty: none.
@@ -72,12 +74,12 @@ func openIdentityAt(files IdentityFiles, now time.Time) (*Identity, error) {
 }
 
 // states are those of all files.
-func (id *Identity) states() []fileState {
-	list := []fileState{
-		stateOf(filepath.Join(id.dir, caCertFile)), stateOf(findFile(id.dir, certNames)), stateOf(findFile(id.dir, keyNames)),
+func (id *Identity) states() []filestate.State {
+	list := []filestate.State{
+		filestate.Of(filepath.Join(id.dir, caCertFile)), filestate.Of(findFile(id.dir, certNames)), filestate.Of(findFile(id.dir, keyNames)),
 	}
 	if id.revokedPath != "" {
-		list = append(list, stateOf(id.revokedPath))
+		list = append(list, filestate.Of(id.revokedPath))
 	}
 	return list
 }
@@ -96,7 +98,7 @@ func (id *Identity) reloadAt(must bool, now time.Time) (news []string, err error
 	states := id.states()
 	changed := len(states) != len(id.seen) || must
 	for i := range id.seen {
-		changed = changed || !states[i].same(id.seen[i])
+		changed = changed || !states[i].Same(id.seen[i])
 	}
 	if !changed {
 		return nil, nil

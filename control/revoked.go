@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"math/big"
-	"os"
 )
 
 const (
@@ -99,26 +98,4 @@ func serialText(n *big.Int) string {
 		digits = "0" + digits
 	}
 	return digits
-}
-
-// fileState tells a file from what it was before, without reading it.
-type fileState struct {
-	path string
-	info os.FileInfo // nil: it is not there
-}
-
-func stateOf(path string) fileState {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fileState{path: path}
-	}
-	return fileState{path, info}
-}
-
-func (f fileState) same(other fileState) bool {
-	if f.path != other.path || f.info == nil || other.info == nil {
-		return f.path == other.path && f.info == other.info
-	}
-	return os.SameFile(f.info, other.info) && f.info.Size() == other.info.Size() &&
-		f.info.ModTime().Equal(other.info.ModTime()) && f.info.Mode() == other.info.Mode()
 }

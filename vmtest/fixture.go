@@ -34,14 +34,14 @@ func NewFixture(disk string) (*Fixture, error) {
 		{"mount", disk, f.Scratch},
 		{"farswap", "cert", "init", filepath.Join(f.Certs, "ca")},
 		{"farswap", "cert", "init", filepath.Join(f.Certs, "other-ca")},
-		f.issue("ca", "device"),
-		f.issue("other-ca", "stranger"),
+		append(f.issue("ca", "device"), "--role", "device"),
+		append(f.issue("other-ca", "stranger"), "--role", "device"),
 		{"sh", "-c", "! modinfo crc32_generic || modprobe crc32_generic"}, // 6.12: rdma_rxe wants it and does not say so
 		{"modprobe", "-a", "rdma_rxe", "rdma_ucm", "ib_uverbs"},
 	}
 	steps = append(steps, twoEndsHere...)
 	for n := 1; n <= MaxDonors; n++ {
-		steps = append(steps, append(f.issue("ca", donorName(n)), "--host", donorHost(n)))
+		steps = append(steps, append(f.issue("ca", donorName(n)), "--role", "donor", "--role", "viewer", "--host", donorHost(n)))
 	}
 	if err := os.Mkdir(f.Certs, 0o700); err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func stopRefused(w *World) {
 	w.OnlyError(w.Run("farswap", "ublk", "stop", d.ID()), 3, d.Path, "swapoff")
 	w.OnlyError(w.Run("farswap", "ublk", "del", d.ID()), 3, d.Path, "swapoff")
 	w.alive(d)
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		before := strings.Count(d.Stderr(), "not stopping")
 		d.Signal(s)
 		w.Until(10*time.Second, "the log says that the server does not stop", func() bool {
@@ -40,8 +40,13 @@ func stopRefused(w *World) {
 // signals stops servers of every target by a signal.
 func signals(w *World) {
 	donors := w.donors(1, "64M")
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		for _, d := range []*Device{w.Add("--target", "null", "--size", "64M"), w.Swap("64M", donors)} {
+			d.Signal(syscall.SIGHUP) // asks to read files again, and stops nothing
+			w.Until(10*time.Second, "the log says that files are read again", func() bool {
+				return strings.Contains(d.Stderr(), "read certificates, lists and keys again")
+			})
+			w.alive(d)
 			d.Signal(s)
 			d.Succeed(commandTimeout)
 			w.NoFile(d.Path)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/internal/webguard"
 )
 
@@ -21,10 +23,10 @@ const (
 	formTimeout = 5 * time.Second
 )
 
-// guard decides who may read. There are three ways. A certificate of the own authority,
-// which TLS has verified before. The token, in a header or as a cookie that the sign-in
-// page gives for it. Or, if there is no token and the address is a loopback address,
-// being on this machine.
+// guard decides who may read. There are three ways. A viewer's certificate of the own authority,
+// which TLS has verified before, and which is still good. The token, in a header or as a cookie
+// that the sign-in page gives for it. Or, if there is no token and the address is a loopback
+// address, being on this machine.
 type guard struct {
 	secure bool              // TLS
 	open   bool              // everybody who connects may read
@@ -32,6 +34,8 @@ type guard struct {
 	has    bool              // there is a token
 	wrong  *wrongTokens
 	now    func() time.Time
+
+	identity *control.Identity // judges certificates; nil without TLS
 
 	mu       sync.Mutex                      // guards sessions
 	sessions map[[sha256.Size]byte]time.Time // hash of the cookie → end
@@ -60,7 +64,7 @@ func (g *guard) cookieName() string {
 
 // allowed returns whether a request may read.
 func (g *guard) allowed(r *http.Request) bool {
-	if g.open || r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
+	if g.open || g.certified(r) != nil {
 		return true
 	}
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
@@ -68,6 +72,47 @@ func (g *guard) allowed(r *http.Request) bool {
 	}
 	cookie, err := r.Cookie(g.cookieName())
 	return err == nil && g.signedIn(cookie.Value)
+}
+
+// certified returns the certificate of a request that may read by it, nil if it may not. The connection
+// may be older than the end of the certificate, or than its revocation.
+func (g *guard) certified(r *http.Request) *control.Shown {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	shown := g.identity.ShownBy(*r.TLS, control.RoleViewer)
+	if shown.Check(g.now()) != nil {
+		return nil
+	}
+	return shown
+}
+
+// judgePause is between two looks at the certificate of a reader that stays.
+const judgePause = 2 * time.Second
+
+// whileGood returns a request whose context ends when the certificate by which it reads is not good any
+// more. release frees what that takes.
+func (g *guard) whileGood(r *http.Request) (good *http.Request, release func()) {
+	shown := g.certified(r)
+	if shown == nil {
+		return r, func() {}
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	look := time.NewTicker(judgePause)
+	go func() {
+		defer look.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-look.C:
+				if shown.Check(g.now()) != nil {
+					cancel()
+				}
+			}
+		}
+	}()
+	return r.WithContext(ctx), cancel
 }
 
 func (g *guard) signedIn(value string) bool {
@@ -120,9 +165,15 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case g.allowed(r):
-			if webguard.Allowed(w, r) {
-				next.ServeHTTP(w, r)
+			if !webguard.Allowed(w, r) {
+				return
 			}
+			if strings.HasPrefix(r.URL.Path, "/api/") {
+				var release func()
+				r, release = g.whileGood(r)
+				defer release()
+			}
+			next.ServeHTTP(w, r)
 		case r.URL.Path == "/login", strings.HasPrefix(r.URL.Path, "/assets/"):
 			next.ServeHTTP(w, r)
 		case r.Header.Get("Authorization") != "" && !g.wrong.slow(w, r): // slow has answered

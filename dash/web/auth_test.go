@@ -2,15 +2,19 @@ package web
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/farswap/farswap/control"
 )
 
 func TestOnlyLoopbackHosts(t *testing.T) {
@@ -215,5 +219,80 @@ func TestCertificates(t *testing.T) {
 	_, port, _ := net.SplitHostPort(address(strict))
 	if resp := get(t, plain(), "http://127.0.0.1:"+port+"/", nil); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("without TLS: %s", resp.Status)
+	}
+}
+
+// TestOnlyViewersRead: a device's certificate opens no page, and a viewer's none once it is revoked:
+// neither on a connection that is there, nor on a stream.
+func TestOnlyViewersRead(t *testing.T) {
+	ca, _ := testIdentity(t)
+	folder := func(name string, role control.Role) string {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), name)
+		if err := control.Issue(ca, dir, name, []string{"127.0.0.1"}, role); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	revoke := func(name string) {
+		t.Helper()
+		if _, err := control.Revoke(ca, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	client := func(name string, role control.Role) *http.Client {
+		t.Helper()
+		id, err := control.LoadIdentity(folder(name, role))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tlsClient(t, id.ClientConfig("127.0.0.1"))
+	}
+	folder("x", control.RoleViewer)
+	revoke("x") // so that there is a list
+	id, err := control.OpenIdentity(control.IdentityFiles{Dir: folder("dash", control.RoleViewer), Revoked: control.RevocationList(ca)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, Config{Listen: notLoopback, Identity: id})
+	_, port, _ := net.SplitHostPort(address(s))
+	open := func(c *http.Client, path string) (*http.Response, error) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://127.0.0.1:"+port+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Do(req)
+	}
+	if resp, err := open(client("db1", control.RoleDevice), "/"); err == nil {
+		resp.Body.Close()
+		t.Errorf("a device reads the page: %s", resp.Status)
+	}
+	viewer := client("admin", control.RoleViewer)
+	stream, err := open(viewer, "/api/cluster")
+	if err != nil || stream.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", stream, err)
+	}
+	defer stream.Body.Close()
+	resp, err := open(viewer, "/")
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is used again
+	resp.Body.Close()
+
+	revoke("admin")
+	if news, err := id.Reload(false); err != nil || len(news) != 1 {
+		t.Fatalf("%v, %v", news, err)
+	}
+	if resp, err := open(viewer, "/api/cluster"); err == nil {
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("a revoked viewer reads: %s", resp.Status)
+		}
+	}
+	var late net.Error
+	if _, err := io.Copy(io.Discard, stream.Body); errors.As(err, &late) && late.Timeout() {
+		t.Error("the stream goes on")
 	}
 }

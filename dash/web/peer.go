@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,7 +58,6 @@ func newPeer(address string, id *control.Identity, token string, n *news) *peer 
 	host, _, _ := net.SplitHostPort(address)
 	transport := &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: peerConnect}).DialContext,
-		TLSHandshakeTimeout:   peerConnect,
 		ResponseHeaderTimeout: peerConnect,
 		MaxConnsPerHost:       maxWatches + 1,
 		MaxIdleConns:          2,
@@ -68,11 +68,21 @@ func newPeer(address string, id *control.Identity, token string, n *news) *peer 
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	if id != nil && !loopback(host) {
-		transport.TLSClientConfig = id.ClientConfig(host)
+		transport.DialTLSContext = dialTLS(id, host)
 		p.base, p.token = "https://"+address, ""
 	}
 	p.origin = origin{ID: address, Name: address, State: originConnecting, Since: time.Now().UnixMilli()}
 	return p
+}
+
+// dialTLS connects with what the identity has at that moment: its files may be read again.
+func dialTLS(id *control.Identity, host string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, peerConnect)
+		defer cancel()
+		d := tls.Dialer{NetDialer: &net.Dialer{Timeout: peerConnect}, Config: id.ClientConfig(host)}
+		return d.DialContext(ctx, network, address)
+	}
 }
 
 // snapshot returns what is known now. Nobody writes to the returned things any more.

@@ -77,6 +77,7 @@ func New(cfg Config) (*Server, error) {
 	address, _, _ := net.SplitHostPort(cfg.Listen)
 	local := loopback(address)
 	s.guard = newGuard(cfg.Token, !local, cfg.Log)
+	s.guard.identity = cfg.Identity
 	s.http = &http.Server{
 		Handler:           s.handler(local),
 		ReadHeaderTimeout: headerTimeout, // of a whole request: bodies have deadlines where they are read
@@ -99,10 +100,10 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// serverTLS asks for a certificate of the same authority. If there is a token, a reader
+// serverTLS asks for a viewer's certificate of the same authority. If there is a token, a reader
 // without a certificate may connect and sign in.
 func serverTLS(id *control.Identity, token bool) *tls.Config {
-	c := id.ServerConfig()
+	c := id.ServerConfig(control.RoleViewer)
 	c.NextProtos = []string{"http/1.1"} // a stream of HTTP/2 has no connection of its own to bound
 	if !token {
 		return c

@@ -165,7 +165,7 @@ func TestClusterOptions(t *testing.T) {
 // it does not.
 func TestDonorAnnouncesItsName(t *testing.T) {
 	dir, member := newCluster(t)
-	for _, args := range []string{"cert init ca", "cert issue --ca ca --name mem1 --host 127.0.0.1 id", "cert issue --ca ca --name mem1 nameless"} {
+	for _, args := range []string{"cert init ca", "cert issue --ca ca --name mem1 --host 127.0.0.1 id", "cert issue --ca ca --role donor --name mem1 nameless"} {
 		if got := execute(t, dir, strings.Fields(args)...); got.code != 0 {
 			t.Fatalf("%s: got %+v", args, got)
 		}

@@ -34,7 +34,9 @@ func Command(a *command.App) *cobra.Command {
 		Short: "Make a device and serve it until it is stopped",
 		Long: `add makes a block device, prints its path when it can take I/O, and serves it
 in the foreground until SIGTERM, SIGINT or ` + "`farswap ublk stop`" + `. It refuses to stop
-while the device is swap or mounted. For systemd it is Type=notify.`,
+while the device is swap or mounted. For systemd it is Type=notify. Certificates, the
+revocation list, the key of gossip and the names of donors in the configuration file
+are read again when they change, and on SIGHUP.`,
 		Example: `  farswap ublk add --size 16G --donor mem1:9400 --donor mem2:9400 \
       --backing /var/lib/farswap/0 --cert /etc/farswap/cert --swapon`,
 		Args: a.NoArgs,
@@ -43,6 +45,7 @@ while the device is swap or mounted. For systemd it is Type=notify.`,
 			if err != nil {
 				return err
 			}
+			o.listed = command.ListOf(cmd, "allow-donor")
 			return o.serve(cmd, open, a.Log)
 		},
 	}
@@ -111,6 +114,7 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 	if err != nil {
 		return err
 	}
+	defer o.follow(end.Again, log)()
 	s := &session{dev: dev, log: log}
 	if err := flusher.Settle(); err != nil { // before anything is swapped to the device
 		return errors.Join(err, s.stop())

@@ -6,6 +6,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/swapdev"
@@ -38,6 +41,12 @@ type options struct {
 	prefetch   bool
 	rdma       flags.RDMA
 	cert       string
+	revoked    string
+	allow      []string
+	listed     command.ConfigList // where allow comes from
+	allowed    *control.Names     // allow as it is now; nil: all
+	member     *cluster.Gossip    // nil: none
+	identity   *control.Identity
 	insecure   bool
 	acceptLoss bool
 	sparse     bool
@@ -115,6 +124,8 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	f.BoolVar(&o.prefetch, "prefetch", true, "fetch pages of donors ahead of a program that reads in order")
 	o.rdma.Register(f)
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from farswap cert issue")
+	flags.Revoked(f, &o.revoked)
+	f.StringArrayVar(&o.allow, "allow-donor", nil, "`NAME` of the certificate of a donor that the device may use; repeatable; all donors if not given")
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
 	f.BoolVar(&o.sparse, "sparse", false, "make a backing file that takes room on its disk only when it is written; a full disk then fails writes")

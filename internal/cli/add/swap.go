@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/swapdev"
@@ -37,7 +38,7 @@ func (o *options) prepareSwap(stderr io.Writer, log zerolog.Logger) (opener, err
 // swapConfig is the configuration of target swap.
 func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	addresses, names := splitDonors(o.donors)
-	id, err := flags.Identity(o.cert, o.insecure, addresses)
+	id, err := flags.Identity(o.cert, o.revoked, o.insecure, addresses, control.RoleDevice)
 	if err != nil {
 		return swapdev.Config{}, err
 	}
@@ -69,6 +70,14 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		Placement: o.placement.policy, SlowBy: o.placement.by, Judge: judge, Period: o.placement.period,
 		StateRoot: o.root, Log: log, LogDropped: o.logDropped,
 	}
+	o.identity = id
+	if len(o.allow) > 0 {
+		o.allowed = &control.Names{}
+		if err := o.allowed.Set(o.allow); err != nil {
+			return swapdev.Config{}, usage.Errorf("--allow-donor: %w", err)
+		}
+		config.Accept = o.allowed.Accept
+	}
 	if len(names) > 0 || o.gossip.Given() {
 		config.Cluster = func(ctx context.Context) (cluster.Source, error) { return o.discover(ctx, names, log) }
 	}
@@ -97,10 +106,12 @@ func (o *options) discover(ctx context.Context, names []string, log zerolog.Logg
 	if err != nil {
 		return nil, err
 	}
-	gossip, err := o.gossip.Observe(ctx, log)
-	if err != nil {
+	if o.member, err = o.gossip.Open(ctx, log, false); err != nil {
 		return nil, errors.Join(err, resolved.Close())
 	}
-	sources := slices.DeleteFunc([]cluster.Source{resolved, gossip}, func(s cluster.Source) bool { return s == nil })
+	sources := slices.DeleteFunc([]cluster.Source{resolved}, func(s cluster.Source) bool { return s == nil })
+	if o.member != nil {
+		sources = append(sources, o.member)
+	}
 	return cluster.Merge(sources...), nil
 }

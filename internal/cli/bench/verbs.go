@@ -145,7 +145,7 @@ func measureVerbs(ctx context.Context, log zerolog.Logger, o *verbsOptions, c be
 		defer func() { err = errors.Join(err, own.end()) }()
 		address, insecure = own.address, true
 	}
-	id, err := flags.Identity(o.cert, insecure, []string{address})
+	id, err := flags.Identity(o.cert, "", insecure, []string{address})
 	if err != nil {
 		return nil, err
 	}

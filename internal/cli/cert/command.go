@@ -11,17 +11,20 @@ import (
 func Command(a *command.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cert",
-		Short: "Make a certificate authority and identities of machines",
+		Short: "Make a certificate authority and identities of machines, renew and revoke them",
 		Long: `Device and donor prove who they are with certificates of one authority.
 
   farswap cert init /root/farswap-ca
-  farswap cert issue --ca /root/farswap-ca --name db1 /root/db1
-  farswap cert issue --ca /root/farswap-ca --name mem1 --host mem1.lan --host 10.0.0.7 /root/mem1
+  farswap cert issue --ca /root/farswap-ca --role device --name db1 /root/db1
+  farswap cert issue --ca /root/farswap-ca --role donor --name mem1 --host mem1.lan --host 10.0.0.7 /root/mem1
+  farswap cert renew --ca /root/farswap-ca /root/db1
+  farswap cert revoke --ca /root/farswap-ca mem1
 
-Keep the authority's folder off the machines that run farswap. Copy each
+A donor takes devices only, and a device uses donors only; dashboards and metrics are for
+viewers, and served by them. Keep the authority's folder off the machines that run farswap. Copy each
 identity's folder to its machine and name it with --cert.`,
 	}
-	cmd.AddCommand(initCommand(a), issueCommand(a))
+	cmd.AddCommand(initCommand(a), issueCommand(a), listCommand(a), showCommand(a), renewCommand(a), revokeCommand(a))
 	command.Group(cmd)
 	return cmd
 }

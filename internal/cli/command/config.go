@@ -123,3 +123,44 @@ func setFlag(flag *pflag.Flag, words []string) error {
 	}
 	return flag.Value.Set(words[0])
 }
+
+// ErrListGone means that a configuration file has no list any more where it had one.
+var ErrListGone = errors.New("the list is gone, and without one everybody is allowed: restart the server if that is meant")
+
+// ConfigList reads a list of names of a command's configuration file again. The path is empty if the list
+// does not come from a file: it was given on the command line, or there was none. A list that is gone is
+// ErrListGone: a file that is half written must not let everybody in.
+type ConfigList struct {
+	Path string
+	key  string
+}
+
+// ListOf is the list of a flag, as it was read at the start.
+func ListOf(cmd *cobra.Command, name string) ConfigList {
+	f := cmd.Flags()
+	list, ok := f.Lookup(name).Value.(pflag.SliceValue)
+	if !ok || f.Lookup(name).Changed || len(list.GetSlice()) == 0 || f.Lookup(configFlag) == nil {
+		return ConfigList{}
+	}
+	return ConfigList{f.Lookup(configFlag).Value.String(), name}
+}
+
+// Read returns the list as it is in the file now.
+func (l ConfigList) Read() ([]string, error) {
+	data, err := os.ReadFile(l.Path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	var values map[string]any
+	if _, err := toml.Decode(string(data), &values); err != nil {
+		return nil, fmt.Errorf("configuration %s: %w", l.Path, err)
+	}
+	words, err := configWords(values[l.key])
+	if values[l.key] == nil || err == nil && len(words) == 0 {
+		err = ErrListGone
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuration %s: key %q: %w", l.Path, l.key, err)
+	}
+	return words, nil
+}

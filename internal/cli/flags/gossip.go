@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/farswap/farswap/cluster"
+	"github.com/farswap/farswap/internal/cli/process"
 	"github.com/farswap/farswap/internal/cli/usage"
 )
 
@@ -31,7 +32,7 @@ func (o *Gossip) Register(f *pflag.FlagSet) {
 	}
 	f.StringVar(&o.Listen, "gossip-listen", o.Listen, "IP:PORT or :PORT of gossip, over UDP and TCP, open to all members; port 0 takes a free one")
 	o.standard, o.flag = o.Listen, f.Lookup("gossip-listen")
-	f.StringVar(&o.Key, "gossip-key", "", "file with the cluster's key, from farswap cluster key: take part in its gossip")
+	f.StringVar(&o.Key, "gossip-key", "", "file with the cluster's key, from farswap cluster key: take part in its gossip; of several keys in it the first is used and all are accepted")
 	f.StringSliceVar(&o.Join, "join", nil, "HOST:PORT of gossip of a member of the cluster; repeat it for more")
 }
 
@@ -57,18 +58,8 @@ func (o *Gossip) Check() error {
 			return err
 		}
 	}
-	_, err := cluster.LoadKey(o.Key)
+	_, err := cluster.LoadKeys(o.Key)
 	return err
-}
-
-// Observe joins the cluster as an observer. Without --gossip-key there is no cluster: the
-// source is nil then.
-func (o *Gossip) Observe(ctx context.Context, log zerolog.Logger) (cluster.Source, error) {
-	g, err := o.Open(ctx, log, false)
-	if g == nil {
-		return nil, err
-	}
-	return g, err
 }
 
 // Open joins the cluster for those who announce something, or, with mustJoin, who have to
@@ -77,13 +68,27 @@ func (o *Gossip) Open(ctx context.Context, log zerolog.Logger, mustJoin bool) (*
 	if err := o.Check(); err != nil || !o.Given() {
 		return nil, err
 	}
-	key, err := cluster.LoadKey(o.Key)
+	keys, err := cluster.LoadKeys(o.Key)
 	if err != nil {
 		return nil, err
 	}
-	g, err := cluster.OpenGossip(ctx, cluster.Config{Listen: o.Listen, Key: key, Join: o.Join, MustJoin: mustJoin, Log: log})
+	g, err := cluster.OpenGossip(ctx, cluster.Config{Listen: o.Listen, Key: keys[0], Also: keys[1:], Join: o.Join, MustJoin: mustJoin, Log: log})
 	if errors.Is(err, cluster.ErrConfig) {
 		return nil, usage.Wrap(err)
 	}
 	return g, err
+}
+
+// Files is the key file of gossip that is open, for those who read it again; none without gossip.
+func (o *Gossip) Files(g *cluster.Gossip) []process.File {
+	if g == nil {
+		return nil
+	}
+	return []process.File{{What: "gossip keys", Paths: []string{o.Key}, Read: func() (bool, error) {
+		keys, err := cluster.LoadKeys(o.Key)
+		if err != nil {
+			return false, err
+		}
+		return g.SetKeys(keys)
+	}}}
 }

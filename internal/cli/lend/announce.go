@@ -72,10 +72,10 @@ func covers(id *control.Identity, address string) error {
 
 // announce takes part in the cluster's gossip, if that is wanted, until leave is
 // called. A donor that is drained takes its announcement back at once.
-func (o *options) announce(ctx context.Context, d *donor.Donor, id *control.Identity, log zerolog.Logger) (leave func() error, err error) {
-	g, err := o.cluster.Open(ctx, log, false)
+func (o *options) announce(ctx context.Context, d *donor.Donor, id *control.Identity, log zerolog.Logger) (g *cluster.Gossip, leave func() error, err error) {
+	g, err = o.cluster.Open(ctx, log, false)
 	if g == nil {
-		return func() error { return nil }, err
+		return nil, func() error { return nil }, err
 	}
 	address, err := announcedAs(o.announced, d.Addr())
 	if err == nil {
@@ -106,7 +106,7 @@ func (o *options) announce(ctx context.Context, d *donor.Donor, id *control.Iden
 			}
 		}
 	}()
-	return func() error { cancel(); <-done; return g.Close() }, nil
+	return g, func() error { cancel(); <-done; return g.Close() }, nil
 }
 
 // tell announces what a donor has, and where.

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
+	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/donor"
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
@@ -38,13 +39,14 @@ func Command(a *command.App) *cobra.Command {
 		Long: `donor lends up to --memory of this machine to devices of other machines, and
 serves in the foreground until SIGTERM or SIGINT. Devices then go on with their
 local copies. ` + "`farswap donor drain`" + ` asks the devices to move their slabs away first.
-For systemd it is Type=notify.
+For systemd it is Type=notify. Certificates, the revocation list, the key of gossip and
+the names in the configuration file are read again when they change, and on SIGHUP.
 
 When less than --headroom is available to this machine's own programs, the donor
 takes slabs back: first those prepared ahead, then the least active ones of devices.
 
-Every certificate of the authority may use the donor. With --allow only certificates
-of the given names may. All devices of one name together get SIZE at most, and the
+Every device with a certificate of the authority may use the donor. With --allow only
+certificates of the given names may. All devices of one name together get SIZE at most, and the
 donor keeps reserve=SIZE of its memory for them alone.`,
 		Example: `  farswap donor --listen :9400 --memory 8G --cert /etc/farswap/cert
   farswap donor --memory 8G --headroom 25% --cert ID --allow web1=2G --allow db1,reserve=4G`,
@@ -54,6 +56,7 @@ donor keeps reserve=SIZE of its memory for them alone.`,
 			if err != nil {
 				return err
 			}
+			o.listed = command.ListOf(cmd, "allow")
 			return o.serve(config, a)
 		},
 	}
@@ -70,6 +73,7 @@ donor keeps reserve=SIZE of its memory for them alone.`,
 	f.StringVar(&o.transport, "transport", "auto", "how pages travel: rdma, tcp, or auto for both, as far as this machine can")
 	o.rdma.Register(f)
 	f.StringVar(&o.cert, "cert", "", "folder of this machine's identity, from farswap cert issue")
+	flags.Revoked(f, &o.revoked)
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for loopback addresses only")
 	o.cluster.Register(f)
 	f.StringVar(&o.announced, "announce", "", "`HOST[:PORT]` that gossip tells devices to dial, a name or address in the certificate; the address that members see and the control port if not given")
@@ -99,7 +103,7 @@ func (o *options) config(log zerolog.Logger) (donor.Config, error) {
 			addresses = append(addresses, address)
 		}
 	}
-	id, err := flags.Identity(o.cert, o.insecure, addresses)
+	id, err := flags.Identity(o.cert, o.revoked, o.insecure, addresses, control.RoleDonor)
 	if err != nil {
 		return donor.Config{}, err
 	}

@@ -3,6 +3,7 @@ package lend
 import (
 	"time"
 
+	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
 )
 
@@ -19,6 +20,8 @@ type options struct {
 	transport string
 	rdma      flags.RDMA
 	cert      string
+	revoked   string
+	listed    command.ConfigList // where allow comes from
 	insecure  bool
 	cluster   flags.Gossip
 	announced string // HOST or HOST:PORT

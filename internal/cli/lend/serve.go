@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
+	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/donor"
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/process"
@@ -37,16 +40,49 @@ func (o *options) serve(config donor.Config, a *command.App) (err error) {
 	}
 	defer func() { err = errors.Join(err, socket.Close()) }()
 
-	leave, err := o.announce(end.Early, d, config.Identity, log)
+	gossip, leave, err := o.announce(end.Early, d, config.Identity, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
 
+	following, stop := context.WithCancel(end.Early)
+	var files sync.WaitGroup
+	files.Go(func() { o.files(d, config, gossip).Follow(following, end.Again) })
 	process.Ready(log, d.Addr())
 	err = d.Serve(end.Early)
 	process.Stopping(log)
+	stop()
+	files.Wait()
 	return err
+}
+
+// files are what the donor reads again when it changes.
+func (o *options) files(d *donor.Donor, config donor.Config, gossip *cluster.Gossip) *process.Files {
+	files := &process.Files{Identity: config.Identity, Log: config.Log, Others: o.cluster.Files(gossip)}
+	if o.listed.Path != "" {
+		files.Others = append(files.Others, process.File{What: "allowed names", Paths: []string{o.listed.Path}, Read: func() (bool, error) {
+			return o.allowAgain(d)
+		}})
+	}
+	return files
+}
+
+// allowAgain takes up the names of the configuration file.
+func (o *options) allowAgain(d *donor.Donor) (bool, error) {
+	words, err := o.listed.Read()
+	if err != nil || slices.Equal(words, o.allow) {
+		return false, err
+	}
+	list, err := parseAllowances(words)
+	if err == nil {
+		err = d.SetAllow(list)
+	}
+	if err != nil {
+		return false, err
+	}
+	o.allow = words
+	return true, nil
 }
 
 // source is what the donor's socket shows and does.

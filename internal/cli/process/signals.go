@@ -14,30 +14,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Signals are requests to stop. A terminal that goes away is one, too: the default would
-// kill the server under its device.
+// Signals are requests to stop, and to read files again.
 type Signals struct {
-	Early context.Context // ends at the first signal, for what comes before serving
+	Early context.Context // ends at the first request to stop, for what comes before serving
 	Asked <-chan os.Signal
 	End   context.CancelFunc // ends Early without a signal
+	Again <-chan os.Signal   // requests to read files again
 
-	asked chan os.Signal
+	asked, again chan os.Signal
 }
 
-// WatchSignals catches the signals that ask for an end. A log pipe that closes must not end
-// the server either.
+// WatchSignals catches the signals. SIGHUP asks to read files again: it is what systemd and people
+// send for that. A terminal that goes away sends it, too, and its default would kill the server
+// under its device. A log pipe that closes must not end the server either.
 func WatchSignals() *Signals {
 	signal.Ignore(unix.SIGPIPE)
-	asked := make(chan os.Signal, 1)
-	s := &Signals{Asked: asked, asked: asked}
-	s.Early, s.End = signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
-	signal.Notify(asked, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	s := &Signals{asked: make(chan os.Signal, 1), again: make(chan os.Signal, 1)}
+	s.Asked, s.Again = s.asked, s.again
+	s.Early, s.End = signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+	signal.Notify(s.asked, unix.SIGINT, unix.SIGTERM)
+	signal.Notify(s.again, unix.SIGHUP)
 	return s
 }
 
 // Close ends the watch. Signals have their default effect again.
 func (s *Signals) Close() {
 	signal.Stop(s.asked)
+	signal.Stop(s.again)
 	s.End()
 }
 

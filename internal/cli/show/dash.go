@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ import (
 // Dash returns `farswap dash`.
 func Dash(a *command.App) *cobra.Command {
 	var c web.Config
-	var token, cert string
+	var token, cert, revoked string
 	cmd := &cobra.Command{
 		Use:   "dash",
 		Short: "Show devices and donors on a web page",
@@ -39,8 +40,11 @@ Without a token, everybody on this machine can read the page at a loopback addre
 					return err
 				}
 			}
+			if revoked != "" && cert == "" {
+				return usage.Errorf("--revoked means nothing without --cert FOLDER (see `farswap cert`)")
+			}
 			if cert != "" {
-				if c.Identity, err = control.LoadIdentity(cert); err != nil {
+				if c.Identity, err = flags.OpenIdentity(cert, revoked, control.RoleViewer); err != nil {
 					return err
 				}
 			}
@@ -54,6 +58,10 @@ Without a token, everybody on this machine can read the page at a loopback addre
 			}
 			signals := process.WatchSignals()
 			defer signals.Close()
+			files := process.Files{Identity: c.Identity, Log: a.Log}
+			var following sync.WaitGroup
+			following.Go(func() { files.Follow(signals.Early, signals.Again) })
+			defer func() { signals.End(); following.Wait() }()
 			a.Log.Info().Str("url", s.URL()).Msg("dashboard is served")
 			if _, err := fmt.Fprintln(cmd.OutOrStdout(), s.URL()); err != nil {
 				a.Log.Warn().Err(err).Msg("nobody reads the page's address")
@@ -64,6 +72,7 @@ Without a token, everybody on this machine can read the page at a loopback addre
 	f := cmd.Flags()
 	f.StringVar(&c.Listen, "listen", web.DefaultListen, "HOST:PORT of the page; another address than loopback needs --cert")
 	f.StringVar(&cert, "cert", "", "folder of this machine's identity: TLS for other addresses than loopback, and for peers")
+	flags.Revoked(f, &revoked)
 	f.StringVar(&token, "token-file", "", "file with a token that lets browsers in without a certificate")
 	f.StringArrayVar(&c.Peers, "peer", nil, "HOST:PORT of another machine's dashboard to show as well; repeat it for more")
 	f.DurationVar(&c.Interval, "interval", time.Second, "time between two questions to each server")

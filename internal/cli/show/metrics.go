@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -40,9 +41,9 @@ const (
 
 // metricsOptions are the flags of `metrics`.
 type metricsOptions struct {
-	listen, cert, root string
-	plain, once, slabs bool
-	cgroups            int
+	listen, cert, revoked, root string
+	plain, once, slabs          bool
+	cgroups                     int
 }
 
 // Metrics returns `farswap metrics`.
@@ -57,7 +58,7 @@ servers' user, usually root. For systemd it is Type=notify. Prometheus gets hist
 full resolution if it asks for native ones.
 
 Anybody on this machine may read the metrics, by the names of this machine only. An address that other machines reach needs
---cert: the exporter then answers over TLS, and only clients with a certificate of the same
+--cert: the exporter then answers over TLS, and only viewers with a certificate of the same
 authority (in Prometheus' tls_config: ca_file ca.crt, cert_file identity.crt, key_file
 identity.key of an identity of its own). --plain answers everybody, without TLS. The metrics
 name donors, certificates and control groups, and never hold contents of pages.
@@ -80,7 +81,7 @@ Alerts for Prometheus are in contrib/prometheus, a dashboard is in contrib/grafa
 			if !o.once {
 				return o.serve(exporter, a.Log)
 			}
-			for _, name := range []string{"listen", "cert", "plain"} {
+			for _, name := range []string{"listen", "cert", "revoked", "plain"} {
 				if cmd.Flags().Changed(name) {
 					return usage.Errorf("--%s means nothing with --once", name)
 				}
@@ -91,6 +92,7 @@ Alerts for Prometheus are in contrib/prometheus, a dashboard is in contrib/grafa
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", defaultMetricsListen, "HOST:PORT where metrics are served")
 	f.StringVar(&o.cert, "cert", "", "`FOLDER` of this machine's identity, from farswap cert issue: serve over TLS, to identities of the same authority only")
+	flags.Revoked(f, &o.revoked)
 	f.BoolVar(&o.plain, "plain", false, "serve without TLS to everybody, also to other machines")
 	f.BoolVar(&o.once, "once", false, "print the metrics and end")
 	f.BoolVar(&o.slabs, "slabs", false, "series for every slab, too: many")
@@ -116,24 +118,22 @@ func writeMetrics(w io.Writer, e *metrics.Exporter) error {
 	return err
 }
 
-// tls is the configuration of the server, nil for none.
-func (o *metricsOptions) tls() (*tls.Config, error) {
+// identity is that of the server, nil for none.
+func (o *metricsOptions) identity() (*control.Identity, error) {
 	if _, _, err := net.SplitHostPort(o.listen); err != nil {
 		return nil, usage.Errorf("--listen %q: want HOST:PORT: %w", o.listen, err)
 	}
 	switch {
 	case o.cert != "" && o.plain:
 		return nil, usage.Errorf("--cert and --plain exclude each other")
+	case o.cert == "" && o.revoked != "":
+		return nil, usage.Errorf("--revoked means nothing without --cert FOLDER (see `farswap cert`)")
 	case o.cert == "" && !o.plain && !flags.IsLoopback(o.listen):
 		return nil, usage.Errorf("--listen %s is reached by other machines: give --cert FOLDER (see `farswap cert`), or --plain to answer everybody without TLS", o.listen)
 	case o.cert == "":
 		return nil, nil
 	}
-	id, err := control.LoadIdentity(o.cert)
-	if err != nil {
-		return nil, err
-	}
-	return id.ServerConfig(), nil
+	return flags.OpenIdentity(o.cert, o.revoked, control.RoleViewer)
 }
 
 // refusedScrape says what net/http says, such as that a client has no certificate.
@@ -171,7 +171,7 @@ func (o *metricsOptions) handler(e *metrics.Exporter) http.Handler {
 
 // serve answers until a signal.
 func (o *metricsOptions) serve(e *metrics.Exporter, log zerolog.Logger) error {
-	config, err := o.tls()
+	id, err := o.identity()
 	if err != nil {
 		return err
 	}
@@ -182,9 +182,13 @@ func (o *metricsOptions) serve(e *metrics.Exporter, log zerolog.Logger) error {
 		return fmt.Errorf("serve metrics: %w: another exporter may run here, choose another --listen", err)
 	}
 	scheme, listener := "http", net.Listener(bound)
-	if config != nil {
-		scheme, listener = "https", tls.NewListener(listener, config)
+	if id != nil {
+		scheme, listener = "https", tls.NewListener(listener, id.ServerConfig(control.RoleViewer))
 	}
+	files := process.Files{Identity: id, Log: log}
+	var following sync.WaitGroup
+	following.Go(func() { files.Follow(end.Early, end.Again) })
+	defer func() { end.End(); following.Wait() }()
 	said := refusals.New(log, "a scrape is refused")
 	defer said.Close()
 	server := &http.Server{
