@@ -154,21 +154,13 @@ func sameRevocations(a, b revocations) bool {
 // NotAfter is when the certificate ends.
 func (id *Identity) NotAfter() time.Time { return id.now.Load().cert.Leaf.NotAfter }
 
-// Stated are the roles that the certificate states, nil if it states none: then Roles are those that its
-// key usage allows.
-func (id *Identity) Stated() []Role {
-	roles, stated := rolesOf(id.now.Load().cert.Leaf)
-	if !stated {
-		return nil
-	}
-	return roles
+// Describe describes the certificate of now, and says whether it states its roles: otherwise they are
+// those that its key usage allows.
+func (id *Identity) Describe() (i Issued, stated bool) {
+	cert := id.now.Load().cert.Leaf
+	_, stated = rolesOf(cert)
+	return issuedOf(cert), stated
 }
-
-// Serial is the serial number of the certificate, in hexadecimal digits.
-func (id *Identity) Serial() string { return serialText(id.now.Load().cert.Leaf.SerialNumber) }
-
-// Dir is the folder of the identity.
-func (id *Identity) Dir() string { return id.dir }
 
 // Allows returns ErrRole if the certificate has none of the roles.
 func (id *Identity) Allows(want ...Role) error {

@@ -220,7 +220,7 @@ func TestSessionGoesOnWithRenewedCertificate(t *testing.T) {
 func TestReloadKeepsWhatWorks(t *testing.T) {
 	f := newFolders(t)
 	id := f.open(t, f.donor)
-	serial := id.Serial()
+	serial := id.leaf().SerialNumber
 	write := func(name, text string) {
 		t.Helper()
 		if err := replaceFile(filepath.Join(f.donor, name), []byte(text), 0o600); err != nil {
@@ -229,7 +229,7 @@ func TestReloadKeepsWhatWorks(t *testing.T) {
 	}
 	refused := func(what string, want error) {
 		t.Helper()
-		if news, err := id.Reload(false); len(news) != 0 || !errors.Is(err, want) || id.Serial() != serial {
+		if news, err := id.Reload(false); len(news) != 0 || !errors.Is(err, want) || id.leaf().SerialNumber != serial {
 			t.Errorf("%s: %v, %v", what, news, err)
 		}
 		if news, err := id.Reload(false); len(news) != 0 || err != nil {

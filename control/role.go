@@ -30,7 +30,7 @@ func ParseRole(name string) (Role, error) {
 	if r := Role(name); slices.Contains(Roles, r) {
 		return r, nil
 	}
-	return "", fmt.Errorf("role %q: %w: want %s", oneLine(name), ErrInvalid, joinRoles(Roles, ", "))
+	return "", fmt.Errorf("role %q: %w: want %s", oneLine(name), ErrInvalid, JoinRoles(Roles, ", "))
 }
 
 func (r Role) uri() *url.URL { return &url.URL{Scheme: roleScheme, Opaque: string(r)} }
@@ -83,7 +83,7 @@ func checkRole(cert *x509.Certificate, who string, want []Role) error {
 	if len(want) == 0 || slices.ContainsFunc(want, func(r Role) bool { return slices.Contains(has, r) }) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s has %s, and not %s: issue one that has", ErrRole, who, roleText(cert), joinRoles(want, " or "))
+	return fmt.Errorf("%w: %s has %s, and not %s: issue one that has", ErrRole, who, roleText(cert), JoinRoles(want, " or "))
 }
 
 // roleText says which roles a certificate has.
@@ -92,10 +92,11 @@ func roleText(cert *x509.Certificate) string {
 	if len(has) == 0 {
 		return "no role"
 	}
-	return "the role " + joinRoles(has, " and ")
+	return "the role " + JoinRoles(has, " and ")
 }
 
-func joinRoles(roles []Role, with string) string {
+// JoinRoles writes roles with a text between them.
+func JoinRoles(roles []Role, with string) string {
 	var names []string
 	for _, r := range roles {
 		names = append(names, string(r))

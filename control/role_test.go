@@ -193,8 +193,11 @@ func TestForeignAuthority(t *testing.T) {
 		between.issue(20, x509.Certificate{Subject: pkix.Name{CommonName: "db1"}, ExtKeyUsage: client}, root),
 		between.issue(21, x509.Certificate{Subject: pkix.Name{CommonName: "db2"}, ExtKeyUsage: both, URIs: role("device")}, root),
 	}
-	if donors[0].Name != "mem1.lan" || donors[0].Stated() != nil || !slices.Equal(donors[1].Stated(), []Role{RoleDonor}) {
-		t.Errorf("%q states %v, %q states %v", donors[0].Name, donors[0].Stated(), donors[1].Name, donors[1].Stated())
+	if one, stated := donors[0].Describe(); stated || one.Name != "mem1.lan" || !slices.Equal(one.Roles, []Role{RoleDonor}) {
+		t.Errorf("%+v, stated %v", one, stated)
+	}
+	if one, stated := donors[1].Describe(); !stated || one.Serial != "0B" || !slices.Equal(one.Roles, []Role{RoleDonor}) {
+		t.Errorf("%+v, stated %v", one, stated)
 	}
 	open := func(donor, device *Identity) error {
 		site := serveOn(t, &donorStub{}, ListenConfig{Identity: donor, Timing: quick})

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"os"
 	"slices"
+	"time"
 
+	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/verbs"
 )
@@ -25,6 +27,13 @@ func (d *Donor) Status() status.DonorDaemon {
 		IO:  io,
 		PID: os.Getpid(), Started: d.started, Transport: d.transports.names(), Insecure: d.cfg.Insecure,
 		Transports: transports,
+	}
+	if id := d.cfg.Identity; id != nil {
+		i, stated := id.Describe()
+		s.Certificate = &status.Certificate{
+			Name: i.Name, Serial: i.Serial, Roles: control.JoinRoles(i.Roles, "+"), RolesStated: stated,
+			NotAfter: i.NotAfter, SecondsLeft: int64(time.Until(i.NotAfter).Seconds()),
+		}
 	}
 	draining := d.ledger.isDraining()
 	d.mu.Lock()

@@ -64,6 +64,8 @@ type Device struct {
 
 	UblkRefused uint64 `json:"ublk_refused"` // commands of queues that the driver refused; each is sent again, or its queue fails
 
+	Certificate *Certificate `json:"certificate,omitempty"` // absent without TLS
+
 	LogDropped uint64 `json:"log_dropped"` // lines of the server's log that were dropped because nobody read them in time
 }
 

@@ -30,6 +30,8 @@ type DonorDaemon struct {
 	EvictedBytes uint64          `json:"evicted_bytes"`           // bytes in Evictions
 	LastEviction *DonorEviction  `json:"last_eviction,omitempty"` // absent before the first
 
+	Certificate *Certificate `json:"certificate,omitempty"` // absent without TLS
+
 	LogDropped uint64 `json:"log_dropped"` // lines of the donor's log that were dropped because nobody read them in time
 }
 

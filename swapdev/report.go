@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/internal/loghist"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
@@ -15,6 +16,18 @@ import (
 // snapshotDeadline bounds the wait for the queues' threads, which take part
 // between two passes.
 const snapshotDeadline = time.Second
+
+// reportCertificate is the certificate of an identity, which may be nil.
+func reportCertificate(id *control.Identity, now time.Time) *status.Certificate {
+	if id == nil {
+		return nil
+	}
+	i, stated := id.Describe()
+	return &status.Certificate{
+		Name: i.Name, Serial: i.Serial, Roles: control.JoinRoles(i.Roles, "+"), RolesStated: stated,
+		NotAfter: i.NotAfter, SecondsLeft: int64(i.NotAfter.Sub(now).Seconds()),
+	}
+}
 
 // report is the device for status, but for what the block device knows.
 func (e *engine) report() status.Device {
@@ -28,6 +41,7 @@ func (e *engine) report() status.Device {
 		Queues: e.spec.Queues, Depth: e.spec.Depth, MaxIO: e.spec.MaxIO, Insecure: e.cfg.Insecure,
 		At: time.Now(), Events: e.journal.Last(), Histograms: t.Latency.Report(), Slowest: path.ReportSlowest(t.Slow, e.pages.SlabOf, func(id uint16) string { return e.donors.Get(id).Title() }),
 	}
+	s.Certificate = reportCertificate(e.cfg.Identity, s.At)
 	s.IO.Failovers = e.failovers.Load()
 	s.DonorsIgnored = e.donors.Ignored()
 	s.IO.Corrupt += e.moves.Corrupt.Load()

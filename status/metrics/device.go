@@ -83,6 +83,7 @@ func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 	s.truth(deviceSwap, d.Swap)
 	s.truth(deviceDegraded, d.Degraded)
 	s.truth(deviceInsecure, d.Insecure)
+	s.certificate(d.Certificate, deviceCertLeft, deviceCertStated)
 	if d.Backing != "" && d.Backing != noBacking {
 		s.truth(deviceBacking, d.BackingOK)
 	}

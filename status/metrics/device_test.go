@@ -108,7 +108,8 @@ var notMetrics = map[string]string{
 	"Slowest.At": "of the last minute", "Slowest.Page": "any page", "Slowest.Pages": "any number", "Slowest.Slab": "any slab", "Slowest.Donor": "see blame",
 	"Slowest.Queued": "see blame", "Slowest.Remote": "see blame", "Slowest.Backing": "see blame",
 	"Events": "but for Seq for people", "Decisions": "but for Seq for people",
-	"Cgroups.ID": "the name is the label",
+	"Cgroups.ID":       "the name is the label",
+	"Certificate.Name": "for people", "Certificate.Serial": "for people", "Certificate.Roles": "for people", "Certificate.NotAfter": "certificate_left_seconds",
 
 	"Name": "the donor's label", "Sessions": "their number", "Leases": "their number and bytes",
 	"Identities.Most": "configuration", "Identities.Reserve": "configuration", "Transports.Address": "in info",

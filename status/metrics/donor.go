@@ -57,6 +57,7 @@ func (s *sink) donor(d *status.DonorDaemon) {
 	s.put(donorInfo, 1, d.Address, d.DataAddress, d.Transport)
 	s.put(donorStart, unixTime(d.Started))
 	s.truth(donorInsecure, d.Insecure)
+	s.certificate(d.Certificate, donorCertLeft, donorCertStated)
 	s.lent(&d.Memory)
 	leased := int64(0)
 	for _, l := range d.Leases {

@@ -31,6 +31,7 @@ func newSynthetic(slabs, donors, cgroups int) *synthetic {
 		Queues: 2, Depth: 64, MaxIO: 1 << 17, Insecure: true, Placement: "latency",
 		Probes: status.Probes{State: status.ProbesOn, Memory: 1 << 20},
 	}
+	s.device.Certificate = &status.Certificate{Name: "db1", Serial: "0A", Roles: "device", NotAfter: started.Add(time.Hour * 24), SecondsLeft: 82800}
 	s.device.Memory = status.Memory{PerPage: 8, Locked: 42 << 20, PerPageTotal: 1 << 21, PerPageShare: 0.196}
 	s.device.Memory.LockedFor = status.Locked{
 		Program: 13 << 20, Libraries: 2 << 20, Heap: 6 << 20, Stacks: 1 << 20, Buffers: 16 << 20,
@@ -68,6 +69,7 @@ func newSynthetic(slabs, donors, cgroups int) *synthetic {
 		Identities: []status.DonorIdentity{{Name: "db1", Mapped: 3 << 26}, {Mapped: 1 << 20}},
 		Transports: []status.DonorTransport{{Name: "rdma", Connections: 2, Slabs: 3}, {Name: "tcp", Connections: 1, Slabs: 1}},
 	}
+	s.donor.Certificate = &status.Certificate{Name: "here", Serial: "0B", Roles: "donor", NotAfter: started.Add(time.Hour * 24), SecondsLeft: 82800}
 	s.move()
 	return s
 }

@@ -3,7 +3,6 @@ package cert
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -38,7 +37,7 @@ func issueCommand(a *command.App) *cobra.Command {
 			if err := control.Issue(ca, args[0], name, hosts, as...); err != nil {
 				return flags.BadName(err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "issued %s (%s) in %s: copy that folder to its machine, for --cert\n", name, roleNames(as), args[0])
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "issued %s (%s) in %s: copy that folder to its machine, for --cert\n", name, control.JoinRoles(as, ", "), args[0])
 			return err
 		},
 	}
@@ -66,13 +65,4 @@ func parseRoles(names []string) ([]control.Role, error) {
 		}
 	}
 	return roles, nil
-}
-
-// roleNames are roles for people.
-func roleNames(roles []control.Role) string {
-	var names []string
-	for _, r := range roles {
-		names = append(names, string(r))
-	}
-	return strings.Join(names, ", ")
 }

@@ -47,7 +47,7 @@ func writeList(w io.Writer, list []control.Issued, now time.Time) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tROLES\tSERIAL\tENDS\tSTATE")
 	for _, i := range list {
-		name, roles := i.Name, roleNames(i.Roles)
+		name, roles := i.Name, control.JoinRoles(i.Roles, ", ")
 		if name == "" { // revoked by its serial number alone
 			name, roles = "-", "-"
 		}
@@ -100,7 +100,7 @@ func showCommand(a *command.App) *cobra.Command {
 }
 
 func writeShown(w io.Writer, s shown) error {
-	roles := roleNames(s.Roles)
+	roles := control.JoinRoles(s.Roles, ", ")
 	if !s.RolesStated {
 		roles += " (not stated: what the key usage allows)"
 	}

@@ -35,7 +35,7 @@ so that the identity trusts both until the old one is removed from there.`,
 			if err != nil {
 				return flags.BadName(err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "renewed %s (%s) in %s until %s\n", i.Name, roleNames(i.Roles), args[0], day(i.NotAfter))
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "renewed %s (%s) in %s until %s\n", i.Name, control.JoinRoles(i.Roles, ", "), args[0], day(i.NotAfter))
 			return err
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/farswap/farswap/internal/cli/process"
 	"github.com/farswap/farswap/internal/machine"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
@@ -40,7 +41,8 @@ func askServed(ctx context.Context, f status.Folder) []check {
 		if err != nil {
 			return nil
 		}
-		return logChecks("donor "+f.Donor, d.LogDropped)
+		name := "donor " + f.Donor
+		return append(logChecks(name, d.LogDropped), certificateChecks(name, d.Certificate)...)
 	}
 	d, err := status.FetchSummary(ctx, status.Socket(f.Dir))
 	if err != nil {
@@ -51,7 +53,7 @@ func askServed(ctx context.Context, f status.Folder) []check {
 
 // deviceTrouble is what a device tells of itself that somebody should look at.
 func deviceTrouble(name string, d status.Device) []check {
-	checks := logChecks(name, d.LogDropped)
+	checks := append(logChecks(name, d.LogDropped), certificateChecks(name, d.Certificate)...)
 	if d.DonorsIgnored > 0 {
 		checks = append(checks, check{
 			Area: areaServed, Name: name, State: machine.Warn,
@@ -65,6 +67,28 @@ func deviceTrouble(name string, d status.Device) []check {
 			Found:  fmt.Sprintf("the driver has refused %d commands of its queues", d.UblkRefused),
 			Advice: "its log says why; if memory was short, raise vm.min_free_kbytes",
 		})
+	}
+	return checks
+}
+
+// certificateChecks are about a certificate that ends soon, has ended, or states no role.
+func certificateChecks(name string, c *status.Certificate) []check {
+	if c == nil {
+		return nil
+	}
+	var checks []check
+	say := func(found, advice string) {
+		checks = append(checks, check{Area: areaServed, Name: name, State: machine.Warn, Found: found, Advice: advice})
+	}
+	const renew = "`farswap cert renew` it and copy its folder; the server reads it again"
+	switch days := c.SecondsLeft / 86400; {
+	case c.SecondsLeft <= 0:
+		say(fmt.Sprintf("its certificate %s ended %s", c.Name, c.NotAfter.UTC().Format(time.DateOnly)), renew)
+	case c.SecondsLeft <= int64(process.EndsSoon.Seconds()):
+		say(fmt.Sprintf("its certificate %s ends in %d days", c.Name, days), renew)
+	}
+	if !c.RolesStated {
+		say(fmt.Sprintf("its certificate %s states no role, and a later release will refuse it", c.Name), "`farswap cert renew --role` it")
 	}
 	return checks
 }

@@ -64,7 +64,10 @@ func (f *Files) Follow(ctx context.Context, again <-chan os.Signal) {
 func (f *Files) begin() {
 	f.said, f.states = map[string]string{}, map[string][]filestate.State{}
 	f.warn(time.Now())
-	if f.Identity != nil && f.Identity.Stated() == nil {
+	if f.Identity == nil {
+		return
+	}
+	if _, stated := f.Identity.Describe(); !stated {
 		f.Log.Warn().Str("certificate", f.Identity.Name).
 			Msg("the certificate states no role, so it is good for all that its key usage allows; a later release will refuse it: issue it anew with a role")
 	}
