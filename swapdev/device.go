@@ -120,12 +120,16 @@ func (d *Device) serve(cfg Config) error {
 }
 
 // undo takes back what a failed open has made beside the block device.
-func (d *Device) undo() error { return errors.Join(d.closeEngine(), d.backing.Discard()) }
+func (d *Device) undo(bool) error { return errors.Join(d.closeEngine(), d.backing.Discard()) }
 
 // close gives back what the device holds beside the block device, and forgets what is in the
 // backing file: without the map nobody can read it, but for who looks for what was in memory.
-func (d *Device) close() error {
+// While the kernel still has the device, its pages stay.
+func (d *Device) close(stays bool) error {
 	err := d.closeEngine()
+	if stays {
+		return errors.Join(err, d.backing.Close())
+	}
 	remains := d.backing.Erase()
 	if errors.Is(remains, path.ErrRemains) { // the device has ended well all the same
 		d.log.Warn().Err(remains).Msg("the backing file keeps what was in memory")

@@ -5,6 +5,7 @@ package vmtest
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -68,6 +69,10 @@ func badBacking(w *World) {
 	w.Phase("another device's")
 	d := w.Swap("64M", donors)
 	w.OnlyError(w.Run(append([]string{"farswap", "ublk", "add"}, w.SwapOptions("64M", donors)...)...), 3, path("backing"))
+	w.Must("modprobe", "loop")
+	loop := strings.TrimSpace(w.Must("losetup", "--find", "--show", path("backing")))
+	w.Defer(func() { w.Must("losetup", "--detach", loop) })
+	w.OnlyError(w.Run(append([]string{"farswap", "ublk", "add"}, with(loop)...)...), 3, loop)
 	w.refused([]string{"--target", "loop", "--backing", path("missing")}, path("missing"))
 	w.NoFile(path("missing"))
 	w.alive(d)

@@ -43,8 +43,8 @@ func TestKernelKeepsTheFailedDevice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		released := false
-		release := func() error { released = true; return nil }
+		released, left := false, false
+		release := func(stays bool) error { released, left = true, stays; return nil }
 		if err := s.Start(spec, twice{}); err != nil {
 			t.Fatal(errors.Join(err, s.Abandon(release)))
 		}
@@ -55,8 +55,8 @@ func TestKernelKeepsTheFailedDevice(t *testing.T) {
 		case <-time.After(time.Minute):
 			t.Fatal("the device does not end")
 		}
-		if err := s.Err(); err == nil || errors.Is(err, ErrOrphaned) != stays || !released {
-			t.Errorf("recovery %d: %v, released %v", recovery, err, released)
+		if err := s.Err(); err == nil || errors.Is(err, ErrOrphaned) != stays || !released || left != stays {
+			t.Errorf("recovery %d: %v, released %v, left %v", recovery, err, released, left)
 		}
 		if _, err := os.Stat(status.StateDir(s.config.StateRoot, s.ID())); (err == nil) != stays {
 			t.Errorf("recovery %d: the state folder: %v", recovery, err)

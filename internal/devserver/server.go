@@ -107,9 +107,10 @@ func (s *Server) Answer(serve func(path string) (*status.Server, error)) (err er
 
 // Live watches over the device until it ends: after a stop, or because its queues failed.
 // release then gives back what the target holds. It is called once, after the device's end
-// and before the state folder goes. A device whose queues have failed stays in the kernel
-// with its folder, unless it was made to end with its server: Err wraps ErrOrphaned then.
-func (s *Server) Live(release func() error) {
+// and before the state folder goes, and hears whether the device stays in the kernel. That is
+// so if its queues have failed, unless it was made to end with its server: Err wraps
+// ErrOrphaned then, and its folder stays, too.
+func (s *Server) Live(release func(stays bool) error) {
 	s.setState(status.StateLive)
 	go func() {
 		s.watch()
@@ -142,11 +143,11 @@ func (s *Server) orphaned() bool {
 }
 
 // Abandon takes back a device that did not become live. release is that of Live.
-func (s *Server) Abandon(release func() error) error { return s.close(release, false) }
+func (s *Server) Abandon(release func(stays bool) error) error { return s.close(release, false) }
 
 // close takes everything down, in the order in which others stop to see it. With leave the
 // device stays in the kernel.
-func (s *Server) close(release func() error, leave bool) error {
+func (s *Server) close(release func(stays bool) error, leave bool) error {
 	var err error
 	if s.socket != nil {
 		err = s.socket.Close()
@@ -160,7 +161,7 @@ func (s *Server) close(release func() error, leave bool) error {
 			err, deleted = errors.Join(err, deleteErr), false
 		}
 	}
-	return errors.Join(err, release(), s.leaveFolder(deleted), s.driver.Close())
+	return errors.Join(err, release(!deleted), s.leaveFolder(deleted), s.driver.Close())
 }
 
 // leaveFolder gives the state folder up. It goes with the device, and stays where the kernel

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -182,23 +181,5 @@ func TestSparseFileWithoutRoom(t *testing.T) {
 	}
 	if len(told) != 2 || !strings.Contains(told[0], "lacks") {
 		t.Errorf("told %q", told)
-	}
-}
-
-// TestLoopDevice: a loop device over a file that is a backing file is another name of one store. Root
-// on a machine with loop devices sees it; elsewhere package store's own test stands for it.
-func TestLoopDevice(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	b, err := OpenBacking(t.Context(), BackingConfig{Path: path, Size: testSize})
-	mustAll(t, err)
-	defer b.Close()
-	out, err := exec.Command("/usr/sbin/losetup", "--find", "--show", path).Output()
-	loop := strings.TrimSpace(string(out))
-	if err != nil || loop == "" {
-		return
-	}
-	defer func() { mustAll(t, exec.Command("/usr/sbin/losetup", "--detach", loop).Run()) }()
-	if _, err := OpenBacking(t.Context(), BackingConfig{Path: loop, Size: testSize}); !errors.Is(err, ErrShared) {
-		t.Errorf("got %v", err)
 	}
 }

@@ -42,6 +42,7 @@ func serveTarget(p plain, config devserver.Config, log zerolog.Logger) (*plainSe
 		return nil, errors.Join(err, holds.Close())
 	}
 	d := &plainServer{server, p}
+	release := func(bool) error { return holds.Close() }
 	err = d.Start(p.spec, target)
 	if err == nil {
 		err = d.Answer(func(socket string) (*status.Server, error) {
@@ -49,9 +50,9 @@ func serveTarget(p plain, config devserver.Config, log zerolog.Logger) (*plainSe
 		})
 	}
 	if err != nil {
-		return nil, errors.Join(err, d.Abandon(holds.Close))
+		return nil, errors.Join(err, d.Abandon(release))
 	}
-	d.Live(holds.Close)
+	d.Live(release)
 	return d, nil
 }
 
