@@ -67,8 +67,8 @@ shell *ARGS: (vm ARGS)
 build:
     @mkdir -p .cache/bin
     @version="-X main.commit=$(git describe --always --dirty --abbrev=12 --match '' 2>/dev/null || true)"; \
-    CGO_ENABLED=1 go build -ldflags "$version" -o .cache/bin/ ./cmd/farswap; \
-    CGO_ENABLED=1 go build -tags nethttpomithttp2 -ldflags "$version" -o .cache/bin/ ./cmd/farswapd
+    CGO_ENABLED=1 go build -trimpath -ldflags "$version" -o .cache/bin/ ./cmd/farswap; \
+    CGO_ENABLED=1 go build -trimpath -tags nethttpomithttp2 -ldflags "$version" -o .cache/bin/ ./cmd/farswapd
 
 # gofumpt, vet, staticcheck, shellcheck; whether what is generated is stale
 lint:

@@ -50,7 +50,8 @@ var modules = []string{
 // rooms are those of this module that farswapd may link, with all below them.
 var rooms = []string{
 	"bpf", "cluster", "cmd/farswapd", "control", "donor", "evict", "offheap", "slabmap", "status", "swapdev", "ublk", "uring", "verbs",
-	"internal/asynclog", "internal/devserver", "internal/flusher", "internal/human", "internal/inuse", "internal/loghist", "internal/memory",
+	"netlimit", "internal/asynclog", "internal/devserver", "internal/filestate", "internal/flusher", "internal/human", "internal/inuse", "internal/loghist", "internal/memory",
+	"internal/owned", "internal/refusals", "internal/signature", "internal/store",
 	"internal/cli/add", "internal/cli/advice", "internal/cli/program", "internal/cli/command", "internal/cli/daemon", "internal/cli/flags",
 	"internal/cli/lend", "internal/cli/process", "internal/cli/usage",
 }
@@ -88,7 +89,7 @@ func TestLinksNothingElse(t *testing.T) {
 // file.
 func TestTextAndData(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "farswapd")
-	cmd := exec.Command("go", "build", "-tags", "nethttpomithttp2", "-ldflags", "-X main.commit=test", "-o", path, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nethttpomithttp2", "-ldflags", "-X main.commit=test", "-o", path, ".")
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=1")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

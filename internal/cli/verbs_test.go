@@ -118,7 +118,7 @@ func TestBenchVerbsBadInput(t *testing.T) {
 		bad("size zero", 2, donor+" --size 0", "--size 0|1 to 1M"),
 		bad("size large", 2, donor+" --size 4K,2M", "--size 2M|1 to 1M"),
 		bad("size word", 2, donor+" --size big", `"big" is not a size`),
-		bad("no size", 2, donor+" --size=", "at least one"),
+		bad("no size", 2, donor+" --size=", "--size|the value is empty"),
 		bad("depth zero", 2, donor+" --depth 0", "a depth of 0|1 to 256"),
 		bad("depth large", 2, donor+" --depth 1,257", "a depth of 257|1 to 256"),
 		bad("depth word", 2, donor+" --depth deep", "--depth"),

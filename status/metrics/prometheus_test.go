@@ -326,7 +326,7 @@ func (p *live) checkRules(t *testing.T) {
 	var rules map[string]rule
 	noticed := []string{
 		"FarswapPagesLost", "FarswapIOErrors", "FarswapCorruptPages", "FarswapDeviceDegraded", "FarswapSlabsDropped",
-		"FarswapDonorSlow", "FarswapDonorShort", "FarswapDonorRefusals",
+		"FarswapDonorSlow", "FarswapDonorShort", "FarswapDonorRefusals", "FarswapCertificateEnds",
 	}
 	p.until("through with the rules", func() error {
 		var data struct{ Groups []struct{ Rules []rule } }
