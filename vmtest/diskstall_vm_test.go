@@ -23,10 +23,12 @@ func (w *World) suspendableDisk(size string) suspendable {
 	w.Must("fallocate", "--length", size, file)
 	loop := strings.TrimSpace(w.Must("losetup", "--find", "--show", file))
 	w.Defer(func() { w.Must("losetup", "--detach", loop) })
-	d := suspendable{w, "vmtest-disk", "/dev/mapper/vmtest-disk"}
+	d := suspendable{w: w, name: "vmtest-disk"}
 	sectors := strings.TrimSpace(w.Must("blockdev", "--getsz", loop))
 	w.Must("dmsetup", "--noudevsync", "create", d.name, "--table", "0 "+sectors+" linear "+loop+" 0")
 	w.Defer(func() { w.Must("dmsetup", "--noudevsync", "remove", d.name) })
+	// Nobody makes its node in /dev/mapper here: that is udev's.
+	d.path = "/dev/" + strings.TrimSpace(w.Must("dmsetup", "info", "--columns", "--noheadings", "--options", "blkdevname", d.name))
 	return d
 }
 
