@@ -14,11 +14,11 @@ func Command(a *command.App) *cobra.Command {
 		Short: "Make a certificate authority and identities of machines, renew and revoke them",
 		Long: `Device and donor prove who they are with certificates of one authority.
 
-  farswap cert init /root/farswap-ca
-  farswap cert issue --ca /root/farswap-ca --role device --name db1 /root/db1
-  farswap cert issue --ca /root/farswap-ca --role donor --name mem1 --host mem1.lan --host 10.0.0.7 /root/mem1
-  farswap cert renew --ca /root/farswap-ca /root/db1
-  farswap cert revoke --ca /root/farswap-ca mem1
+  farswap cert init ca
+  farswap cert issue --ca ca --role device --name db1 db1
+  farswap cert issue --ca ca --role donor --name mem1 --host mem1.lan --host 10.0.0.7 mem1
+  farswap cert renew --ca ca db1
+  farswap cert revoke --ca ca mem1
 
 A donor takes devices only, and a device uses donors only; dashboards and metrics are for
 viewers, and served by them. Keep the authority's folder off the machines that run farswap. Copy each
