@@ -63,12 +63,12 @@ vm *ARGS: build
 # A shell in the virtual machine
 shell *ARGS: (vm ARGS)
 
-# The binaries, into .cache/bin; they load the RDMA libraries when they run. farswapd speaks HTTP/1 on its local socket alone
+# The binaries, into .cache/bin; they load the RDMA libraries when they run
 build:
     @mkdir -p .cache/bin
     @version="-X main.commit=$(git describe --always --dirty --abbrev=12 --match '' 2>/dev/null || true)"; \
     CGO_ENABLED=1 go build -trimpath -ldflags "$version" -o .cache/bin/ ./cmd/farswap; \
-    CGO_ENABLED=1 go build -trimpath -tags nethttpomithttp2 -ldflags "$version" -o .cache/bin/ ./cmd/farswapd
+    CGO_ENABLED=1 go build $(cat cmd/farswapd/build-flags) -ldflags "$version" -o .cache/bin/ ./cmd/farswapd
 
 # gofumpt, vet, staticcheck, shellcheck; whether what is generated is stale
 lint:
