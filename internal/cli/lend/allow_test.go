@@ -24,3 +24,16 @@ func TestParseAllowances(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseAllowance: what is accepted names sizes above 0 alone.
+func FuzzParseAllowance(f *testing.F) {
+	for _, text := range []string{"a", "a=1G", "a,reserve=64M", "a=1G,reserve=64M", "a=0", "=,", "a=1G=2G"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		one, err := parseAllowance(text)
+		if err == nil && (one.Most < 0 || one.Reserve < 0 || strings.ContainsAny(one.Name, "=,")) {
+			t.Fatalf("%q became %+v", text, one)
+		}
+	})
+}
