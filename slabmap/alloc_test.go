@@ -9,7 +9,8 @@ func perRequest(m *Map, page int64) {
 	slab := m.SlabOf(page)
 	m.BeginWrite(page)
 	s, _ := m.Acquire(slab)
-	m.EndWrite(page, Written{CRC: 1, Remote: true, Epoch: s.Epoch, Pending: true})
+	counter, _ := m.NextCounter(page)
+	m.EndWrite(page, Written{CRC: 1, Seal: NewSeal(counter, [SealTagSize]byte{1}), Remote: true, Epoch: s.Epoch, Pending: true})
 	m.Done(slab, s.Epoch)
 	m.EndPending(page, true)
 	m.AcquireRead(slab)
@@ -27,7 +28,7 @@ func perRequest(m *Map, page int64) {
 }
 
 func TestNoAllocations(t *testing.T) {
-	m, _ := newMap(t, small)
+	m, _ := newMap(t, sealed)
 	mapped(t, m, 0, 3)
 	page := make([]byte, PageSize)
 	hot := make([]int, 0, small.Slabs())

@@ -1,6 +1,7 @@
 package slabmap
 
 import (
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"runtime"
@@ -38,12 +39,13 @@ type cluster struct {
 	moving  []sync.Mutex // by slab: one goroutine moves it
 	backing []atomic.Uint64
 	acked   []atomic.Uint64 // the newest version acknowledged to the kernel
+	sealed  []atomic.Uint64 // the last counter that a write has sealed under
 	seen    struct{ remote, backing, pending, zeros, retried, wraps, moved, old, aborted atomic.Int64 }
 }
 
 func newCluster(t *testing.T) *cluster {
 	c := &cluster{t: t}
-	g := Geometry{Size: 3 * MinSlabSize, SlabSize: MinSlabSize}
+	g := Geometry{Size: 3 * MinSlabSize, SlabSize: MinSlabSize, Sealed: true}
 	c.m, _ = newMap(t, g)
 	for i := range g.Slabs() {
 		first, _ := g.PageRange(i)
@@ -55,6 +57,7 @@ func newCluster(t *testing.T) *cluster {
 	c.moving = make([]sync.Mutex, g.Slabs())
 	c.backing = make([]atomic.Uint64, len(c.pages))
 	c.acked = make([]atomic.Uint64, len(c.pages))
+	c.sealed = make([]atomic.Uint64, len(c.pages))
 	return c
 }
 
@@ -65,10 +68,10 @@ func (c *cluster) write(i int) {
 		return
 	}
 	version := c.version.Add(1)
-	done := Written{CRC: uint32(version), Backing: true}
+	done := Written{CRC: uint32(version), Seal: c.seal(i, version), Backing: true}
 	s, remote := c.m.Acquire(slab)
 	if remote {
-		done = Written{CRC: uint32(version), Remote: true, Epoch: s.Epoch, Pending: true}
+		done.Backing, done.Remote, done.Epoch, done.Pending = false, true, s.Epoch, true
 		mem := c.donors[s.Donor].Load()
 		mem.pages[i%perSlab].Store(version)
 		runtime.Gosched()
@@ -90,6 +93,25 @@ func (c *cluster) write(i int) {
 	}
 }
 
+// seal makes the Seal of a version. The caller has claimed the page.
+func (c *cluster) seal(i int, version uint64) Seal {
+	counter, ok := c.m.NextCounter(c.pages[i])
+	if last := c.sealed[i].Swap(counter); !ok || counter <= last {
+		c.t.Errorf("page %d: counter %d after %d, %t", c.pages[i], counter, last, ok)
+	}
+	var tag [SealTagSize]byte
+	binary.BigEndian.PutUint64(tag[SealTagSize-8:], version)
+	tag[0] = byte(version)
+	return NewSeal(counter, tag)
+}
+
+// opens reports whether a view has the Seal of the version that it is of.
+func opens(v View) bool {
+	tag := v.Seal.Tag()
+	return v.Writing || v.Zeros() ||
+		tag[0] == byte(v.CRC) && binary.BigEndian.Uint64(tag[SealTagSize-8:]) == uint64(v.CRC)
+}
+
 // read is the data path of a read.
 func (c *cluster) read(i int) {
 	page, slab := c.pages[i], i/perSlab
@@ -106,6 +128,9 @@ func (c *cluster) read(i int) {
 		}
 	}
 	v := c.m.Look(page)
+	if !opens(v) {
+		c.t.Errorf("page %d: version %d with the seal %x of another", page, v.CRC, v.Seal.Tag())
+	}
 	var got uint64
 	switch {
 	case v.Place&Remote != 0 && counted && s.Epoch == v.RemoteEpoch():

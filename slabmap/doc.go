@@ -52,6 +52,13 @@
 // tag 0. Before tags begin again at 1, BeginMap voids the old tags of the slab; BeginMove voids those of a
 // move that was aborted.
 //
+// # Seals
+//
+// The pages of a sealed device are encrypted and authenticated before they are stored. The map keeps a [Seal] for
+// each page, and gives each write a counter that no other write of the page gets, whatever ends it. A caller that
+// seals two contents under one counter betrays both: take the counter from NextCounter, once the page is claimed,
+// and seal once for each claim. See seal.go.
+//
 // # Placement
 //
 // [PowerOfTwo] is the placement of the paper: it takes the emptier of two random donors. [ByLatency] weighs
@@ -63,8 +70,8 @@
 //
 // # Memory
 //
-// The caller of New provides the memory, off the Go heap: 8 bytes for each page, 64 for each slab and 64 for
-// the header, at most 0.2% of the device. A shared mapping of a file allows a later server to take over.
+// The caller of New provides the memory, off the Go heap: 8 bytes for each page, 24 if the device is sealed, 64
+// for each slab and 64 for the header. That is at most 0.2% of the device, or 0.6%. A shared mapping of a file allows a later server to take over.
 //
 // # Concurrency
 //

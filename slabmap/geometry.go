@@ -20,10 +20,11 @@ const (
 // ErrGeometry means that a device size or a slab size is out of range.
 var ErrGeometry = errors.New("unusable geometry")
 
-// Geometry is the size of a device and of its slabs, in bytes.
+// Geometry is the size of a device and of its slabs, in bytes, and whether its pages are sealed.
 type Geometry struct {
 	Size     int64 // of the device: a multiple of PageSize, at least one page
 	SlabSize int64 // a power of two, MinSlabSize to MaxSlabSize; the last slab may be short
+	Sealed   bool  // each page has a Seal
 }
 
 // Validate returns an error wrapping ErrGeometry if a field is out of range. The other methods require a
@@ -37,6 +38,8 @@ func (g Geometry) Validate() error {
 	case g.SlabSize < MinSlabSize || g.SlabSize > MaxSlabSize || bits.OnesCount64(uint64(g.SlabSize)) != 1:
 		return fmt.Errorf("slab of %d bytes: give a power of two from %d to %d: %w",
 			g.SlabSize, MinSlabSize, MaxSlabSize, ErrGeometry)
+	case g.Sealed && g.Size/PageSize > maxSealedPages:
+		return fmt.Errorf("sealed device of %d bytes: give at most %d pages, or do not seal: %w", g.Size, int64(maxSealedPages), ErrGeometry)
 	}
 	return nil
 }

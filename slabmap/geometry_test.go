@@ -13,18 +13,22 @@ func TestGeometryValidate(t *testing.T) {
 		g    Geometry
 		ok   bool
 	}{
-		{"one page", Geometry{PageSize, MinSlabSize}, true},
-		{"short last slab", Geometry{MinSlabSize + PageSize, MinSlabSize}, true},
-		{"largest slab", Geometry{1 << 40, MaxSlabSize}, true},
-		{"zero", Geometry{0, DefaultSlabSize}, false},
-		{"negative", Geometry{-PageSize, DefaultSlabSize}, false},
-		{"half a page", Geometry{PageSize / 2, DefaultSlabSize}, false},
-		{"odd size", Geometry{MinSlabSize + 512, DefaultSlabSize}, false},
-		{"no slab size", Geometry{1 << 30, 0}, false},
-		{"negative slab size", Geometry{1 << 30, -1 << 63}, false},
-		{"slab too small", Geometry{1 << 30, MinSlabSize / 2}, false},
-		{"slab too large", Geometry{1 << 40, MaxSlabSize * 2}, false},
-		{"slab not a power of two", Geometry{1 << 30, 3 * MinSlabSize}, false},
+		{"one page", Geometry{Size: PageSize, SlabSize: MinSlabSize}, true},
+		{"short last slab", Geometry{Size: MinSlabSize + PageSize, SlabSize: MinSlabSize}, true},
+		{"largest slab", Geometry{Size: 1 << 40, SlabSize: MaxSlabSize}, true},
+		{"zero", Geometry{Size: 0, SlabSize: DefaultSlabSize}, false},
+		{"negative", Geometry{Size: -PageSize, SlabSize: DefaultSlabSize}, false},
+		{"half a page", Geometry{Size: PageSize / 2, SlabSize: DefaultSlabSize}, false},
+		{"odd size", Geometry{Size: MinSlabSize + 512, SlabSize: DefaultSlabSize}, false},
+		{"no slab size", Geometry{Size: 1 << 30, SlabSize: 0}, false},
+		{"negative slab size", Geometry{Size: 1 << 30, SlabSize: -1 << 63}, false},
+		{"slab too small", Geometry{Size: 1 << 30, SlabSize: MinSlabSize / 2}, false},
+		{"slab too large", Geometry{Size: 1 << 40, SlabSize: MaxSlabSize * 2}, false},
+		{"sealed", Geometry{Size: 1 << 40, SlabSize: MinSlabSize, Sealed: true}, true},
+		{"largest sealed", Geometry{Size: PageSize << 40, SlabSize: MaxSlabSize, Sealed: true}, true},
+		{"too large to be sealed", Geometry{Size: PageSize<<40 + PageSize, SlabSize: MaxSlabSize, Sealed: true}, false},
+		{"too large to be sealed, and not sealed", Geometry{Size: PageSize<<40 + PageSize, SlabSize: MaxSlabSize}, true},
+		{"slab not a power of two", Geometry{Size: 1 << 30, SlabSize: 3 * MinSlabSize}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.g.Validate()

@@ -11,7 +11,8 @@ type header struct {
 	magic    uint64
 	size     int64
 	slabSize int64
-	_        [5]uint64
+	sealed   uint64 // 1: each page has a Seal
+	_        [4]uint64
 }
 
 // entry is one slab, alone on its cache line, so that queues with different slabs do not disturb each other.
@@ -22,8 +23,11 @@ type entry struct {
 	activity atomic.Uint64   // float64 bits, page I/Os per second
 	old      atomic.Uint64   // donor before the last BeginMove
 	changed  atomic.Uint64   // 1: the place of a page may have changed since the last count of the Census
-	_        uint64
+	floor    atomic.Uint64   // counters of sealed writes are above it: see seal.go
 }
+
+// sealWords is the Seal of one page.
+type sealWords [2]atomic.Uint64
 
 const (
 	headerSize = int(unsafe.Sizeof(header{}))
@@ -36,13 +40,17 @@ func aligned(mem []byte) bool {
 	return uintptr(unsafe.Pointer(unsafe.SliceData(mem)))%8 == 0
 }
 
-// lay places the three parts of a map over mem.
+// lay places the parts of a map over mem. There are no seals unless the device is sealed.
 //
 // Preconditions: mem is aligned and has MemoryNeeded(g) bytes.
-func lay(g Geometry, mem []byte) (*header, []entry, []atomic.Uint64) {
+func lay(g Geometry, mem []byte) (*header, []entry, []atomic.Uint64, []sealWords) {
 	base := unsafe.Pointer(unsafe.SliceData(mem))
 	slabs := g.Slabs()
 	entries := unsafe.Slice((*entry)(unsafe.Add(base, headerSize)), slabs)
 	pages := unsafe.Slice((*atomic.Uint64)(unsafe.Add(base, headerSize+slabs*entrySize)), g.Pages())
-	return (*header)(base), entries, pages
+	var seals []sealWords
+	if g.Sealed {
+		seals = unsafe.Slice((*sealWords)(unsafe.Add(base, headerSize+slabs*entrySize+len(pages)*wordSize)), g.Pages())
+	}
+	return (*header)(base), entries, pages, seals
 }

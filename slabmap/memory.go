@@ -16,9 +16,13 @@ var ErrMemory = errors.New("unusable map memory")
 const magic = uint64('s')<<56 | 'l'<<48 | 'a'<<40 | 'b'<<32 | 'm'<<24 | 'a'<<16 | 'p'<<8 | 2
 
 // MemoryNeeded is the number of bytes that New needs for a valid g: at most
-// 0.2% of the device if its last slab is full.
+// 0.2% of the device if its last slab is full, or 0.6% if the device is sealed.
 func MemoryNeeded(g Geometry) int {
-	return headerSize + g.Slabs()*entrySize + int(g.Pages())*wordSize
+	perPage := wordSize
+	if g.Sealed {
+		perPage += sealSize
+	}
+	return headerSize + g.Slabs()*entrySize + int(g.Pages())*perPage
 }
 
 // Map is the state of a device. Make one with New.
@@ -28,6 +32,7 @@ type Map struct {
 	recovered bool
 	slabs     []entry
 	pages     []atomic.Uint64
+	seals     []sealWords // nil unless the device is sealed
 	lacking   lacking
 }
 
@@ -52,12 +57,16 @@ func New(g Geometry, mem []byte) (*Map, error) {
 	}
 	m := &Map{geometry: g, slabShift: uint(bits.TrailingZeros64(uint64(g.PagesPerSlab())))}
 	var h *header
-	h, m.slabs, m.pages = lay(g, mem)
+	h, m.slabs, m.pages, m.seals = lay(g, mem)
+	sealed := uint64(0)
+	if g.Sealed {
+		sealed = 1
+	}
 	if *h == (header{}) {
 		if !zero(mem[:MemoryNeeded(g)]) {
 			return nil, fmt.Errorf("memory without a header that is not empty either: remove it and start afresh: %w", ErrMemory)
 		}
-		*h = header{magic: magic, size: g.Size, slabSize: g.SlabSize}
+		*h = header{magic: magic, size: g.Size, slabSize: g.SlabSize, sealed: sealed}
 		return m, nil
 	}
 	if h.magic != magic {
@@ -66,6 +75,10 @@ func New(g Geometry, mem []byte) (*Map, error) {
 	if h.size != g.Size || h.slabSize != g.SlabSize {
 		return nil, fmt.Errorf("map left for a device of %d bytes in slabs of %d, not %d and %d: give the same sizes, or remove it: %w",
 			h.size, h.slabSize, g.Size, g.SlabSize, ErrMemory)
+	}
+	if h.sealed != sealed {
+		return nil, fmt.Errorf("map left for a device whose pages are sealed (1) or not (0): %d, not %d: seal as before, or remove it: %w",
+			h.sealed, sealed, ErrMemory)
 	}
 	if err := m.check(); err != nil {
 		return nil, err
@@ -103,6 +116,9 @@ func (m *Map) check() error {
 		if a := math.Float64frombits(m.slabs[i].activity.Load()); !(a >= 0 && a <= math.MaxFloat64) {
 			return fmt.Errorf("slab %d has an activity of %g: remove the map and start afresh: %w", i, a, ErrMemory)
 		}
+		if f := m.slabs[i].floor.Load(); f > MaxCounter || f != 0 && m.seals == nil {
+			return fmt.Errorf("slab %d has a floor of %d: remove the map and start afresh: %w", i, f, ErrMemory)
+		}
 	}
 	for i := range m.pages {
 		if w := pageWord(m.pages[i].Load()); !w.legal() {
@@ -119,7 +135,11 @@ func (m *Map) recover() {
 		s := slabWord(m.slabs[i].word.Load())
 		first, end := m.geometry.PageRange(i)
 		for p := first; p < end; p++ {
-			w := pageWord(m.pages[p].Load()) &^ (flagWriting | flagPending)
+			w := pageWord(m.pages[p].Load())
+			if w&flagWriting != 0 {
+				m.unseal(p)
+			}
+			w &^= flagWriting | flagPending
 			if w&flagRemote != 0 && !w.remoteIn(s) {
 				w &^= tagMask
 			}

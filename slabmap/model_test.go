@@ -21,7 +21,9 @@ type modelPage struct {
 	remoteLife       uint64 // 0: none
 	backing          bool
 	writing, pending bool
-	restoring        bool // pending because of a restore
+	restoring        bool   // pending because of a restore
+	seal             Seal   // of the last content that was recorded
+	given            uint64 // counter of the write that is under way, 0: it has not asked
 }
 
 type modelSlab struct {
@@ -58,7 +60,7 @@ func (s *modelSlab) under(epoch uint64) int {
 
 func (d *model) view(page int64, slab int) View {
 	p, s := d.pages[page], d.slabs[slab]
-	v := View{CRC: p.crc, Writing: p.writing, Pending: p.pending, Epoch: s.epoch}
+	v := View{CRC: p.crc, Writing: p.writing, Pending: p.pending, Epoch: s.epoch, Seal: p.seal}
 	if p.backing {
 		v.Place = Backing
 	}
@@ -77,10 +79,18 @@ type history struct {
 	m    *Map
 	d    model
 	some []int64 // the pages that take part: at the edges of slabs
+	used map[nonce]bool
+}
+
+// nonce is what no two contents may be sealed under.
+type nonce struct {
+	page    int64
+	counter uint64
 }
 
 func newHistory(t *rapid.T) *history {
-	h := &history{g: Geometry{MinSlabSize + PageSize, MinSlabSize}, d: model{map[int64]*modelPage{}, map[int]*modelSlab{}}}
+	h := &history{g: Geometry{Size: MinSlabSize + PageSize, SlabSize: MinSlabSize}, d: model{map[int64]*modelPage{}, map[int]*modelSlab{}}, used: map[nonce]bool{}}
+	h.g.Sealed = rapid.Bool().Draw(t, "sealed")
 	h.m, h.mem = newMap(t, h.g)
 	for i := range h.g.Slabs() {
 		first, end := h.g.PageRange(i)
@@ -116,12 +126,39 @@ func (h *history) beginWrite(t *rapid.T) {
 	p.writing = p.writing || !p.pending
 }
 
+// sealPage has a write that is under way seal its page, which it does once.
+func (h *history) sealPage(t *rapid.T) {
+	if page, p, _, _ := h.page(t); p.writing {
+		h.give(t, page, p)
+	}
+}
+
+func (h *history) give(t *rapid.T, page int64, p *modelPage) {
+	if !h.g.Sealed || p.given != 0 {
+		return
+	}
+	counter, ok := h.m.NextCounter(page)
+	if n := (nonce{page, counter}); !ok || counter == 0 || h.used[n] {
+		t.Fatalf("counter %d of page %d, %t: used before: %t", counter, page, ok, h.used[n])
+	}
+	p.given = counter
+	h.used[nonce{page, counter}] = true
+}
+
 func (h *history) endWrite(t *rapid.T) {
 	page, p, _, s := h.page(t)
 	if !p.writing {
 		return
 	}
+	h.give(t, page, p)
+	seal := Seal{}
+	if h.g.Sealed {
+		var tag [SealTagSize]byte
+		copy(tag[:], rapid.SliceOfN(rapid.Byte(), SealTagSize, SealTagSize).Draw(t, "tag"))
+		seal = NewSeal(p.given, tag)
+	}
 	w := Written{
+		Seal:    seal,
 		CRC:     rapid.Uint32().Draw(t, "crc"),
 		Remote:  rapid.Bool().Draw(t, "remote"),
 		Backing: rapid.Bool().Draw(t, "backing"),
@@ -130,7 +167,7 @@ func (h *history) endWrite(t *rapid.T) {
 	}
 	w.Pending = w.Remote != w.Backing && rapid.Bool().Draw(t, "pending")
 	h.m.EndWrite(page, w)
-	*p = modelPage{written: true, crc: w.CRC, backing: w.Backing, pending: w.Pending, restoring: w.Pending && w.Backing}
+	*p = modelPage{written: true, crc: w.CRC, seal: seal, backing: w.Backing, pending: w.Pending, restoring: w.Pending && w.Backing}
 	switch {
 	case !w.Remote || !s.holds():
 	case w.Epoch == s.epoch:
@@ -142,15 +179,18 @@ func (h *history) endWrite(t *rapid.T) {
 
 func (h *history) abortWrite(t *rapid.T) {
 	if page, p, _, _ := h.page(t); p.writing {
+		if rapid.Bool().Draw(t, "sealed") {
+			h.give(t, page, p)
+		}
 		h.m.AbortWrite(page)
-		p.writing = false
+		p.writing, p.given = false, 0
 	}
 }
 
 // endCopy ends a claim as the mover does, which has copied the page to the slab's donor.
 func (h *history) endCopy(t *rapid.T) {
 	page, p, _, s := h.page(t)
-	if !p.writing {
+	if !p.writing || p.given != 0 { // a copy seals nothing
 		return
 	}
 	v := h.d.view(page, h.m.SlabOf(page))
@@ -223,7 +263,7 @@ func (h *history) discard(t *rapid.T) {
 		t.Fatalf("Discard = %t", ok)
 	}
 	if ok {
-		*p = modelPage{}
+		*p = modelPage{seal: p.seal} // the counter stays
 	}
 }
 
@@ -363,8 +403,13 @@ func (h *history) done(t *rapid.T) {
 	}
 }
 
-// restart gives the memory to a new server.
+// restart gives the memory to a new server. The old one dies when some of its writes have sealed their pages.
 func (h *history) restart(t *rapid.T) {
+	for _, page := range h.some {
+		if p := h.d.pages[page]; p.writing && rapid.Bool().Draw(t, "sealed") {
+			h.give(t, page, p)
+		}
+	}
 	m, err := New(h.g, h.mem)
 	must(t, err)
 	if !m.Recovered() {
@@ -378,7 +423,7 @@ func (h *history) restart(t *rapid.T) {
 		}
 	}
 	for _, p := range h.d.pages {
-		p.writing, p.pending, p.restoring = false, false, false
+		p.writing, p.pending, p.restoring, p.given = false, false, false, 0
 	}
 }
 
@@ -439,6 +484,7 @@ func TestHistoriesAgainstModel(t *testing.T) {
 			h := newHistory(t)
 			t.Repeat(map[string]func(*rapid.T){
 				"beginWrite":   h.beginWrite,
+				"sealPage":     h.sealPage,
 				"endWrite":     h.endWrite,
 				"abortWrite":   h.abortWrite,
 				"endCopy":      h.endCopy,

@@ -71,8 +71,8 @@ func (m *Map) AbortMove(slab int, epoch uint64, donor uint16) (before uint64, er
 
 // EndCopy ends the claim of a page that was copied from the old donor to the new one, under epoch. It reports
 // whether the new copy counts from now on. If it does not, because the move is over or the page was not at the
-// old donor, the page keeps its copies. Call it before the Done of the operation. It panics if no write of the
-// page is under way.
+// old donor, the page keeps its copies. It keeps its Seal, because a copy is stored as it was: see NextCounter.
+// Call EndCopy before the Done of the operation. It panics if no write of the page is under way.
 func (m *Map) EndCopy(page int64, epoch uint64) bool {
 	s := slabWord(m.slabs[page>>m.slabShift].word.Load())
 	p := &m.pages[page]

@@ -85,6 +85,7 @@ type View struct {
 	// Old: the remote copy is at the donor that the slab is leaving. Count a read of it in with
 	// AcquireOld.
 	Old  bool
+	Seal Seal // what opens every valid copy, if the device is sealed and no write is under way
 	word pageWord
 }
 
@@ -110,12 +111,14 @@ func (m *Map) Look(page int64) View {
 	p, slab := &m.pages[page], &m.slabs[page>>m.slabShift].word
 	w := pageWord(p.Load())
 	for {
-		s := slabWord(slab.Load())
+		s, seal := slabWord(slab.Load()), m.sealOf(page)
 		// If the page's word changes around the load of the slab's word, an old word could be
-		// compared with a new epoch.
+		// compared with a new epoch, or with the Seal of another content.
 		again := pageWord(p.Load())
 		if again == w {
-			return view(w, s)
+			v := view(w, s)
+			v.Seal = seal
+			return v
 		}
 		w = again
 	}
@@ -145,7 +148,7 @@ func view(w pageWord, s slabWord) View {
 // read since v with another checksum than v.CRC is corrupt. Otherwise look again; if v.Writing, after the end
 // of that write.
 func (m *Map) Same(page int64, v View) bool {
-	same := !v.Writing && pageWord(m.pages[page].Load()) == v.word
+	same := !v.Writing && pageWord(m.pages[page].Load()) == v.word && m.sealOf(page) == v.Seal
 	s := slabWord(m.slabs[page>>m.slabShift].word.Load())
 	return same && s.epoch() == v.Epoch && (!v.Old || v.word.oldIn(s))
 }

@@ -4,7 +4,8 @@ import "strconv"
 
 // Written is the outcome of a write.
 type Written struct {
-	CRC     uint32 // Checksum of the new content
+	CRC     uint32 // Checksum of the new content, as it is stored
+	Seal    Seal   // of the new content, under the counter from NextCounter; only of a sealed device
 	Remote  bool   // the donor has it, from a write under Epoch
 	Epoch   uint64 // from Acquire for the write; only if Remote
 	Backing bool   // the backing file has it
@@ -16,7 +17,8 @@ type Written struct {
 }
 
 // BeginWrite claims page for a write. False means that another write of the page is under way or pending: park
-// the request and try again when that write has ended. The map keeps the old copies until EndWrite.
+// the request and try again when that write has ended. The map keeps the old copies until EndWrite. On a sealed
+// device a claim reserves a counter, which no other write of the page gets: see NextCounter.
 func (m *Map) BeginWrite(page int64) bool {
 	p := &m.pages[page]
 	for {
@@ -32,7 +34,7 @@ func (m *Map) BeginWrite(page int64) bool {
 
 // EndWrite records the outcome of a write and replaces the old state of the page. If the slab has left
 // done.Epoch, the remote copy is void; without another copy the page is Lost: ask Counts before. It panics if no
-// write of the page is under way.
+// write of the page is under way, or if done.Seal has a counter below that of the old content.
 func (m *Map) EndWrite(page int64, done Written) {
 	next := pageWord(done.CRC) << crcShift
 	if done.Backing {
@@ -53,6 +55,7 @@ func (m *Map) EndWrite(page int64, done Written) {
 		if w&flagWriting == 0 {
 			misused("EndWrite", page)
 		}
+		m.reseal(page, done.Seal)
 		if p.CompareAndSwap(uint64(w), uint64(next|w.counted()&countMask)) {
 			m.lacking.became(w, next)
 			m.changed(page)
@@ -98,6 +101,7 @@ func (m *Map) AbortWrite(page int64) {
 		if w&flagWriting == 0 {
 			misused("AbortWrite", page)
 		}
+		m.unseal(page)
 		if p.CompareAndSwap(uint64(w), uint64(w.counted()&^flagWriting)) {
 			return
 		}
