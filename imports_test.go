@@ -30,7 +30,7 @@ var floors = [][]string{
 // all of them and puts them together: what a lower one has to tell a higher one, it tells
 // through functions that the room's own package sets.
 var inside = map[string][][]string{
-	"swapdev": {{"journal", "path"}, {"lenders"}, {"placement"}, {"mover", "scrubber"}},
+	"swapdev": {{"seal"}, {"journal", "path"}, {"lenders"}, {"placement"}, {"mover", "scrubber"}},
 	"internal/cli": {
 		{"advice", "usage", "program", "process"},
 		{"flags", "command", "launch"},
