@@ -45,6 +45,7 @@ type Device struct {
 	MaxIO     int       `json:"max_io"`             // bytes of one request
 	Ublk      []string  `json:"ublk"`               // names of the driver flags that the kernel has granted
 	Insecure  bool      `json:"insecure,omitempty"` // control sessions run without TLS
+	Sealed    bool      `json:"sealed"`             // pages are encrypted and authenticated before they leave the device's process
 
 	Moves Moves `json:"moves"`
 	Scrub Scrub `json:"scrub"`
@@ -86,6 +87,7 @@ type IO struct {
 	Discards  uint64 `json:"discards"`
 	Errors    uint64 `json:"errors"`    // requests that ended with an error in the kernel
 	Corrupt   uint64 `json:"corrupt"`   // pages with a wrong checksum, which the server read again or from another copy
+	Forged    uint64 `json:"forged"`    // pages with a right checksum that this device has not sealed, which it read from another copy
 	Failovers uint64 `json:"failovers"` // slabs that the device took off a failed donor
 
 	Flushes       uint64 `json:"flushes"`

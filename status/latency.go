@@ -122,6 +122,8 @@ const (
 	EventSlabStuck      = "slab-stuck"     // of a lost donor, and operations on it do not end
 	EventNoRoom         = "no-room"        // no donor takes a hot slab
 	EventCorrupt        = "corrupt"        // a page failed its checksum
+	EventForged         = "forged"         // a page matches its checksum, and this device has not sealed it
+	EventWrittenOut     = "written-out"    // a page was written as often as a sealed page can be
 	EventBackingFailed  = "backing-failed" // an I/O of the backing file
 	EventScrubbed       = "scrubbed"       // pages that lacked a good copy have both again
 	EventFault          = "fault"          // something of the server's own went wrong

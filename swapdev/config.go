@@ -40,6 +40,15 @@ const (
 	PlacementLatency = placement.Latency // the same, but slow donors get no slabs and lose their hottest
 )
 
+// Seal says whether pages are sealed before they leave the process.
+type Seal string
+
+// Whether pages are sealed.
+const (
+	SealOn  Seal = "on"  // encrypted and authenticated, with a key that this process alone has
+	SealOff Seal = "off" // donors, who listens between, and who has the backing file can read pages and forge them
+)
+
 // NoBacking as Config.Backing stands for no local copy.
 const NoBacking = "none"
 
@@ -77,6 +86,7 @@ type Config struct {
 	Backing    string    // file or block device for the local copy, or NoBacking
 	AcceptLoss bool      // goes with NoBacking: the loss of a donor loses pages
 	Ack        AckPolicy // "": RemoteFirst
+	Seal       Seal      // "": SealOn
 
 	// Sparse has a backing file that Open makes take room on its disk only when it is
 	// written. Otherwise Open allocates all of it.
@@ -166,6 +176,8 @@ func (c Config) Validate() error {
 		return because(ErrOneCopy)
 	case c.Ack != RemoteFirst && c.Ack != Strict:
 		return refuse("acknowledge policy %q: want %s or %s", c.Ack, RemoteFirst, Strict)
+	case c.Seal != SealOn && c.Seal != SealOff:
+		return refuse("pages sealed %q: want %s or %s", c.Seal, SealOn, SealOff)
 	case c.Transport != lenders.TransportAuto && c.Transport != lenders.TransportRDMA && c.Transport != lenders.TransportTCP:
 		return refuse("transport %q: want auto, rdma or tcp", c.Transport)
 	case c.Spin < 0 || c.Spin > maxSpin:
@@ -219,6 +231,7 @@ func (c Config) validateDonors() error {
 func (c Config) withDefaults() Config {
 	orDefault(&c.SlabSize, slabmap.DefaultSlabSize)
 	orDefault(&c.Ack, RemoteFirst)
+	orDefault(&c.Seal, SealOn)
 	orDefault(&c.Transport, lenders.TransportAuto)
 	if c.RDMA == nil {
 		config := rdma.DefaultConfig()
@@ -254,7 +267,7 @@ func (c Config) testReads() int {
 }
 
 func (c Config) geometry() slabmap.Geometry {
-	return slabmap.Geometry{Size: c.Size, SlabSize: c.SlabSize}
+	return slabmap.Geometry{Size: c.Size, SlabSize: c.SlabSize, Sealed: c.Seal == SealOn}
 }
 
 // backing is the backing file for the configuration.

@@ -21,6 +21,7 @@ import (
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
 	"github.com/farswap/farswap/swapdev/scrubber"
+	"github.com/farswap/farswap/swapdev/seal"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/verbs"
 )
@@ -78,6 +79,15 @@ func newEngine(cfg Config, transports []*lenders.Transport, backing *path.Backin
 		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, path.MaxQueues, ErrConfig)
 	}
 	var err error
+	var key *seal.Key
+	if cfg.Seal == SealOn {
+		if key, err = seal.NewKey(uint16(time.Now().Unix())); err != nil {
+			return nil, err
+		}
+		if !seal.InHardware() {
+			cfg.Log.Warn().Msg("this processor has no instructions for AES: sealing takes much of its time, and how much depends on the key")
+		}
+	}
 	e.memory, err = offheap.Map(slabmap.MemoryNeeded(cfg.geometry()), offheap.Options{Huge: true, Lock: true, Purpose: mapMemory})
 	if err != nil {
 		return nil, fmt.Errorf("page states: %w", err)
@@ -86,17 +96,17 @@ func newEngine(cfg Config, transports []*lenders.Transport, backing *path.Backin
 		return nil, errors.Join(err, offheap.Unmap(e.memory))
 	}
 	e.census = e.pages.NewCensus()
-	e.wire(backing)
+	e.wire(backing, key)
 	return e, nil
 }
 
 // wire makes the rooms, from the ground up.
-func (e *engine) wire(backing *path.BackingFile) {
+func (e *engine) wire(backing *path.BackingFile, key *seal.Key) {
 	cfg := e.cfg
 	keys, barrier, notes := path.NewKeyring(cfg.geometry().Slabs()), new(path.Barrier), path.NewNotes()
 	e.shared = path.NewShared(path.Config{
 		Pages: e.pages, Keys: keys, Barrier: barrier, Backing: backing, Ack: cfg.Ack, Patience: cfg.Patience, OpTimeout: cfg.OpTimeout, Late: cfg.Late,
-		Hot: cfg.HotThreshold, Prefetch: !cfg.NoPrefetch, Notes: notes, Ended: e.over, Leave: e.leave,
+		Hot: cfg.HotThreshold, Prefetch: !cfg.NoPrefetch, Notes: notes, Key: key, Ended: e.over, Leave: e.leave,
 	}, e.spec.Queues)
 	e.donors = lenders.New(lenders.Config{
 		Device: control.NewUUID(), Name: deviceName(cfg.Name), SlabSize: cfg.SlabSize,
@@ -169,7 +179,7 @@ func (e *engine) OpenQueue(b *ublk.Queue) (ublk.Server, error) {
 
 // start begins the control work, once the queues are open.
 func (e *engine) start(sessions []*control.Session) {
-	e.telling.start((&teller{e.shared.Notes, e.journal, e.pages, e.donors}).run)
+	e.telling.start((&teller{e.shared.Notes, e.journal, e.pages, e.donors, e.distrust}).run)
 	e.donors.Start(sessions)
 	if e.cluster != nil {
 		e.following.start(func(ctx context.Context) { e.donors.Follow(ctx, e.cluster) })
@@ -205,6 +215,22 @@ func (e *engine) lost(donor uint16) (slabs int, release func()) {
 	e.failovers.Add(uint64(len(failed)))
 	e.scrubber.Lost(donor)
 	return len(failed), func() { placement.Release(e.pages, e.journal, e.over, failed) }
+}
+
+// distrust puts a donor on probation from which a forged page has come, and has its slabs
+// leave it. Without a backing file they stay: whatever was forged would be copied.
+func (e *engine) distrust(donor uint16) {
+	e.steering.Distrust(donor)
+	if e.shared.Backing == nil {
+		return
+	}
+	var slabs []uint32
+	for slab := range e.pages.Geometry().Slabs() {
+		if placement.Serves(e.pages, slab, donor) {
+			slabs = append(slabs, uint32(slab))
+		}
+	}
+	e.moves.Order(donor, slabs, true)
 }
 
 // leave ends the use of a queue's buffers by all transports.

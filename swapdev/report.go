@@ -37,7 +37,7 @@ func (e *engine) report() status.Device {
 		Transport: e.donors.Transports(), TransportSetting: e.cfg.Transport,
 		IO:      t.Counts.IO,
 		Latency: status.Latency{Read: quantiles(t.Latency.Reads()), Write: quantiles(t.Latency.Writes())},
-		Backing: e.cfg.Backing, BackingOK: e.shared.Backing.Works(),
+		Sealed:  e.cfg.Seal == SealOn, Backing: e.cfg.Backing, BackingOK: e.shared.Backing.Works(),
 		Queues: e.spec.Queues, Depth: e.spec.Depth, MaxIO: e.spec.MaxIO, Insecure: e.cfg.Insecure,
 		At: time.Now(), Events: e.journal.Last(), Histograms: t.Latency.Report(), Slowest: path.ReportSlowest(t.Slow, e.pages.SlabOf, func(id uint16) string { return e.donors.Get(id).Title() }),
 	}

@@ -168,7 +168,7 @@ func answeredThenLost(t *testing.T, prepare func(*Config)) (*rig, *slowDisk) {
 // TestOnlyCopyIsWrittenAgain: a page that lies in a buffer alone is written until the disk
 // takes it.
 func TestOnlyCopyIsWrittenAgain(t *testing.T) {
-	r, disk := answeredThenLost(t, func(*Config) {})
+	r, disk := answeredThenLost(t, func(c *Config) { c.Seal = SealOff }) // to know the page again
 	disk.refuse()
 	r.until("it was tried again", func() bool { return r.engine.total().Counts.BackingErrors > 2 })
 	if v := r.engine.pages.Look(5); v.Lost || !v.Pending {

@@ -166,8 +166,8 @@ func TestPagesInBuffersAreWaitedFor(t *testing.T) {
 	for _, op := range []ublk.Op{ublk.OpRead, ublk.OpWrite, ublk.OpDiscard} {
 		r.write(0, 2, 1, 1)
 		r.until("the page is free", func() bool { return r.engine.pages.BeginWrite(2) })
-		crc := slabmap.Checksum(content(2, 1, 1))
-		r.engine.pages.EndWrite(2, slabmap.Written{CRC: crc, Pending: true})
+		v := r.engine.pages.Look(2)
+		r.engine.pages.EndWrite(2, slabmap.Written{CRC: v.CRC, Seal: v.Seal, Pending: true})
 		done := r.start(op, 2, content(2, 1, 1))
 		waits(t, op.String(), done, 4*patience)
 		r.engine.pages.EndPending(2, true)

@@ -9,6 +9,7 @@ import (
 	"github.com/farswap/farswap/swapdev/journal"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
+	"github.com/farswap/farswap/swapdev/placement"
 )
 
 // notePause is how long after a note those of the same kind are only counted: a disk that
@@ -21,6 +22,8 @@ type teller struct {
 	journal *journal.Journal
 	pages   *slabmap.Map
 	donors  *lenders.Lenders
+	// distrust takes the slabs away from a donor from which a forged page has come.
+	distrust func(donor uint16)
 }
 
 // run tells notes until ctx ends.
@@ -35,6 +38,9 @@ func (t *teller) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case n := <-t.notes.All():
+			if n.Forged && n.From == slabmap.Remote {
+				t.distrust(n.Donor)
+			}
 			p, now := pauses[n.NoteKind], time.Now()
 			if now.Before(p.end) {
 				p.hidden++
@@ -57,6 +63,15 @@ func (t *teller) tell(n path.Note, hidden int) {
 		if n.From == slabmap.Remote {
 			e.Of("donor", t.donors.Get(n.Donor))
 		}
+	case n.Forged:
+		e = t.journal.Warn(status.EventForged, "a page was forged: it has its checksum, and this device has not sealed it; it is read from another copy").
+			At(t.pages.SlabOf(n.Page)).With("page", n.Page).With("copy", n.From)
+		if n.From == slabmap.Remote {
+			e.Of("donor", t.donors.Get(n.Donor)).With("probation", placement.ProbationTime)
+		}
+	case n.WrittenOut:
+		e = t.journal.Error(status.EventWrittenOut, "a page has been written as often as a sealed page can be; stop the device and add it again, which gives it a new key").
+			At(t.pages.SlabOf(n.Page)).With("page", n.Page)
 	case n.Errno != 0:
 		e = t.journal.Warn(status.EventBackingFailed, "the backing file failed").Because(n.Errno).With("write", n.Write)
 	default:

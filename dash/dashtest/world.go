@@ -86,7 +86,7 @@ func (w *World) begin(at time.Time, pid int) {
 	w.cgroups = []status.CgroupLatency{{ID: 11, Name: "/system.slice/postgresql.service"}, {ID: 12, Name: "/user.slice"}, {ID: 13, Name: "/system.slice/redis.service"}}
 	w.device = status.Device{
 		ID: DeviceID, Path: fmt.Sprint("/dev/ublkb", DeviceID), State: status.StateLive, Size: slabs * slabSize, SlabSize: slabSize,
-		Ack: "remote-first", Transport: "rdma", TransportSetting: "auto", PID: pid, Started: at, Target: "swap", Swap: true,
+		Ack: "remote-first", Transport: "rdma", TransportSetting: "auto", PID: pid, Started: at, Target: "swap", Swap: true, Sealed: true,
 		Backing: "/var/lib/farswap.swap", BackingOK: true, Queues: 2, Depth: 64, MaxIO: 128 << 10,
 		Ublk: []string{"user-recovery", "reissue"}, Placement: "latency",
 		Probes: status.Probes{State: status.ProbesOn, Hooks: []string{"do_swap_page", "swap_read_folio", "block_rq_complete"}, Memory: 812 << 10},

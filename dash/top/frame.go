@@ -94,6 +94,9 @@ func (s *snapshot) header(l *look, u *ui, width int) string {
 	if d.Insecure {
 		words = append(words, "INSECURE")
 	}
+	if d.Target == "swap" && !d.Sealed {
+		words = append(words, "PAGES NOT SEALED")
+	}
 	if d.Size > 0 {
 		words = append(words, human.Bytes(d.Size))
 	}

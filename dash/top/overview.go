@@ -66,6 +66,9 @@ func (s *snapshot) pagesLine(l *look, width int) string {
 func (s *snapshot) troubleLine(l *look, width int) string {
 	d := &s.device.Status
 	out := l.line(width).put(l.head, "SINCE START").text("  ")
+	if d.IO.Forged > 0 {
+		out.put(l.bad, "FORGED "+human.Count(float64(d.IO.Forged))).text("  ")
+	}
 	if s.device.Restarts > 0 {
 		out.put(l.warn, fmt.Sprintf("restarts %d  ", s.device.Restarts))
 	}

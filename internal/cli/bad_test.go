@@ -120,6 +120,8 @@ var badInputs = []badCase{
 	bad("identity of null", 2, addNull+" --cert good", "--cert means nothing"),
 	bad("insecure of null", 2, addNull+" --insecure", "--insecure means nothing"),
 	bad("loss of null", 2, addNull+" --accept-loss", "--accept-loss means nothing"),
+	bad("neither sealed nor not", 2, addSwap+" --seal maybe", `"maybe"|on|off`),
+	bad("seal of loop", 2, addLoop+" --seal off", "--seal means nothing"),
 	bad("acknowledge policy of loop", 2, addLoop+" --ack strict", "--ack means nothing"),
 	bad("operation timeout of null", 2, addNull+" --op-timeout 1s", "--op-timeout means nothing"),
 	bad("patience of null", 2, addNull+" --patience 1s", "--patience means nothing"),

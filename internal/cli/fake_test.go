@@ -82,7 +82,7 @@ const unusedID = 7001
 func testDevice() status.Device {
 	d := status.Device{
 		ID: unusedID, Path: fmt.Sprint("/dev/ublkb", unusedID), State: status.StateLive, Size: 1 << 30, SlabSize: 64 << 20,
-		Ack: "remote-first", Transport: "rdma", TransportSetting: "auto", Target: "swap", Swap: true, PID: 42, Started: time.Now().Add(-90 * time.Minute),
+		Ack: "remote-first", Transport: "rdma", TransportSetting: "auto", Target: "swap", Swap: true, Sealed: true, PID: 42, Started: time.Now().Add(-90 * time.Minute),
 		Queues: 2, Depth: 64, MaxIO: 128 << 10, Ublk: []string{"user-recovery", "reissue"},
 		Backing: "/var/lib/farswap/0", BackingOK: true,
 		Pages:   status.Pages{Remote: 10, Backing: 20, Both: 30, None: 262084},

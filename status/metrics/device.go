@@ -30,6 +30,7 @@ var (
 	deviceDegraded = deviceGauge("degraded", "Whether the device serves with less safety than was asked for (1); the degraded_reason of its status says why.")
 	deviceBacking  = deviceGauge("backing_ok", "Whether the backing file works (1) or fails (0); absent without one.")
 	deviceInsecure = deviceGauge("insecure", "Whether control sessions run without TLS (1) or not (0).")
+	deviceSealed   = deviceGauge("sealed", "Whether pages are encrypted and authenticated before they leave the server (1) or not (0).")
 	deviceLocked   = deviceGauge("locked_bytes", "Memory that the server has locked in RAM, all of it.")
 	devicePerPage  = deviceGauge("page_state_bytes", "Of the server's memory, what it knows of all pages.")
 
@@ -44,6 +45,7 @@ var (
 	deviceHedgedWins   = deviceCounter("hedged_wins_total", "Of hedged_reads_total, those that the backing file answered first.")
 	devicePageIO       = deviceCounter("page_ios_total", "Pages read or written, by place: remote, a donor's memory; backing, the backing file; zero, never written and made up as zeros.", "place", "op")
 	deviceCorrupt      = deviceCounter("corrupt_pages_total", "Pages that failed their checksum and were read again or from another copy.")
+	deviceForged       = deviceCounter("forged_pages_total", "Pages that matched their checksum and had not been sealed by this device; they were read from another copy.")
 	deviceFailovers    = deviceCounter("slab_failovers_total", "Slabs taken off a donor that failed.")
 	deviceMoved        = deviceCounter("slabs_moved_total", "Slabs moved to another donor while in use.")
 	deviceSlowMoved    = deviceCounter("slabs_moved_slow_total", "Of slabs_moved_total, those that left a donor because it was slow.")
@@ -84,6 +86,7 @@ func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 	s.truth(deviceDegraded, d.Degraded)
 	s.truth(deviceInsecure, d.Insecure)
 	s.certificate(d.Certificate, deviceCertLeft, deviceCertStated)
+	s.truth(deviceSealed, d.Sealed)
 	if d.Backing != "" && d.Backing != noBacking {
 		s.truth(deviceBacking, d.BackingOK)
 	}
@@ -135,6 +138,7 @@ func (s *sink) io(io *status.IO) {
 	s.put(deviceHedgedReads, float64(io.HedgedReads))
 	s.put(deviceHedgedWins, float64(io.HedgedWins))
 	s.put(deviceCorrupt, float64(io.Corrupt))
+	s.put(deviceForged, float64(io.Forged))
 	s.put(deviceFailovers, float64(io.Failovers))
 }
 

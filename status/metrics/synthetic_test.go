@@ -28,7 +28,7 @@ func newSynthetic(slabs, donors, cgroups int) *synthetic {
 		ID: 3, Path: "/dev/ublkb3", State: status.StateLive, Size: int64(slabs) << 26, SlabSize: 1 << 26, Ack: "remote-first",
 		Transport: "rdma+tcp", TransportSetting: "auto", PID: 77, Started: started, Target: "swap", Swap: true,
 		Degraded: true, Reason: "a donor is lost", Backing: "/var/lib/farswap.swap", BackingOK: true,
-		Queues: 2, Depth: 64, MaxIO: 1 << 17, Insecure: true, Placement: "latency",
+		Queues: 2, Depth: 64, MaxIO: 1 << 17, Insecure: true, Sealed: true, Placement: "latency",
 		Probes: status.Probes{State: status.ProbesOn, Memory: 1 << 20},
 	}
 	s.device.Certificate = &status.Certificate{Name: "db1", Serial: "0A", Roles: "device", NotAfter: started.Add(time.Hour * 24), SecondsLeft: 82800}
@@ -80,7 +80,7 @@ func (s *synthetic) move() {
 	d := &s.device
 	d.At = time.Now()
 	for _, counter := range []*uint64{
-		&d.IO.Reads, &d.IO.Writes, &d.IO.Discards, &d.IO.Errors, &d.IO.Corrupt, &d.IO.Failovers, &d.IO.Flushes, &d.IO.BytesRead,
+		&d.IO.Reads, &d.IO.Writes, &d.IO.Discards, &d.IO.Errors, &d.IO.Corrupt, &d.IO.Forged, &d.IO.Failovers, &d.IO.Flushes, &d.IO.BytesRead,
 		&d.IO.BytesWritten, &d.IO.RemoteReads, &d.IO.RemoteWrites, &d.IO.BackingReads, &d.IO.BackingWrites, &d.IO.ZeroReads, &d.IO.Prefetched, &d.IO.PrefetchHits,
 		&d.IO.HedgedReads, &d.IO.HedgedWins,
 		&d.Moves.Slabs, &d.Moves.Slow, &d.Moves.Dropped, &d.Moves.Pages, &d.Probes.MajorFaults, &d.Probes.ReadAhead, &d.Probes.ReadUnused, &d.Probes.Lost,

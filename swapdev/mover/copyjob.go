@@ -246,7 +246,7 @@ func (j *copyJob) record(c *copier, i int) {
 		case c.cfg.Pages.Slab(j.slab) != j.moved:
 			c.cfg.Pages.AbortWrite(page)
 		default:
-			c.cfg.Pages.EndWrite(page, slabmap.Written{CRC: v.CRC, Backing: v.Place&slabmap.Backing != 0})
+			c.cfg.Pages.EndWrite(page, slabmap.Written{CRC: v.CRC, Seal: v.Seal, Backing: v.Place&slabmap.Backing != 0})
 		}
 	}
 	j.free(c, i)

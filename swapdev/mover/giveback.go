@@ -57,7 +57,11 @@ func (c *carrier) vacate(ctx context.Context) error {
 	if !placement.Holds(s) || s.Donor != c.u.donor {
 		return nil
 	}
-	if c.orders.overdue(c.u) && c.droppable() {
+	switch {
+	case !c.droppable():
+	case c.cfg.Steering.Distrusted(s.Donor):
+		return c.drop(s.Donor, s.Epoch, errForged)
+	case c.orders.overdue(c.u):
 		return c.drop(s.Donor, s.Epoch, errHurried)
 	}
 	moved, err := c.beginMove(ctx, s, c.chooser.Candidates(s.Donor))

@@ -23,7 +23,9 @@ const (
 var (
 	errMakeWay   = errors.New("another slab is wanted back at once")
 	errMovedBack = errors.New("the donor that it was moving to is lost, and it is where it was")
-	errHurried   = errors.New("its donor is short of memory, and to move it takes too long")
+	// A copy of a forged page would be taken for the next donor's work.
+	errForged  = errors.New("its donor has given a forged page, and nothing is copied from there")
+	errHurried = errors.New("its donor is short of memory, and to move it takes too long")
 )
 
 // order is a slab that a donor wants back, or that is to leave a slow one.

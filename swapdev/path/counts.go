@@ -41,6 +41,7 @@ func (c *Counts) Add(o *Counts) {
 	c.Flushes += o.Flushes
 	c.Errors += o.Errors
 	c.Corrupt += o.Corrupt
+	c.Forged += o.Forged
 	c.BytesRead += o.BytesRead
 	c.BytesWritten += o.BytesWritten
 	c.RemoteReads += o.RemoteReads

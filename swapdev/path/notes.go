@@ -29,15 +29,18 @@ type Bad struct {
 type Note struct {
 	NoteKind
 	Page  int64
-	From  slabmap.Place // of a corrupt page: the copy
+	From  slabmap.Place // of a corrupt or forged page: the copy
 	Donor uint16        // of a remote copy
 	Errno unix.Errno    // of the backing file; 0: a short answer
 }
 
-// NoteKind is what a note is about.
+// NoteKind is what a note is about. At most one is true of the first three; else the backing
+// file failed.
 type NoteKind struct {
-	Corrupt bool // a page failed its checksum; else the backing file failed
-	Write   bool // the backing file failed to write
+	Corrupt    bool // a page failed its checksum
+	Forged     bool // a page matches its checksum, and was not sealed by this device
+	WrittenOut bool // a page was written as often as sealed pages can be
+	Write      bool // the backing file failed to write
 }
 
 // NewNotes makes room for 64 notes, and 256 bad copies.
@@ -79,6 +82,17 @@ func (n *Notes) needMapping() {
 func (n *Notes) Corrupt(page int64, from slabmap.Place, donor uint16) {
 	n.leave(Note{NoteKind: NoteKind{Corrupt: true}, Page: page, From: from, Donor: donor})
 	n.leaveBad(page, from)
+}
+
+// forged notes that somebody has made up a copy of a page. donor is whose copy it is, if from
+// is slabmap.Remote.
+func (n *Notes) forged(page int64, from slabmap.Place, donor uint16) {
+	n.leave(Note{NoteKind: NoteKind{Forged: true}, Page: page, From: from, Donor: donor})
+}
+
+// writtenOut notes that a page takes no more writes.
+func (n *Notes) writtenOut(page int64) {
+	n.leave(Note{NoteKind: NoteKind{WrittenOut: true}, Page: page})
 }
 
 // leaveBad notes a copy that is to be looked at, without telling anybody.

@@ -24,9 +24,9 @@ func (q *queue) takeAhead(page int64, v slabmap.View, dst []byte) (ok bool, comi
 		return false, r
 	}
 	copy(dst, q.kernel.BufferAt(r.buf)[at*slabmap.PageSize:])
-	if slabmap.Checksum(dst) != v.CRC {
-		q.counts.Corrupt++
-		q.Notes.Corrupt(page, slabmap.Remote, r.donor)
+	matches := slabmap.Checksum(dst) == v.CRC
+	if !matches || !q.opens(page, &v, dst) {
+		q.foundBad(page, &v, slabmap.Remote, r.donor, matches)
 		q.forgetRun(i) // the request reads the page again: it may be good where it came from
 		return false, nil
 	}

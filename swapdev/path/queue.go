@@ -38,6 +38,9 @@ func Open(s *Shared, b *ublk.Queue, maxIO, spare, donors int) (*Queue, error) {
 	q.ahead.init(s.Prefetch, q.perTag, spare)
 	q.lent.init(depth+spare, spare)
 	q.kept = newLine()
+	if s.Key != nil {
+		q.sealer = s.Key.NewSealer()
+	}
 	if err := q.timers.init(s.Late); err != nil {
 		return nil, err
 	}

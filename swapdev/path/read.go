@@ -18,9 +18,9 @@ import (
 //  4. Otherwise readRun makes one part of the pages that follow with the same source:
 //     readFromDonor counts it in at its slab and posts it on the donor's link,
 //     readFromBacking reads the backing file.
-//  5. readDone checks every page that has come against its checksum. A bad page is looked
-//     up again, without the copy that was bad; when every copy was bad, all are tried once
-//     more, because the page may have been spoiled on the way.
+//  5. readDone checks every page that has come against its checksum, and opens it. A bad
+//     page is looked up again, without the copy that was bad; when every copy was bad, all
+//     are tried once more, because the page may have been spoiled on the way.
 //  6. When no part is left, driveRead starts again at 1, and answers once every page is
 //     there. A page whose donor is suspended, and which is nowhere else, waits.
 //
@@ -233,19 +233,19 @@ func (q *queue) readDone(p *part, from slabmap.Place, ok bool) {
 // check judges what has come of page i, before the kernel sees it. A connection that has
 // failed says nothing about the donor's copy.
 func (q *queue) check(r *request, i int, s *pageState, bytes []byte, from slabmap.Place, donor uint16, ok bool) {
+	page, matches := r.page+int64(i), ok && slabmap.Checksum(bytes) == s.view.CRC
 	switch {
-	case ok && slabmap.Checksum(bytes) == s.view.CRC:
+	case matches && q.opens(page, &s.view, bytes):
 		s.done = true
 		r.since = q.loop.Now()
-	case !q.Pages.Same(r.page+int64(i), s.view):
+	case !q.Pages.Same(page, s.view):
 		s.avoid = 0 // it was written meanwhile: look again
 	case ok:
 		s.avoid |= from
-		q.counts.Corrupt++
-		q.Notes.Corrupt(r.page+int64(i), from, donor)
+		q.foundBad(page, &s.view, from, donor, matches)
 	case from == slabmap.Backing:
 		s.avoid |= from
-		q.Notes.leaveBad(r.page+int64(i), from)
+		q.Notes.leaveBad(page, from)
 	case q.links[donor].ready():
 		s.avoid |= from
 	}

@@ -65,7 +65,8 @@ type pageState struct {
 	part   int32         // one more than the part that reads it, or writes it to a donor; 0: none
 	avoid  slabmap.Place // read: copies found bad
 	again  bool          // read: all were bad, and are tried once more
-	crc    uint32        // write: of its bytes
+	crc    uint32        // write: of its bytes as they are stored
+	seal   slabmap.Seal  // write: what opens them
 	epoch  uint64        // write: of its slab when it was sent
 	view   slabmap.View  // read: where it was when the part was made
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/seal"
 )
 
 // AckPolicy says when a write is answered.
@@ -26,6 +27,7 @@ type Config struct {
 	Hot      float64       // page I/Os per second at which a slab is wanted at a donor
 	Prefetch bool          // fetch pages ahead of readers in order
 	Notes    *Notes
+	Key      *seal.Key // seals pages; nil: they are stored as they are
 
 	// OpTimeout is how long a donor may take for one operation.
 	OpTimeout time.Duration

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/seal"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
@@ -32,7 +33,8 @@ type queue struct {
 	parked  []int                    // tags
 	ahead   ahead
 	lent    lent
-	kept    line // parts that wait for another try: see kept.go
+	kept    line         // parts that wait for another try: see kept.go
+	sealer  *seal.Sealer // nil: pages are stored as they are
 	timers  timers
 	closing bool
 

@@ -14,9 +14,9 @@ import (
 //  2. acquireSlabs counts the write in at each of its slabs whose donor takes writes.
 //     Without a backing file, or if that has just refused the write, all slabs need one;
 //     wantSlabs asks for it.
-//  3. startWrite takes the checksum of each page. sendToBacking starts one part for the
-//     backing file, and sendToDonor posts one part for each slab. The part holds the slab
-//     until it ends. If the slab is moving, the request does from then on.
+//  3. sealPages seals each page and takes its checksum. startWrite has sendToBacking start
+//     one part for the backing file, and sendToDonor post one part for each slab. The part
+//     holds the slab until it ends. If the slab is moving, the request does from then on.
 //  4. writtenAtDonor and writtenToBacking take up the ends of the parts; settleWrite looks
 //     whether the acknowledge policy is met.
 //  5. Under RemoteFirst, acknowledge answers the write once the donors have it. The buffer
@@ -47,6 +47,11 @@ func (q *queue) driveWrite(tag int) {
 		q.releaseSlabs(r)
 		q.wantSlabs(r)
 		q.parkOrAbort(tag)
+		return
+	}
+	if !r.again && !q.sealPages(tag) { // what is tried again is sealed
+		q.abort(r)
+		q.complete(tag, -int32(unix.EIO))
 		return
 	}
 	q.startWrite(tag)
@@ -114,10 +119,7 @@ func (q *queue) wantSlabs(r *request) {
 
 // startWrite sends the pages to their donors and to the backing file.
 func (q *queue) startWrite(tag int) {
-	r, states := &q.requests[tag], q.pagesOf(tag)
-	for i := range states {
-		states[i].crc = slabmap.Checksum(q.bytes(tag, i, i+1))
-	}
+	r := &q.requests[tag]
 	if q.Backing != nil {
 		q.sendToBacking(tag)
 	}
@@ -275,7 +277,7 @@ func (q *queue) acknowledgeEarly(tag, most int) bool {
 			last = s.part
 		}
 		q.Pages.EndWrite(r.page+int64(i), slabmap.Written{
-			CRC: s.crc, Backing: true, Pending: s.part != 0, Remote: s.remote, Epoch: s.epoch,
+			CRC: s.crc, Seal: s.seal, Backing: true, Pending: s.part != 0, Remote: s.remote, Epoch: s.epoch,
 		})
 	}
 	q.releaseSlabs(r)
@@ -328,7 +330,7 @@ func (q *queue) record(tag int, w slabmap.Written) {
 	r, states := &q.requests[tag], q.pagesOf(tag)
 	for i := range states {
 		s := &states[i]
-		w.CRC, w.Remote, w.Epoch = s.crc, s.remote, s.epoch
+		w.CRC, w.Seal, w.Remote, w.Epoch = s.crc, s.seal, s.remote, s.epoch
 		q.Pages.EndWrite(r.page+int64(i), w)
 	}
 	q.releaseSlabs(r)

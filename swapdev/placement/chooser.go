@@ -36,8 +36,8 @@ func NewChooser(cfg Config, steering *Steering) Chooser {
 	return c
 }
 
-// Candidates are the donors that are up, with what is known of them, but for those in
-// without.
+// Candidates are the donors that are up and not on probation, with what is known of them, but
+// for those in without.
 func (c *Chooser) Candidates(without ...uint16) []slabmap.Candidate {
 	donors := c.cfg.Donors.All()
 	holds := Count(c.cfg.Pages, len(donors))
@@ -47,7 +47,7 @@ func (c *Chooser) Candidates(without ...uint16) []slabmap.Candidate {
 			cands = append(cands, c.steering.weigh(slabmap.Candidate{Donor: d.ID(), Holds: holds[d.ID()]}))
 		}
 	}
-	return cands
+	return c.steering.trusted(cands)
 }
 
 // Find tries to use one candidate after the other, in the order of the policy, until one

@@ -29,6 +29,8 @@ type Steering struct {
 	cfg  Config
 	acts bool // the placement goes by latency; else donors are measured only
 
+	probation probation
+
 	mu     sync.Mutex // guards judge and tested; never held across I/O
 	judge  *slabmap.Judge
 	tested map[uint16]*loghist.Histogram // test reads since the last period

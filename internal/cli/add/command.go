@@ -17,6 +17,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/process"
 	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/internal/flusher"
+	"github.com/farswap/farswap/swapdev"
 	"github.com/farswap/farswap/ublk"
 )
 
@@ -107,6 +108,9 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 	if o.target == targetSwap && o.insecure {
 		addresses, _ := splitDonors(o.donors)
 		log.Warn().Strs("donors", addresses).Msg("insecure: no TLS, no identities; loopback only")
+	}
+	if o.target == targetSwap && o.seal == string(swapdev.SealOff) {
+		log.Warn().Msg("pages are not sealed: donors, the network and who has the backing file can read what is swapped, and forge it")
 	}
 	end := process.WatchSignals()
 	defer end.Close()

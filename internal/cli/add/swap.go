@@ -63,7 +63,7 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
 		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss, Sparse: o.sparse,
 		Overwrite: o.overwrite, BackingInMemory: o.inMemory,
-		Ack: swapdev.AckPolicy(o.ack), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
+		Ack: swapdev.AckPolicy(o.ack), Seal: swapdev.Seal(o.seal), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
 		Identity: id, Insecure: o.insecure, Name: o.name,
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience, Grace: o.grace,
 		Probes:    swapdev.Probes(o.probes),

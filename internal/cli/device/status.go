@@ -83,6 +83,9 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 		fmt.Fprintf(t, "late donors\t%d reads were asked for a second time, %d of them answered by the backing file first\n", io.HedgedReads, io.HedgedWins)
 	}
 	fmt.Fprintf(t, "trouble\terrors %d, corrupt %d, failovers %d", io.Errors, io.Corrupt, io.Failovers)
+	if io.Forged > 0 {
+		fmt.Fprintf(t, ", FORGED %d", io.Forged)
+	}
 	if d.UblkRefused > 0 {
 		fmt.Fprintf(t, ", commands that the driver refused %d", d.UblkRefused)
 	}
@@ -127,6 +130,9 @@ func headline(d status.Device, now time.Time) []string {
 	}
 	if d.Insecure {
 		words = append(words, "INSECURE")
+	}
+	if d.Target == "swap" && !d.Sealed {
+		words = append(words, "PAGES NOT SEALED")
 	}
 	words = append(words, fmt.Sprintf("served by process %d", d.PID))
 	if !d.Started.IsZero() {

@@ -63,7 +63,7 @@ export function overviewView(key) {
       stats.set("On donors", bytes(pageBytes(remote)), `of ${bytes(pageBytes(written))} in use`);
       const up = d.donors.filter((o) => o.state === "up").length, slow = d.donors.filter((o) => o.slow).length;
       stats.set("Donors", `${up} of ${d.donors.length}`, [slow ? `${slow} slow` : "", dev.transport].filter(Boolean).join(", "), up < d.donors.length ? "bad" : slow ? "warn" : "");
-      const trouble = dev.io.errors + dev.io.corrupt + p.lost;
+      const trouble = dev.io.errors + dev.io.corrupt + (dev.io.forged || 0) + p.lost;
       stats.set("Trouble", trouble ? count(trouble) : "None", `${count(dev.io.failovers)} failovers, ${count(dev.moves.slabs)} slabs moved`, trouble ? "bad" : "");
       heatSub.textContent = source ? `${sourceName(source)}: ${sourceHint(source)}` : "";
       heat.update(columnsOf(d, source, tier), source ? sourceName(source) : "");
@@ -81,7 +81,7 @@ export function overviewView(key) {
 
   function showFacts(dev) {
     const list = [
-      ["State", [dev.state, dev.swap ? "swapped on" : "", dev.insecure ? "INSECURE" : ""].filter(Boolean).join(", ")],
+      ["State", [dev.state, dev.swap ? "swapped on" : "", dev.insecure ? "INSECURE" : "", dev.target === "swap" && !dev.sealed ? "PAGES NOT SEALED" : ""].filter(Boolean).join(", ")],
       ["Started", dev.started.startsWith("0001") ? "–" : dayTime(Date.parse(dev.started))],
       ["Acknowledges", dev.ack || "–"], ["Backing", `${dev.backing || "–"}${dev.backing && dev.backing !== "none" && !dev.backing_ok ? " (FAILED)" : ""}`],
       ["Slabs", `${count(d2(dev))} of ${bytes(dev.slab_size)}`], ["Queues", `${dev.queues} of ${dev.depth} requests`],
