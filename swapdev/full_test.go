@@ -10,7 +10,8 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-// full makes every write to a file fail, as on a full disk, until restore is called.
+// full makes every write beyond the first MiB of a file fail, as on a full disk, until restore
+// is called. The log of the test program stays below that.
 func (r *rig) full() (restore func()) {
 	r.t.Helper()
 	signal.Ignore(unix.SIGXFSZ) // instead of an end of the process
@@ -23,7 +24,7 @@ func (r *rig) full() (restore func()) {
 			r.t.Error(err)
 		}
 	}
-	set(unix.Rlimit{Max: limit.Max}) // not a byte, wherever
+	set(unix.Rlimit{Cur: 1 << 20, Max: limit.Max})
 	restore = sync.OnceFunc(func() { set(limit) })
 	r.t.Cleanup(restore)
 	return restore
