@@ -44,6 +44,9 @@ var (
 	cmdGetParams   = command(iocRead, 0x09, ctrlCmdSize)
 	cmdGetInfo     = command(iocRead, 0x02, ctrlCmdSize)
 	cmdGetFeatures = command(iocRead, 0x13, ctrlCmdSize)
+
+	cmdStartRecovery = command(iocRead|iocWrite, 0x10, ctrlCmdSize)
+	cmdEndRecovery   = command(iocRead|iocWrite, 0x11, ctrlCmdSize)
 )
 
 // I/O commands (UBLK_U_IO_*).

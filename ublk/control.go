@@ -154,6 +154,17 @@ func (c *Control) start(id int) error {
 	return c.exec(request{name: "start", op: cmdStart, id: id, queue: anyQueue, data: uint64(os.Getpid()), deadline: slowDeadline})
 }
 
+// startRecovery readies device id for another server. The driver answers that it is in use until the old
+// server has closed the char device.
+func (c *Control) startRecovery(id int) error {
+	return c.exec(request{name: "start recovery", op: cmdStartRecovery, id: id, queue: anyQueue})
+}
+
+// endRecovery makes this process the server of device id. It waits until every tag is fetched.
+func (c *Control) endRecovery(id int) error {
+	return c.exec(request{name: "end recovery", op: cmdEndRecovery, id: id, queue: anyQueue, data: uint64(os.Getpid()), deadline: slowDeadline})
+}
+
 // affinity is the set of CPUs whose requests come through queue q.
 func (c *Control) affinity(id, q int) (unix.CPUSet, error) {
 	var set unix.CPUSet

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Target serves the requests of a device.
@@ -37,6 +39,8 @@ type Device struct {
 	spec    Spec
 	info    DevInfo
 	char    *os.File
+
+	recovered bool // it was another server's before
 
 	mu      sync.Mutex // guards what follows
 	started bool
@@ -81,40 +85,58 @@ func Add(c *Control, spec Spec) (*Device, error) {
 }
 
 func (d *Device) setUp() error {
-	i := d.info
-	if err := i.Flags.lacking(d.spec.Features()); err != nil {
+	if err := d.info.Flags.lacking(d.spec.Features()); err != nil {
 		return fmt.Errorf("add device %d: the driver did not grant what it knows: %w", d.ID(), err)
 	}
-	if int(i.Queues) != d.spec.Queues || int(i.Depth) != d.spec.Depth || int(i.MaxIO) != d.spec.MaxIO {
-		return fmt.Errorf("add device %d: granted %d queues of depth %d with %d bytes, asked for %d, %d, %d: %w",
-			d.ID(), i.Queues, i.Depth, i.MaxIO, d.spec.Queues, d.spec.Depth, d.spec.MaxIO, ErrSpec)
-	}
-	if i.ioDescSize != 0 && i.ioDescSize != ioDescSize {
-		return fmt.Errorf("add device %d: descriptors of %d bytes, want %d: %w", d.ID(), i.ioDescSize, ioDescSize, ErrUnsupported)
-	}
-	want := d.spec.params()
-	if err := d.control.setParams(d.ID(), want); err != nil {
+	if err := d.checkShape("add"); err != nil {
 		return err
 	}
+	if err := d.control.setParams(d.ID(), d.spec.params()); err != nil {
+		return err
+	}
+	if err := d.checkParams("add"); err != nil {
+		return err
+	}
+	var err error
+	d.char, err = openSoon(d.CharPath())
+	return err
+}
+
+// checkShape returns ErrSpec if the device has other queues than its specification.
+func (d *Device) checkShape(doing string) error {
+	i := d.info
+	if int(i.Queues) != d.spec.Queues || int(i.Depth) != d.spec.Depth || int(i.MaxIO) != d.spec.MaxIO {
+		return fmt.Errorf("%s device %d: it has %d queues of depth %d with %d bytes, want %d, %d, %d: %w",
+			doing, d.ID(), i.Queues, i.Depth, i.MaxIO, d.spec.Queues, d.spec.Depth, d.spec.MaxIO, ErrSpec)
+	}
+	if i.ioDescSize != 0 && i.ioDescSize != ioDescSize {
+		return fmt.Errorf("%s device %d: descriptors of %d bytes, want %d: %w", doing, d.ID(), i.ioDescSize, ioDescSize, ErrUnsupported)
+	}
+	return nil
+}
+
+// checkParams returns ErrSpec if the driver has other parameters than those of the specification.
+func (d *Device) checkParams(doing string) error {
+	want := d.spec.params()
 	got, err := d.control.getParams(d.ID())
 	if err != nil {
 		return err
 	}
 	if got.basic != want.basic || got.types&want.types != want.types {
-		return fmt.Errorf("set parameters of device %d: the driver keeps %+v of %+v: %w", d.ID(), got, want, ErrSpec)
+		return fmt.Errorf("%s device %d: its parameters are %+v, want %+v: %w", doing, d.ID(), got, want, ErrSpec)
 	}
-	d.char, err = openSoon(d.CharPath())
-	return err
+	return nil
 }
 
-// openSoon opens a device node that the kernel or udev is just making.
+// openSoon opens a device node that the kernel or udev is just making, or that a server which
+// ends still has open.
 func openSoon(path string) (*os.File, error) {
 	for end := time.Now().Add(quickDeadline); ; time.Sleep(5 * time.Millisecond) {
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err == nil {
 			return f, nil
 		}
-		if !errors.Is(err, os.ErrNotExist) || time.Now().After(end) {
+		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.EBUSY) || time.Now().After(end) {
 			return nil, openError(path, err)
 		}
 	}
@@ -136,7 +158,8 @@ func (d *Device) CharPath() string { return fmt.Sprint(charPrefix, d.ID()) }
 func BlockPath(id int) string { return fmt.Sprint(blockPrefix, id) }
 
 // Start opens the queues and makes the block device appear. When it returns, the
-// device takes I/O. After an error, deleting is all that can be done with the device.
+// device takes I/O. After an error, deleting is all that can be done with the device. One that
+// is being recovered is left in the kernel instead, and another attempt can recover it.
 func (d *Device) Start(t Target) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -145,11 +168,18 @@ func (d *Device) Start(t Target) error {
 	}
 	d.started = true
 	if err := d.openQueues(t); err != nil {
-		d.stopped = true
 		close(d.done)
-		return fmt.Errorf("start device %d: %w", d.ID(), err)
+		err = fmt.Errorf("start device %d: %w", d.ID(), err)
+		if d.recovered {
+			return errors.Join(err, d.leave())
+		}
+		d.stopped = true
+		return err
 	}
 	go d.watch()
+	if d.recovered {
+		return d.takeOver()
+	}
 	if err := d.control.start(d.ID()); err != nil {
 		return errors.Join(err, d.stop())
 	}
@@ -267,6 +297,10 @@ func (d *Device) Leave() error {
 	if d.stopped || d.deleted {
 		return fmt.Errorf("leave device %d, which is stopped: %w", d.ID(), ErrState)
 	}
+	return d.leave()
+}
+
+func (d *Device) leave() error {
 	d.stopped, d.deleted = true, true
 	if err := d.char.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", d.CharPath(), err)

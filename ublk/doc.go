@@ -21,7 +21,8 @@
 //     call, leaves a worker of the kernel stuck.
 //   - When a server dies, the kernel does with the device's I/O what Spec.Recovery
 //     says. With any choice but RecoverNone the device stays, without a server, and
-//     whoever uses it may wait for ever. Control.Delete removes it.
+//     whoever uses it may wait for ever. Recover gives it another server, and
+//     Control.Delete removes it.
 //   - A queue fails when its ring does, and when the driver refuses a command for good. All
 //     queues of the device then end, and Done is closed. Delete would fail the I/O of
 //     whoever uses the device, such as swap; Leave has the driver treat it as one whose
@@ -46,8 +47,13 @@
 //	err = device.Stop()                      // no block device any more
 //	err = device.Delete()                    // N is free again
 //
-// Only the handle that added a device deletes it. Start after Stop is refused, because
-// old kernels hang on it.
+// Only the handle that added or recovered a device deletes it. Start after Stop is refused,
+// because old kernels hang on it.
+//
+// A device whose server has died goes on with another one:
+//
+//	device, err := ublk.Recover(control, spec) // the spec that it was added with
+//	err = device.Start(target)                 // what waited is served
 //
 // # Kernels
 //

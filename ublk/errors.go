@@ -52,6 +52,8 @@ func openError(path string, err error) error {
 		return fmt.Errorf("open %s: %w: load it with `modprobe ublk_drv` (Linux %v or newer)", path, ErrNoDriver, sinceFeatures)
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 		return fmt.Errorf("open %s: %w: run as root", path, ErrPermission)
+	case errors.Is(err, unix.EBUSY):
+		return fmt.Errorf("open %s: %w: another process serves it", path, ErrInUse)
 	}
 	return fmt.Errorf("open %s: %w", path, err)
 }
