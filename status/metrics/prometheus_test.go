@@ -325,7 +325,7 @@ func (p *live) checkRules(t *testing.T) {
 	type rule struct{ Name, Health, LastError, State string }
 	var rules map[string]rule
 	noticed := []string{
-		"FarswapPagesLost", "FarswapIOErrors", "FarswapCorruptPages", "FarswapDeviceDegraded", "FarswapSlabsDropped",
+		"FarswapPagesLost", "FarswapIOErrors", "FarswapCorruptPages", "FarswapForgedPages", "FarswapDeviceDegraded", "FarswapSlabsDropped",
 		"FarswapDonorSlow", "FarswapDonorShort", "FarswapDonorRefusals", "FarswapCertificateEnds",
 	}
 	p.until("through with the rules", func() error {
