@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -146,7 +147,17 @@ func TestEditedPagesAreFound(t *testing.T) {
 	}
 	again := writeAll(2) // what was true is true no more, though the content is the same
 	for name, forge := range map[string]func(page int64) []byte{
-		"forged":               func(page int64) []byte { b := slices.Clone(pageAt(again, page)); b[page]++; return b },
+		"forged": func(page int64) []byte { b := slices.Clone(pageAt(again, page)); b[page]++; return b },
+		"random bits": func(page int64) []byte {
+			b := slices.Clone(pageAt(again, page))
+			for range 1 + rand.IntN(64) {
+				b[rand.IntN(testPage-4)] ^= 1 << rand.IntN(8)
+			}
+			if bytes.Equal(b, pageAt(again, page)) {
+				b[0]++
+			}
+			return b
+		},
 		"exchanged":            func(page int64) []byte { return slices.Clone(pageAt(again, (page+1)%pages)) },
 		"replayed":             func(page int64) []byte { return slices.Clone(pageAt(old, page)) },
 		"the same, but before": func(page int64) []byte { return slices.Clone(pageAt(now, page)) },
