@@ -135,6 +135,8 @@ func (h *history) step(rng *rand.Rand) {
 	case 0:
 		if h.ask(q, ublk.OpDiscard, page, n, nil) {
 			h.set(page, n, 0)
+		} else { // some may be forgotten
+			h.forget(page, n)
 		}
 	case 1, 2, 3, 4:
 		h.put(q, page, n, rng.Uint64()|1)
@@ -159,6 +161,11 @@ func (h *history) put(q testQueue, page, n int64, version uint64) {
 		h.set(page, n, version)
 		return
 	}
+	h.forget(page, n)
+}
+
+// forget says that nobody knows what pages hold.
+func (h *history) forget(page, n int64) {
 	for i := page; i < page+n; i++ {
 		h.unknown[i] = true
 	}

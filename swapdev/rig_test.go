@@ -53,6 +53,7 @@ type rig struct {
 	bench  *ublktest.Bench  // nil unless inline
 	donors []*testDonor
 	local  *path.BackingFile
+	closed bool
 }
 
 // testDonor can be killed and started again at the same addresses.
@@ -260,7 +261,12 @@ func overTCP(wrap func(verbs.Device) verbs.Device) *lenders.Transport {
 	})
 }
 
+// close ends the device, and then its donors. It does nothing the second time.
 func (r *rig) close() {
+	if r.closed {
+		return
+	}
+	r.closed = true
 	var err error
 	if r.bench != nil {
 		err = r.bench.Close()
