@@ -134,11 +134,11 @@ func (e *engine) wire(backing *path.BackingFile, key *seal.Key) {
 	e.mapper = placement.NewMapper(place, e.steering)
 	e.moves = mover.New(mover.Config{
 		Pages: e.pages, Keys: keys, Barrier: barrier, Notes: notes, Donors: e.donors, Transports: e.transports, Journal: e.journal,
-		Steering: e.steering, Placement: place, Log: cfg.Log, SlabSize: cfg.SlabSize, Backing: backing,
+		Steering: e.steering, Placement: place, Log: cfg.Log, SlabSize: cfg.SlabSize, Backing: backing, Key: key,
 		OpTimeout: cfg.OpTimeout, TestReads: cfg.testReads(), TestTime: cfg.Period / 2, Ended: e.over,
 	}, e.tests)
 	e.scrubber = scrubber.New(scrubber.Config{
-		Pages: e.pages, Keys: keys, Barrier: barrier, Notes: notes, Backing: backing, Donors: e.donors, Transports: e.transports,
+		Pages: e.pages, Keys: keys, Barrier: barrier, Notes: notes, Backing: backing, Key: key, Donors: e.donors, Transports: e.transports,
 		Journal: e.journal, Log: cfg.Log, Hot: cfg.HotThreshold, OpTimeout: cfg.OpTimeout,
 	})
 	e.steering.Orders = placement.Orders{

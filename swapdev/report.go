@@ -45,6 +45,7 @@ func (e *engine) report() status.Device {
 	s.IO.Failovers = e.failovers.Load()
 	s.DonorsIgnored = e.donors.Ignored()
 	s.IO.Corrupt += e.moves.Corrupt.Load()
+	s.IO.Forged += e.moves.Forged.Load()
 	moves := e.moves.Totals()
 	s.Moves = status.Moves{Slabs: moves.Moved, Dropped: moves.Dropped, Slow: moves.Slow, Pages: moves.Pages, Last: int64(moves.Last), Drained: int64(moves.Drained)}
 	s.Placement, s.Decisions = e.cfg.Placement, e.decisions(e.steering.Decisions.All())

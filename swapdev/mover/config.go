@@ -13,6 +13,7 @@ import (
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
+	"github.com/farswap/farswap/swapdev/seal"
 	"github.com/farswap/farswap/verbs"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 
 	SlabSize  int64             // bytes
 	Backing   *path.BackingFile // nil: none
+	Key       *seal.Key         // has sealed the pages; nil: they are stored as they are
 	OpTimeout time.Duration     // of a donor to get something done
 	TestReads int               // how many make a period's measure of a donor
 	TestTime  time.Duration     // how long they may take

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/farswap/farswap/swapdev/seal"
 	"github.com/farswap/farswap/uring"
 	"github.com/farswap/farswap/verbs"
 )
@@ -53,7 +54,9 @@ type given struct {
 // for what says otherwise.
 type copier struct {
 	ends
-	corrupt *atomic.Uint64 // counts bad pages
+	corrupt *atomic.Uint64 // counts pages that do not match their checksum
+	forged  *atomic.Uint64 // counts pages that do, and were not sealed by this device
+	sealer  *seal.Sealer   // nil: pages are stored as they are
 	class   uring.Class    // of reads of the backing file
 
 	jobs    [copyJobs]*given
@@ -66,8 +69,12 @@ type copier struct {
 	done     chan error // what the thread ended with
 }
 
-func newCopier(cfg *Config, corrupt *atomic.Uint64) *copier {
-	return &copier{ends: ends{cfg: cfg}, corrupt: corrupt, done: make(chan error, 1)}
+func newCopier(cfg *Config, corrupt, forged *atomic.Uint64) *copier {
+	c := &copier{ends: ends{cfg: cfg}, corrupt: corrupt, forged: forged, done: make(chan error, 1)}
+	if cfg.Key != nil {
+		c.sealer = cfg.Key.NewSealer()
+	}
+	return c
 }
 
 // do does a job, and returns when that is over, which is soon after ctx ends. It may be

@@ -6,7 +6,8 @@ import (
 	"github.com/farswap/farswap/verbs"
 )
 
-// The way of a page that does not match its checksum when it has come from the old donor:
+// The way of a page that does not match its checksum when it has come from the old donor, or that
+// was not sealed by this device. Such a page must not be copied: its new donor would be blamed.
 //
 //  1. It is read from there once more: it may have been spoiled on its way.
 //  2. Else it is read from the backing file, if that has it.
@@ -18,8 +19,7 @@ type mending struct {
 	again bool // it was read once more
 }
 
-// check compares what was read with its checksums: the whole run, or the page that was read
-// once more.
+// check judges what was read: the whole run, or the page that was read once more.
 func (j *copyJob) check(c *copier, i int) {
 	slot := &j.slots[i]
 	a, b := 0, slot.pages
@@ -27,21 +27,25 @@ func (j *copyJob) check(c *copier, i int) {
 		a, b = slot.at, slot.at+1
 	}
 	for n := a; n < b; n++ {
-		if slot.good[n] = j.matches(c, i, n); !slot.good[n] {
-			j.bad(c, i, n, slabmap.Remote)
-		}
+		slot.good[n] = j.judge(c, i, n, slabmap.Remote)
 	}
 }
 
-// matches reports whether page n of a run is in the buffer as it should be.
-func (j *copyJob) matches(c *copier, i, n int) bool {
-	return slabmap.Checksum(c.bytes(j.first+i, n, n+1)) == j.slots[i].views[n].CRC
-}
-
-// bad notes that a copy of a page is bad.
-func (j *copyJob) bad(c *copier, i, n int, from slabmap.Place) {
-	c.corrupt.Add(1)
-	c.cfg.Notes.Corrupt(j.slots[i].first+int64(n), from, j.old.Donor)
+// judge reports whether page n of a run is in the buffer as it should be, and takes note if it is
+// not.
+func (j *copyJob) judge(c *copier, i, n int, from slabmap.Place) (good bool) {
+	page, v, bytes := j.slots[i].first+int64(n), &j.slots[i].views[n], c.bytes(j.first+i, n, n+1)
+	switch {
+	case slabmap.Checksum(bytes) != v.CRC:
+		c.corrupt.Add(1)
+		c.cfg.Notes.Corrupt(page, from, j.old.Donor)
+		return false
+	case c.sealer != nil && !c.sealer.Authentic(page, v.Seal, bytes):
+		c.forged.Add(1)
+		c.cfg.Notes.Forged(page, from, j.old.Donor)
+		return false
+	}
+	return true
 }
 
 // mend looks for a better copy of the next page of a run that is bad, and has the run
@@ -79,9 +83,7 @@ func (j *copyJob) loaded(c *copier, slotOfAll int, res int32) {
 		return
 	}
 	n := slot.at
-	if slot.good[n] = res == slabmap.PageSize && j.matches(c, i, n); !slot.good[n] && res == slabmap.PageSize {
-		j.bad(c, i, n, slabmap.Backing)
-	}
+	slot.good[n] = res == slabmap.PageSize && j.judge(c, i, n, slabmap.Backing)
 	slot.at, slot.again = n+1, false
 	j.mend(c, i)
 }

@@ -11,7 +11,8 @@ import (
 
 // Mover carries out orders to move slabs. See the package's comment for its threads.
 type Mover struct {
-	Corrupt atomic.Uint64 // copies of pages that were bad
+	Corrupt atomic.Uint64 // copies of pages that did not match their checksum
+	Forged  atomic.Uint64 // copies of pages that matched it, and were not sealed by this device
 
 	cfg    Config
 	tests  *TestMemory
@@ -34,7 +35,7 @@ type Counts struct {
 // New makes a mover. tests is the memory for test reads, which the mover fills.
 func New(cfg Config, tests *TestMemory) *Mover {
 	m := &Mover{cfg: cfg, tests: tests}
-	m.copier = newCopier(&m.cfg, &m.Corrupt)
+	m.copier = newCopier(&m.cfg, &m.Corrupt, &m.Forged)
 	m.orders.wake = make(chan struct{}, 1)
 	m.orders.key = m.key
 	m.orders.losses = func(donor uint16) uint64 { return m.copier.losses[donor].Load() }

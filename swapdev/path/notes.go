@@ -84,9 +84,9 @@ func (n *Notes) Corrupt(page int64, from slabmap.Place, donor uint16) {
 	n.leaveBad(page, from)
 }
 
-// forged notes that somebody has made up a copy of a page. donor is whose copy it is, if from
+// Forged notes that somebody has made up a copy of a page. donor is whose copy it is, if from
 // is slabmap.Remote.
-func (n *Notes) forged(page int64, from slabmap.Place, donor uint16) {
+func (n *Notes) Forged(page int64, from slabmap.Place, donor uint16) {
 	n.leave(Note{NoteKind: NoteKind{Forged: true}, Page: page, From: from, Donor: donor})
 }
 

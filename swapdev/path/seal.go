@@ -3,8 +3,8 @@ package path
 import "github.com/farswap/farswap/slabmap"
 
 // A page is sealed once, in the buffer of its write, before the first part is made: so its
-// donor and the backing file get the same bytes, and whoever copies them needs no key. It is
-// opened in the buffer from which the kernel gets it, once its checksum matches. What is
+// donor and the backing file get the same bytes, and whoever copies them leaves them sealed. It
+// is opened in the buffer from which the kernel gets it, once its checksum matches. What is
 // fetched ahead stays sealed until a read takes it.
 
 // sealPages seals the pages of a write, which are claimed, and takes the checksums of what
@@ -44,6 +44,6 @@ func (q *queue) foundBad(page int64, v *slabmap.View, from slabmap.Place, donor 
 		return
 	}
 	q.counts.Forged++
-	q.Notes.forged(page, from, donor)
+	q.Notes.Forged(page, from, donor)
 	q.Pages.Void(page, *v, from)
 }

@@ -40,7 +40,7 @@ func (s *Scrubber) backNext(ctx context.Context, slab int, page, end int64) (nex
 	if err := s.fromDonor(ctx, r, held, buf); err != nil {
 		return next, true, err
 	}
-	for part, bytes := range r.good(buf) {
+	for part, bytes := range s.good(r, buf, slabmap.Remote, held.Donor) {
 		n, err := s.copyRun(part, bytes, slabmap.Restored{Backing: true}, s.toBacking)
 		s.counts.backed.Add(uint64(n))
 		if err != nil {

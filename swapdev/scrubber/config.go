@@ -9,6 +9,7 @@ import (
 	"github.com/farswap/farswap/swapdev/journal"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
+	"github.com/farswap/farswap/swapdev/seal"
 )
 
 // Place is the place of the scrubber's connections: see verbs.QPConfig.Place.
@@ -24,6 +25,7 @@ type Config struct {
 	Barrier    *path.Barrier
 	Notes      *path.Notes // says which copies are bad
 	Backing    *path.BackingFile
+	Key        *seal.Key // has sealed the pages; nil: they are stored as they are
 	Donors     *lenders.Lenders
 	Transports []*lenders.Transport
 	Journal    *journal.Journal

@@ -41,12 +41,12 @@ func (s *Scrubber) mend(ctx context.Context, bad path.Bad) (done bool, err error
 	return true, err
 }
 
-// isGood reads one copy of a page, and reports whether it matches its checksum. A sector
-// that cannot be read is no good copy.
+// isGood reads one copy of a page, and reports whether it is what was stored. A sector that
+// cannot be read is no good copy.
 func (s *Scrubber) isGood(ctx context.Context, r run, from slabmap.Place, buf []byte) (bool, error) {
 	v := r.views[0]
 	if from == slabmap.Backing {
-		return s.fromBacking(r, buf) == nil && slabmap.Checksum(buf) == v.CRC, nil
+		return s.fromBacking(r, buf) == nil && s.isTrue(r.first, &v, buf, from, 0), nil
 	}
 	acquire := s.cfg.Pages.AcquireRead
 	if v.Old {
@@ -61,5 +61,5 @@ func (s *Scrubber) isGood(ctx context.Context, r run, from slabmap.Place, buf []
 		return false, errMoved
 	}
 	err := s.fromDonor(ctx, r, held, buf)
-	return err == nil && slabmap.Checksum(buf) == v.CRC, err
+	return err == nil && s.isTrue(r.first, &v, buf, from, held.Donor), err
 }

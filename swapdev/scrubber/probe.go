@@ -41,7 +41,7 @@ func (s *Scrubber) probeWrite(page int64, buf []byte) bool {
 		s.cfg.Pages.AbortWrite(page)
 		return zeros
 	case v.Place&slabmap.Backing != 0:
-		if s.fromBacking(r, buf) != nil || slabmap.Checksum(buf) != v.CRC {
+		if s.fromBacking(r, buf) != nil || !s.isTrue(page, &v, buf, slabmap.Backing, 0) {
 			return false
 		}
 		n, err := s.copyRun(r, buf, slabmap.Restored{}, s.toBacking)

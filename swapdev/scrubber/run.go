@@ -54,13 +54,29 @@ func (s *Scrubber) request(op verbs.Opcode, r run, held slabmap.Slab, buf []byte
 	}
 }
 
-// good are the parts of a run whose bytes in buf match their checksums. Each yields with
-// its bytes.
-func (r run) good(buf []byte) func(yield func(run, []byte) bool) {
+// isTrue reports whether buf is a page as v says that it was stored. It takes note of a page that
+// was made up. Who copied it would have the next donor blamed for it, or put it in the place of a
+// copy that only seemed to be bad. donor is whose copy it is, if from is slabmap.Remote.
+func (s *Scrubber) isTrue(page int64, v *slabmap.View, buf []byte, from slabmap.Place, donor uint16) bool {
+	if slabmap.Checksum(buf) != v.CRC {
+		return false
+	}
+	if s.sealer == nil || s.sealer.Authentic(page, v.Seal, buf) {
+		return true
+	}
+	if s.cfg.Pages.Same(page, *v) { // else it was true when it was read, perhaps
+		s.cfg.Notes.Forged(page, from, donor)
+	}
+	return false
+}
+
+// good are the parts of a run whose bytes in buf are true. Each yields with its bytes. from and
+// donor are as for isTrue.
+func (s *Scrubber) good(r run, buf []byte, from slabmap.Place, donor uint16) func(yield func(run, []byte) bool) {
 	return func(yield func(run, []byte) bool) {
 		for i := 0; i < len(r.views); {
 			j := i
-			for j < len(r.views) && slabmap.Checksum(pageOf(buf, j)) == r.views[j].CRC {
+			for j < len(r.views) && s.isTrue(r.first+int64(j), &r.views[j], pageOf(buf, j), from, donor) {
 				j++
 			}
 			if j > i && !yield(r.part(i, j), buf[i*slabmap.PageSize:j*slabmap.PageSize:j*slabmap.PageSize]) {

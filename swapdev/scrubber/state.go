@@ -9,6 +9,7 @@ import (
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/path"
+	"github.com/farswap/farswap/swapdev/seal"
 )
 
 const (
@@ -27,9 +28,10 @@ type Scrubber struct {
 	counts counts
 
 	// The rest belongs to the thread.
-	lanes *lanes
-	views [runPages]slabmap.View
-	later []path.Bad // to be looked at again
+	lanes  *lanes
+	sealer *seal.Sealer // nil: pages are stored as they are
+	views  [runPages]slabmap.View
+	later  []path.Bad // to be looked at again
 
 	// What the last pass has met.
 	lacked int64 // pages that the backing file lacked, when it began or ended, whichever is less
@@ -43,6 +45,9 @@ type counts struct{ backed, warmed, mended, failed atomic.Uint64 }
 func New(cfg Config) *Scrubber {
 	s := &Scrubber{cfg: cfg}
 	s.lanes = newLanes(&s.cfg)
+	if cfg.Key != nil {
+		s.sealer = cfg.Key.NewSealer()
+	}
 	return s
 }
 

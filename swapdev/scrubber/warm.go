@@ -34,7 +34,7 @@ func (s *Scrubber) warmNext(ctx context.Context, slab int, page, end int64) (nex
 	if err := s.fromBacking(r, buf); err != nil {
 		return next, true, err
 	}
-	for part, bytes := range r.good(buf) {
+	for part, bytes := range s.good(r, buf, slabmap.Backing, 0) {
 		n, err := s.lend(ctx, part, bytes)
 		s.counts.warmed.Add(uint64(n))
 		if err != nil {

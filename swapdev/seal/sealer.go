@@ -30,16 +30,21 @@ func (s *Sealer) Seal(page int64, counter uint64, buf []byte) slabmap.Seal {
 // Open opens a page in buf, and reports whether it is what was sealed as page, under that Seal. If it is not, buf
 // stays as it is.
 func (s *Sealer) Open(page int64, is slabmap.Seal, buf []byte) bool {
-	s.setNonce(page, is.Counter())
-	s.key.aead.Seal(s.tag[:0], s.nonce[:], nil, buf)
-	subtle.XORBytes(s.tag[:], s.tag[:], s.key.fold[:])
-	want := is.Tag()
-	if subtle.ConstantTimeCompare(s.tag[:slabmap.SealTagSize], want[:]) != 1 {
+	if !s.Authentic(page, is, buf) {
 		return false
 	}
 	// What is sealed twice in counter mode is open. The tag behind it is of no use.
 	copy(buf, s.key.aead.Seal(s.out[:0], s.nonce[:], buf, nil))
 	return true
+}
+
+// Authentic reports whether buf is what was sealed as page, under that Seal, and leaves it sealed: for who copies it.
+func (s *Sealer) Authentic(page int64, is slabmap.Seal, buf []byte) bool {
+	s.setNonce(page, is.Counter())
+	s.key.aead.Seal(s.tag[:0], s.nonce[:], nil, buf)
+	subtle.XORBytes(s.tag[:], s.tag[:], s.key.fold[:])
+	want := is.Tag()
+	return subtle.ConstantTimeCompare(s.tag[:slabmap.SealTagSize], want[:]) == 1
 }
 
 // setNonce sets what is different for each content that is sealed under the key: 40 bits of the page's number, 40

@@ -77,6 +77,9 @@ func TestSealsAsGCM(t *testing.T) {
 		if !bytes.Equal(buf, want) || !bytes.Equal(have[:], tag[:slabmap.SealTagSize]) || seal.Counter() != counter {
 			rt.Fatal("not what crypto/cipher makes of it")
 		}
+		if !k.NewSealer().Authentic(page, seal, buf) || !bytes.Equal(buf, want) {
+			rt.Fatal("it is not authentic, or was changed")
+		}
 		if !k.NewSealer().Open(page, seal, buf) || !bytes.Equal(buf, plain) {
 			rt.Fatal("it does not open")
 		}
@@ -93,7 +96,7 @@ func TestForgeriesDoNotOpen(t *testing.T) {
 	refused := func(what string, s *Sealer, page int64, is slabmap.Seal, buf []byte) {
 		t.Helper()
 		before := bytes.Clone(buf)
-		if s.Open(page, is, buf) {
+		if s.Authentic(page, is, buf) || s.Open(page, is, buf) {
 			t.Errorf("%s opens", what)
 		}
 		if !bytes.Equal(buf, before) {
