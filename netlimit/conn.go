@@ -47,6 +47,7 @@ func (c *Conn) Prove() error {
 		from.unproven.Remove(c.place)
 		c.place, c.proven = nil, true
 		d.stats.Unproven--
+		d.remember(c.origin)
 	}
 	return nil
 }

@@ -21,4 +21,20 @@
 // before a peer that has a single connection.
 //
 // An evicted connection is reset. It leaves no state behind in the kernel.
+//
+// # How fast strangers may come
+//
+// A [Listener] also bounds how many connections begin in a second ([Limits].PerSecond). It has three steps,
+// each cheaper than the next:
+//
+//  1. The kernel drops the first packet (SYN) of origins that have opened more than 2,000 connections a
+//     second too many, for half a second at a time. A filter on the listening socket does that.
+//  2. What comes waits in a lobby: a descriptor, from which nothing is read. It has the bounds of the door
+//     once more. Who has to make room is reset with one system call. While anybody waits, the listener looks
+//     at the kernel's queue every 5 ms, not for each connection.
+//  3. Origins take turns to be let in, and of one origin the newest goes first. So a peer at an address of
+//     its own waits for one turn of each stranger's address, and not behind all strangers.
+//
+// Origins of which a connection was proven in the last hour go before all others, and have a pace of their
+// own. A peer that shares its address with strangers who flood gets in by luck only, after several attempts.
 package netlimit

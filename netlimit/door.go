@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 )
 
 // ErrEvicted means that the door has closed an unproven connection to make room for another.
@@ -21,7 +22,18 @@ type Limits struct {
 	// Bounds of the proven connections. 0: no bound, because the server has its own.
 	Proven          int // of all origins
 	ProvenPerOrigin int // of one origin
+
+	// PerSecond is how many connections a Listener lets in each second, and AtOnce how many at once after a
+	// rest. Those of known origins are counted apart: an origin is known for an hour after a connection of it
+	// was proven. More wait, unread, as many as may be unproven. 0: no bound. With a bound AtOnce is at least 1.
+	PerSecond, AtOnce int
 }
+
+// Of origins that have proven themselves, a door knows maxKnown, each for knownFor.
+const (
+	maxKnown = 1024
+	knownFor = time.Hour
+)
 
 // Stats are a Door's figures at one moment. Evicted only grows.
 type Stats struct {
@@ -36,7 +48,8 @@ type Door struct {
 	mu      sync.Mutex // guards the fields below and the state of every Conn; never held across I/O
 	origins map[Origin]*guests
 	stats   Stats
-	last    uint64 // number of the newest unproven connection
+	last    uint64               // number of the newest unproven connection
+	known   map[Origin]time.Time // when a connection was last proven
 }
 
 // guests are the connections of one origin.
@@ -50,7 +63,33 @@ func NewDoor(l Limits) *Door {
 	if l.PerOrigin == 0 {
 		l.PerOrigin = l.Unproven
 	}
-	return &Door{limits: l, origins: make(map[Origin]*guests)}
+	return &Door{limits: l, origins: make(map[Origin]*guests), known: make(map[Origin]time.Time)}
+}
+
+// knows says whether an origin has proven itself lately.
+func (d *Door) knows(o Origin) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last, ok := d.known[o]
+	return ok && time.Since(last) < knownFor
+}
+
+// remember makes an origin known. It forgets any other when there are too many. mu is held.
+func (d *Door) remember(o Origin) {
+	if _, is := d.known[o]; !is && len(d.known) >= maxKnown {
+		for other := range d.known {
+			delete(d.known, other)
+			break
+		}
+	}
+	d.known[o] = time.Now()
+}
+
+// refused counts a connection that was reset before it was let in.
+func (d *Door) refused() {
+	d.mu.Lock()
+	d.stats.Evicted++
+	d.mu.Unlock()
 }
 
 // Admit lets a connection in, as an unproven one. It may evict another. The result owns tcp.

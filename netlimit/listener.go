@@ -1,19 +1,42 @@
 package netlimit
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// rest is the time between two looks at the kernel's queue of connections while the pace holds some
+	// back. What comes meanwhile is accepted at once: a wakeup for each would cost more than accepting it.
+	rest = 5 * time.Millisecond
+	// maxBatch bounds the connections of one look. The kernel's queue is 4,096 long by default.
+	maxBatch = 1024
 )
 
 // Listener is a TCP listener with a door.
 type Listener struct {
 	*net.TCPListener
 	door *Door
+	raw  syscall.RawConn
+
+	accepting sync.Mutex // guards the fields below; held while somebody accepts
+	lobby     *lobby
+	sieve     *sieve
 }
 
 // Listen listens on host:port. Errors are the network's.
 func Listen(address string, l Limits) (*Listener, error) {
-	inner, err := net.Listen("tcp", address)
+	// Multipath TCP would cost each connection more, and its sockets take no filter.
+	var plain net.ListenConfig
+	plain.SetMultipathTCP(false)
+	inner, err := plain.Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, err // says "listen tcp ADDRESS: …" already
 	}
@@ -21,7 +44,25 @@ func Listen(address string, l Limits) (*Listener, error) {
 	if !ok {
 		return nil, fmt.Errorf("listen on %s: the network gave a %T", address, inner)
 	}
-	return &Listener{TCPListener: tcp, door: NewDoor(l)}, nil
+	raw, err := tcp.SyscallConn()
+	if err == nil {
+		err = resetByDefault(raw)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, errors.Join(err, tcp.Close()))
+	}
+	door := NewDoor(l)
+	return &Listener{TCPListener: tcp, door: door, raw: raw, lobby: newLobby(door.limits, door.knows), sieve: newSieve(raw)}, nil
+}
+
+// resetByDefault has accepted connections inherit that closing them resets them. So one system call gets rid
+// of a stranger. Those that are let in do not keep it.
+func resetByDefault(raw syscall.RawConn) error {
+	var failure error
+	err := raw.Control(func(fd uintptr) {
+		failure = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	})
+	return errors.Join(err, failure)
 }
 
 // Accept waits for the next connection. The connection is a *Conn.
@@ -35,11 +76,72 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // AcceptConn is Accept with the type of its result.
 func (l *Listener) AcceptConn() (*Conn, error) {
-	tcp, err := l.AcceptTCP()
-	if err != nil {
-		return nil, err
+	l.accepting.Lock()
+	defer l.accepting.Unlock()
+	for {
+		if a, ok := l.lobby.next(time.Now()); ok {
+			tcp, err := a.open(l.sieve.used)
+			if err != nil { // the connection's error, not the listener's
+				continue
+			}
+			return l.door.Admit(tcp), nil
+		}
+		if err := l.gather(); err != nil {
+			for _, a := range l.lobby.takeAll() {
+				a.reset()
+			}
+			return nil, err
+		}
 	}
-	return l.door.Admit(tcp), nil
+}
+
+// gather moves connections from the kernel's queue to the lobby. It waits until there is one, or, while some
+// are held back, for a moment.
+func (l *Listener) gather() error {
+	if l.lobby.waiting == 0 && len(l.sieve.shut) == 0 {
+		tcp, err := l.AcceptTCP()
+		if err != nil {
+			return err
+		}
+		from := Origin{}
+		if a, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
+			from = originOf(a.AddrPort().Addr())
+		}
+		l.arrive(socket{tcp: tcp}, from, time.Now())
+	} else {
+		time.Sleep(rest)
+	}
+	err := l.raw.Control(func(fd uintptr) { l.drain(int(fd)) })
+	l.sieve.settle(time.Now())
+	return err
+}
+
+// drain accepts what the kernel has already.
+func (l *Listener) drain(fd int) {
+	now := time.Now()
+	for range maxBatch {
+		conn, from, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch {
+		case err == nil:
+			l.arrive(socket{fd: conn}, originOfSocket(from), now)
+		case !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ECONNABORTED):
+			return // nothing is left, or there is a shortage that AcceptTCP finds as well
+		}
+	}
+}
+
+// arrive lets a connection into the lobby, and resets who has to make room for it.
+func (l *Listener) arrive(s socket, from Origin, now time.Time) {
+	if l.sieve.shaken(from) { // it was in the kernel's queue when its origin was shut out
+		s.reset()
+		l.door.refused()
+		return
+	}
+	if victim, full := l.lobby.add(s, from); full {
+		victim.reset()
+		l.door.refused()
+		l.sieve.count(victim.origin, now)
+	}
 }
 
 // Stats returns the figures of the listener's door.
