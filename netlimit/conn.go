@@ -17,7 +17,7 @@ type Conn struct {
 	// Door.mu guards what follows. Both are zero once the connection is closed or evicted.
 	place  *list.Element // among the unproven ones
 	proven bool
-	number uint64 // among the unproven ones of all origins, rising with time
+	number uint64 // rising with the time at which connections of all origins came
 }
 
 // Prove says that the peer has shown who it is: from now on the door does not evict the connection. The
@@ -63,7 +63,7 @@ func (c *Conn) Idle() {
 	var victim *Conn
 	if c.proven {
 		d.take(c)
-		victim = d.await(c)
+		victim = d.await(c, d.last.Add(1))
 	}
 	d.mu.Unlock()
 	if victim != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,11 +45,11 @@ type Stats struct {
 // Door counts the connections of one server. Its methods may be called from any goroutine.
 type Door struct {
 	limits Limits
+	last   atomic.Uint64 // number of the newest connection
 
 	mu      sync.Mutex // guards the fields below and the state of every Conn; never held across I/O
 	origins map[Origin]*guests
 	stats   Stats
-	last    uint64               // number of the newest unproven connection
 	known   map[Origin]time.Time // when a connection was last proven
 }
 
@@ -93,13 +94,17 @@ func (d *Door) refused() {
 }
 
 // Admit lets a connection in, as an unproven one. It may evict another. The result owns tcp.
-func (d *Door) Admit(tcp *net.TCPConn) *Conn {
+func (d *Door) Admit(tcp *net.TCPConn) *Conn { return d.admit(tcp, d.last.Add(1)) }
+
+// admit is Admit for a connection that came as the one with a number. If all that have its place came after
+// it, it is the one that is evicted.
+func (d *Door) admit(tcp *net.TCPConn, number uint64) *Conn {
 	c := &Conn{TCPConn: tcp, door: d, origin: Origin{}}
 	if a, ok := tcp.RemoteAddr().(*net.TCPAddr); ok {
 		c.origin = originOf(a.AddrPort().Addr())
 	}
 	d.mu.Lock()
-	victim := d.await(c)
+	victim := d.await(c, number)
 	d.mu.Unlock()
 	if victim != nil {
 		victim.reset()
@@ -114,30 +119,35 @@ func (d *Door) Stats() Stats {
 	return d.stats
 }
 
-// await adds a connection to the unproven ones, and takes out the one that has to make room for it, if
-// one has. mu is held.
-func (d *Door) await(c *Conn) (victim *Conn) {
+// await adds a connection to the unproven ones, and takes out the one that has to make room, if one has:
+// that may be itself. mu is held.
+func (d *Door) await(c *Conn, number uint64) (victim *Conn) {
 	from := d.origins[c.origin]
 	if from == nil {
 		from = new(guests)
 		d.origins[c.origin] = from
 	}
-	if from.unproven.Len() >= d.limits.PerOrigin {
+	c.number = number
+	before := from.unproven.Back()
+	for before != nil && before.Value.(*Conn).number > number {
+		before = before.Prev()
+	}
+	if before == nil {
+		c.place = from.unproven.PushFront(c)
+	} else {
+		c.place = from.unproven.InsertAfter(c, before)
+	}
+	d.stats.Unproven++
+	if from.unproven.Len() > d.limits.PerOrigin {
 		victim = oldest(from)
-	} else if d.stats.Unproven >= d.limits.Unproven {
+	} else if d.stats.Unproven > d.limits.Unproven {
 		victim = d.crowd()
 	}
 	if victim != nil {
 		d.take(victim)
 		victim.evicted.Store(true)
 		d.stats.Evicted++
-		if d.origins[c.origin] == nil { // the victim was the last of this origin
-			d.origins[c.origin] = from
-		}
 	}
-	d.last++
-	c.number, c.place = d.last, from.unproven.PushBack(c)
-	d.stats.Unproven++
 	return victim
 }
 

@@ -84,7 +84,10 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 			if err != nil { // the connection's error, not the listener's
 				continue
 			}
-			return l.door.Admit(tcp), nil
+			if c := l.door.admit(tcp, a.number); !c.evicted.Load() {
+				return c, nil
+			}
+			continue
 		}
 		if err := l.gather(); err != nil {
 			for _, a := range l.lobby.takeAll() {
@@ -137,7 +140,7 @@ func (l *Listener) arrive(s socket, from Origin, now time.Time) {
 		l.door.refused()
 		return
 	}
-	if victim, full := l.lobby.add(s, from); full {
+	if victim, full := l.lobby.add(s, from, l.door.last.Add(1)); full {
 		victim.reset()
 		l.door.refused()
 		l.sieve.count(victim.origin, now)

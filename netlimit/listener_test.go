@@ -51,6 +51,31 @@ func TestAPeerDoesNotWaitBehindStrangers(t *testing.T) {
 	}
 }
 
+// Who waited longer does not displace who came later and was let in first.
+func TestTheStaleDoNotDisplaceTheFresh(t *testing.T) {
+	r := newRig(t, netlimit.Limits{Unproven: 100, PerOrigin: 2, PerSecond: 1000, AtOnce: 1000})
+	one, two := r.dialOnly("127.0.0.1"), r.dialOnly("127.0.0.1")
+	old := r.accept() // brings both in; the newest goes first
+	fresh := &guest{r.dialOnly("127.0.0.1"), nil}
+	fresher := &guest{r.dialOnly("127.0.0.1"), nil}
+	if old.RemoteAddr().String() != two.LocalAddr().String() {
+		t.Fatalf("%v is let in first, want %v", old.RemoteAddr(), two.LocalAddr())
+	}
+	r.accept() // the one that waits: it came before, and has a place
+	for _, g := range []*guest{fresher, fresh} {
+		if g.server = r.accept(); g.server.RemoteAddr().String() != g.LocalAddr().String() {
+			t.Fatalf("%v is let in, want %v", g.server.RemoteAddr(), g.LocalAddr())
+		}
+	}
+	r.want("the newest", true, fresh, fresher)
+	for _, stale := range []net.Conn{one, two} {
+		_ = stale.SetDeadline(time.Now().Add(patience))
+		if _, err := stale.Read(make([]byte, 1)); err == nil || isTimeout(err) {
+			t.Errorf("a stale connection reads %v, want a reset", err)
+		}
+	}
+}
+
 func isTimeout(err error) bool {
 	e, ok := err.(net.Error)
 	return ok && e.Timeout()

@@ -15,7 +15,6 @@ type lobby struct {
 	turns   [classes][]*queue // that have somebody, in the order of their turns
 	paces   [classes]pace
 	waiting int
-	last    uint64 // number of the newest arrival
 }
 
 // Classes of origins, the one with precedence first.
@@ -47,8 +46,8 @@ func newLobby(l Limits, known func(Origin) bool) *lobby {
 	return b
 }
 
-// add lets a connection wait. If there is a victim, it waits no more, and is the caller's to reset.
-func (b *lobby) add(s socket, from Origin) (victim arrival, full bool) {
+// add lets a connection wait. number rises with time. If there is a victim, it waits no more, and is the caller's to reset.
+func (b *lobby) add(s socket, from Origin, number uint64) (victim arrival, full bool) {
 	q := b.queues[from]
 	switch {
 	case q != nil && len(q.arrivals) >= b.limits.PerOrigin:
@@ -64,9 +63,8 @@ func (b *lobby) add(s socket, from Origin) (victim arrival, full bool) {
 		b.queues[from] = q
 		b.turns[q.class] = append(b.turns[q.class], q)
 	}
-	b.last++
 	b.waiting++
-	q.arrivals = append(q.arrivals, arrival{s, from, b.last})
+	q.arrivals = append(q.arrivals, arrival{s, from, number})
 	return victim, full
 }
 

@@ -25,7 +25,7 @@ func from(address string) Origin { return originOf(netip.MustParseAddr(address))
 // come lets a connection wait, and checks which one has to go; 0: none.
 func (r *lobbyRig) come(address string, number, victim int) {
 	r.t.Helper()
-	got, full := r.add(socket{fd: number}, from(address))
+	got, full := r.add(socket{fd: number}, from(address), uint64(number))
 	if full != (victim != 0) || got.fd != victim {
 		r.t.Errorf("when %d comes, %d has to go (%v), want %d", number, got.fd, full, victim)
 	}
