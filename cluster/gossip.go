@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"sync"
 
 	"github.com/hashicorp/memberlist"
@@ -117,7 +116,7 @@ func (g *Gossip) listen(ctx context.Context) error {
 	if ip.IsValid() {
 		host = ip.String()
 	}
-	inner, err := listenOn(&memberlist.NetTransportConfig{BindAddrs: []string{host}, BindPort: port, Logger: logger})
+	inner, err := listenOn(host, port)
 	if err != nil {
 		return fmt.Errorf("gossip on %s: %w: %w", g.cfg.Listen, err, ErrListen)
 	}
@@ -130,7 +129,7 @@ func (g *Gossip) listen(ctx context.Context) error {
 	c := lanConfig()
 	c.Name, c.Transport, c.Logger, c.Keyring = g.self.String(), g.transport, logger, g.ring
 	c.Delegate, c.Events = metadata{g.announcer}, g.members
-	c.BindPort, c.AdvertiseAddr, c.AdvertisePort = inner.GetAutoBindPort(), g.advertise.String(), inner.GetAutoBindPort()
+	c.BindPort, c.AdvertiseAddr, c.AdvertisePort = inner.port(), g.advertise.String(), inner.port()
 	if g.cfg.tune != nil {
 		g.cfg.tune(c)
 	}
@@ -142,17 +141,6 @@ func (g *Gossip) listen(ctx context.Context) error {
 
 // keys are the keys of the cluster now, the one to prove first.
 func (g *Gossip) keys() [][]byte { return g.ring.GetKeys() }
-
-// listenOn opens the sockets. It tries again when UDP does not have the port that the kernel chose for
-// TCP.
-func listenOn(c *memberlist.NetTransportConfig) (t *memberlist.NetTransport, err error) {
-	for range 10 {
-		if t, err = memberlist.NewNetTransport(c); err == nil || c.BindPort != 0 || !strings.Contains(err.Error(), "in use") {
-			break
-		}
-	}
-	return t, err
-}
 
 // refuse logs a refused stream.
 func (g *Gossip) refuse(from net.Addr, err error) {
@@ -167,7 +155,7 @@ func (g *Gossip) refuse(from net.Addr, err error) {
 
 // Address returns the IP:PORT under which other members reach this one.
 func (g *Gossip) Address() string {
-	return joinAddress(g.advertise.String(), uint16(g.transport.GetAutoBindPort()))
+	return joinAddress(g.advertise.String(), uint16(g.transport.port()))
 }
 
 // Announced returns an address as SetLocal announces it. An address without a host gets the host under

@@ -15,7 +15,7 @@ import (
 
 // streamLimits bound the accepted streams. memberlist keeps what a stream brings until all of it is there,
 // at most maxState. A member has one stream at a time for each other one, for a moment.
-var streamLimits = netlimit.Limits{Unproven: 128, PerOrigin: 32, Proven: 32, ProvenPerOrigin: 16}
+var streamLimits = netlimit.Limits{Unproven: 64, PerOrigin: 32, Proven: 32, ProvenPerOrigin: 16, PerSecond: 100, AtOnce: 64}
 
 // Bytes that a stream may bring: the state of a cluster of some 1,600 members with the longest
 // announcements, or of twice as many members as this one knows. memberlist alone would take 20 MiB.
@@ -24,16 +24,14 @@ const (
 	stateForMember = 2 * (maxAnnouncement + 128)
 )
 
-// transport is memberlist's own transport with these additions: the greeting, bounds for streams and for
-// what they bring, and a Close that ends dialling and closes streams.
+// transport is what memberlist's own transport is, with these additions: the greeting, bounds for streams
+// and for what they bring, and a Shutdown that ends dialling and closes streams.
 type transport struct {
-	*memberlist.NetTransport
+	*sockets
 	transportConfig
-	door     *netlimit.Door
 	accepted chan net.Conn // streams after their greeting, for memberlist
 	ctx      context.Context
 	cancel   context.CancelFunc
-	ended    chan struct{} // closed once memberlist's transport accepts no more streams
 	wg       sync.WaitGroup
 
 	mu       sync.Mutex // guards the fields below; never held across I/O
@@ -78,29 +76,27 @@ func (s *stream) Close() error {
 
 var _ memberlist.NodeAwareTransport = (*transport)(nil)
 
-func newTransport(inner *memberlist.NetTransport, cfg transportConfig) *transport {
+func newTransport(s *sockets, cfg transportConfig) *transport {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &transport{
-		NetTransport: inner, transportConfig: cfg, door: netlimit.NewDoor(streamLimits),
-		accepted: make(chan net.Conn), ctx: ctx, cancel: cancel,
-		ended: make(chan struct{}), streams: map[*stream]struct{}{}, failures: map[string]error{},
+		sockets: s, transportConfig: cfg, accepted: make(chan net.Conn), ctx: ctx, cancel: cancel,
+		streams: map[*stream]struct{}{}, failures: map[string]error{},
 	}
 	t.wg.Go(t.accept)
 	return t
 }
 
-// accept takes streams until memberlist's transport has ended. It must not stop before, because that
-// transport waits until somebody takes its streams.
+// accept takes streams until the socket is closed.
 func (t *transport) accept() {
 	for {
-		select {
-		case <-t.ended:
+		guest, err := t.tcp.AcceptConn()
+		switch {
+		case err == nil:
+			t.wg.Go(func() { t.welcome(guest) })
+		case t.ctx.Err() != nil, errors.Is(err, net.ErrClosed):
 			return
-		case conn := <-t.NetTransport.StreamCh():
-			if tcp, ok := conn.(*net.TCPConn); ok {
-				guest := t.door.Admit(tcp)
-				t.wg.Go(func() { t.welcome(guest) })
-			}
+		default:
+			time.Sleep(socketPause)
 		}
 	}
 }
@@ -211,10 +207,10 @@ func (t *transport) Shutdown() error {
 	for s := range streams {
 		_ = s.Conn.Close() // an interrupted stream is not an error here
 	}
-	if err := t.NetTransport.Shutdown(); err != nil {
+	err := t.sockets.close()
+	t.wg.Wait()
+	if err != nil {
 		return fmt.Errorf("end gossip: %w", err)
 	}
-	close(t.ended)
-	t.wg.Wait()
 	return nil
 }
