@@ -138,6 +138,8 @@ func exchange(ctx context.Context, path, method, url string, request []byte, wan
 		return nil, &refusal{text, ErrRefused}
 	case resp.StatusCode == http.StatusBadRequest:
 		return nil, &refusal{text, ErrInvalid}
+	case resp.StatusCode == http.StatusForbidden:
+		return nil, fmt.Errorf("server on %s: %s: %w", path, text, os.ErrPermission)
 	case resp.StatusCode == http.StatusInternalServerError:
 		return nil, fmt.Errorf("server on %s: %s", path, text)
 	default:

@@ -21,6 +21,10 @@
 //	lock   the server locks it for as long as it lives, and writes its process id into it
 //	sock   HTTP over a unix socket of mode 0600
 //
+// If /run/farswap is sticky, its group may write to it and others may not, that group may read
+// folder, lock and socket (modes 0710, 0640, 0660). It gets answers to GET; what changes something
+// is for root and the server's user.
+//
 // If no process holds the lock, the server of the folder has died. A new server takes over
 // with the other files in the folder.
 //
@@ -34,5 +38,5 @@
 //	POST /resize           of a donor: takes a DonorResize in JSON
 //
 // The answer to a POST is 202 when the work has begun, 409 when the server refuses because it
-// would lose data, and 400 when the request is wrong. The body of a refusal says why.
+// would lose data, 400 when the request is wrong, and 403 when the user may only ask. The body of a refusal says why.
 package status

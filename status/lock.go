@@ -37,8 +37,9 @@ type Lock struct {
 	used         bool
 }
 
-// Acquire makes the state folder (mode 0700) if it does not exist, takes its lock and writes the process id
-// into it. It follows no link. If another server holds the lock, the error is ErrStateInUse with the process
+// Acquire makes the state folder if it does not exist, takes its lock and writes the process id
+// into it. Its mode is 0700, or 0710 in a root that is shared with a group: a sticky folder to which
+// that group may write and others may not. It follows no link. If another server holds the lock, the error is ErrStateInUse with the process
 // id of that server. A folder that no server has made is ErrForeign, and so is one that others may use.
 func Acquire(dir string) (*Lock, error) {
 	root, err := owned.Root(filepath.Dir(dir))
@@ -107,7 +108,7 @@ func (l *Lock) lock() (bool, error) {
 	if err := l.writePID(); err != nil {
 		return false, fmt.Errorf("write the process id to %s: %w", file.Name(), err)
 	}
-	return true, nil
+	return true, l.folder.LetRead(file)
 }
 
 // make makes a folder with a lock in it, and then gives it its name: a folder of that name without
@@ -126,6 +127,9 @@ func (l *Lock) make() (bool, error) {
 	}
 	if err == nil {
 		err = l.writePID()
+	}
+	if err == nil {
+		err = folder.LetRead(l.file)
 	}
 	if err == nil {
 		err = l.root.Rename(name, l.name)

@@ -38,7 +38,9 @@ type Server struct {
 	err  error // why serving ended; read after done is closed
 }
 
-// serve listens on a unix socket of mode 0600 at path and answers in goroutines of its own.
+// serve listens on a unix socket of mode 0600 at path and answers in goroutines of its own. Where a
+// group may read the folder (see [Acquire]), the socket has mode 0660, and the group may ask and
+// change nothing.
 func serve(path string, handler http.Handler) (*Server, error) {
 	if err := clearStale(path); err != nil {
 		return nil, err
@@ -48,14 +50,14 @@ func serve(path string, handler http.Handler) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s (%d bytes, a socket's path holds at most 107): %w", path, len(path), err)
 	}
 	listener.SetUnlinkOnClose(false) // see Close
-	// The folder is 0700: before this only its owner can connect.
-	if err := os.Chmod(path, 0o600); err != nil {
+	if err := protect(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("protect the socket: %w", err), listener.Close(), os.Remove(path))
 	}
 	s := &Server{
 		done: make(chan struct{}),
 		http: &http.Server{
-			Handler:           handler,
+			Handler:           onlyOwnerChanges(handler),
+			ConnContext:       withPeer,
 			ReadHeaderTimeout: requestTimeout,
 			ReadTimeout:       requestTimeout,
 			WriteTimeout:      answerTimeout,

@@ -37,9 +37,10 @@ type DonorSource interface {
 	Resize(context.Context, DonorResize) error
 }
 
-// ServeDevice serves a device on a unix socket of mode 0600 at path, in goroutines of its
-// own. It replaces a socket that a dead server left there. The error is ErrServing when a
-// server already answers on the socket.
+// ServeDevice serves a device on a unix socket at path, in goroutines of its own. Root and the
+// user of this process may use it, and the group of the state folder may ask for the status if
+// there is one (see [Acquire]). It replaces a socket that a dead server left there. The error is
+// ErrServing when a server already answers on the socket.
 func ServeDevice(path string, src DeviceSource) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) {

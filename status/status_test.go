@@ -13,6 +13,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(helperEnv) != "" {
 		os.Exit(lockHelper())
 	}
+	if os.Getenv(readerEnv) != "" {
+		os.Exit(readerHelper())
+	}
 	goleak.VerifyTestMain(m)
 }
 

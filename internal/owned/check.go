@@ -16,6 +16,7 @@ var ErrForeign = errors.New("not this program's own")
 const (
 	othersAny   = 0o007
 	groupAny    = 0o070
+	groupWrite  = 0o020
 	writeShared = 0o022
 )
 
@@ -51,7 +52,9 @@ func checkPrivate(path string, s *unix.Stat_t) error {
 // CheckFile refuses an open regular file that is not private: one of another user, one with a
 // mode that lets others read or write it, and one with a second name. path is for the errors,
 // which wrap ErrForeign.
-func CheckFile(f *os.File, path string) error {
+func CheckFile(f *os.File, path string) error { return checkFile(f, path, checkPrivate) }
+
+func checkFile(f *os.File, path string, private func(path string, s *unix.Stat_t) error) error {
 	s, err := stat(int(f.Fd()))
 	switch {
 	case err != nil:
@@ -61,7 +64,7 @@ func CheckFile(f *os.File, path string) error {
 	case s.Nlink > 1:
 		return foreign(path, "it has %d names, and what is written to one is in all", s.Nlink)
 	}
-	return checkPrivate(path, &s)
+	return private(path, &s)
 }
 
 // CheckDevice refuses an open block device that other users than root, its group and this

@@ -14,6 +14,8 @@ import (
 type Folder struct {
 	file *os.File
 	path string // when it was opened
+	// readers is the group that may read what is in the folder, nobody for none; see [Root].
+	readers int
 }
 
 // Path is the path under which the folder was opened.
@@ -26,8 +28,9 @@ func (d *Folder) fd() int { return int(d.file.Fd()) }
 
 func (d *Folder) join(name string) string { return filepath.Join(d.path, name) }
 
-// Open opens a private folder below this one. Errors are unix.ENOENT, if there is nothing of
-// that name, or wrap ErrForeign, if it is a link or no folder, or if others may use it.
+// Open opens a private folder below this one. The group that may read what is in this one may
+// read there as well. Errors are unix.ENOENT, if there is nothing of that name, or wrap ErrForeign,
+// if it is a link or no folder, or if others may use it.
 func (d *Folder) Open(name string) (*Folder, error) {
 	path := d.join(name)
 	f, err := openFolder(d.file, name, path)
@@ -39,12 +42,12 @@ func (d *Folder) Open(name string) (*Folder, error) {
 	}
 	s, err := stat(int(f.Fd()))
 	if err == nil {
-		err = checkPrivate(path, &s)
+		err = d.check(path, &s)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Folder{file: f, path: path}, nil
+	return &Folder{file: f, path: path, readers: d.readers}, nil
 }
 
 // Make makes a private folder below this one, and opens it. It fails with unix.EEXIST if
@@ -71,7 +74,7 @@ func (d *Folder) OpenFile(name string, flags int) (*os.File, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	f := os.NewFile(uintptr(fd), path)
-	if err := CheckFile(f, path); err != nil {
+	if err := checkFile(f, path, d.check); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil

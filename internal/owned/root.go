@@ -17,7 +17,9 @@ const mostLinks = 40
 // its parents with mode 0755 where they are missing. The folder itself must not be a link.
 // It and all parents must belong to root or to this user, and nobody else may write to them,
 // unless the folder is sticky: then others cannot remove what is not theirs. A link on the way
-// is followed if root or this user made it. Errors wrap ErrForeign or those of the kernel.
+// is followed if root or this user made it. A group that may write to a sticky folder, while
+// others may not, is who may read what is below it; see [Folder.LetRead]. Errors wrap ErrForeign
+// or those of the kernel.
 func Root(path string) (*Folder, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -32,7 +34,11 @@ func Root(path string) (*Folder, error) {
 			return nil, errors.Join(err, w.at.Close())
 		}
 	}
-	return &Folder{file: w.at, path: absolute}, nil
+	s, err := stat(int(w.at.Fd()))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("look at %s: %w", absolute, err), w.at.Close())
+	}
+	return &Folder{file: w.at, path: absolute, readers: readersOf(&s)}, nil
 }
 
 // walk goes from the root of the file system to a folder, one name at a time.
