@@ -70,7 +70,13 @@ build:
     CGO_ENABLED=1 go build -trimpath -ldflags "$version" -o .cache/bin/ ./cmd/farswap; \
     CGO_ENABLED=1 go build $(cat cmd/farswapd/build-flags) -ldflags "$version" -o .cache/bin/ ./cmd/farswapd
 
-# gofumpt, vet, staticcheck, shellcheck; whether what is generated is stale
+# The licences of all that the binaries have in them, into .cache/bin/THIRD_PARTY_NOTICES: pass it on with them
+notices:
+    @mkdir -p .cache/bin
+    go run ./internal/notices >.cache/bin/THIRD_PARTY_NOTICES.new
+    @mv .cache/bin/THIRD_PARTY_NOTICES.new .cache/bin/THIRD_PARTY_NOTICES
+
+# gofumpt, vet, staticcheck, shellcheck; whether what is generated is stale; the licences of what is linked
 lint:
     @test -z "$(git ls-files -co --exclude-standard '*.go' | xargs go tool gofumpt -l | tee /dev/stderr)"
     go vet ./...
@@ -81,6 +87,7 @@ lint:
     go tool staticcheck -tags vm {{ suites }}
     shellcheck {{ scripts }}
     bpf/stale
+    go run ./internal/notices >/dev/null
 
 # Unit tests with the race detector, those that take longest first; without it those of sim, which computes for long and has one goroutine
 unit *ARGS:
