@@ -26,15 +26,16 @@ func reportProtect() {
 			locked = "some"
 		}
 	}
-	fmt.Printf("locked=%s oom=%s err=%v\n", locked, adj, err)
+	dumpable, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	fmt.Printf("locked=%s oom=%s dumpable=%d err=%v\n", locked, adj, dumpable, err)
 }
 
 func TestProtect(t *testing.T) {
 	_, got := run(t, "protect")
-	want := "locked=some oom=-1000 err=<nil>\n"
+	want := "locked=some oom=-1000 dumpable=0 err=<nil>\n"
 	if !hasCapability(unix.CAP_SYS_RESOURCE) {
 		before, _ := readValue("/proc/self/oom_score_adj")
-		want = "locked=some oom=" + before + " err=set oom_score_adj to -1000: CAP_SYS_RESOURCE is missing: " + capabilityHint + "\n"
+		want = "locked=some oom=" + before + " dumpable=1 err=set oom_score_adj to -1000: CAP_SYS_RESOURCE is missing: " + capabilityHint + "\n"
 	}
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)

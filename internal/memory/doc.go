@@ -1,6 +1,7 @@
 // Package memory reads how much memory a process can still get, and whether tasks
 // wait for it: of the machine, and of the control groups that the process runs in
-// when they have a limit. The tighter one counts.
+// when they have a limit. The tighter one counts. It also says what a process has locked,
+// and hides a process's memory from others.
 //
 // Dangers:
 //

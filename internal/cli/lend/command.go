@@ -13,6 +13,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 const defaultConfig = "/etc/farswap/donor.toml"
@@ -52,6 +53,9 @@ donor keeps reserve=SIZE of its memory for them alone.`,
   farswap donor --memory 8G --headroom 25% --cert ID --allow web1=2G --allow db1,reserve=4G`,
 		Args: a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := memory.Hide(); err != nil {
+				return err
+			}
 			config, err := o.config(a.Log)
 			if err != nil {
 				return err

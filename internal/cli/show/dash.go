@@ -14,6 +14,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/process"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 // Dash returns `farswap dash`.
@@ -34,6 +35,9 @@ whose dashboards --peer names.
 Without a token, everybody on this machine can read the page at a loopback address.`,
 		Args: a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := memory.Hide(); err != nil {
+				return err
+			}
 			var err error
 			if token != "" {
 				if c.Token, err = web.ReadToken(token); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/process"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/memory"
 	"github.com/farswap/farswap/internal/refusals"
 	"github.com/farswap/farswap/internal/webguard"
 	"github.com/farswap/farswap/status/metrics"
@@ -171,6 +172,9 @@ func (o *metricsOptions) handler(e *metrics.Exporter) http.Handler {
 
 // serve answers until a signal.
 func (o *metricsOptions) serve(e *metrics.Exporter, log zerolog.Logger) error {
+	if err := memory.Hide(); err != nil {
+		return err
+	}
 	id, err := o.identity()
 	if err != nil {
 		return err
