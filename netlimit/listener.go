@@ -135,11 +135,6 @@ func (l *Listener) drain(fd int) {
 
 // arrive lets a connection into the lobby, and resets who has to make room for it.
 func (l *Listener) arrive(s socket, from Origin, now time.Time) {
-	if l.sieve.shaken(from) { // it was in the kernel's queue when its origin was shut out
-		s.reset()
-		l.door.refused()
-		return
-	}
 	if victim, full := l.lobby.add(s, from, l.door.last.Add(1)); full {
 		victim.reset()
 		l.door.refused()

@@ -51,12 +51,6 @@ func (s *sieve) count(o Origin, now time.Time) {
 	}
 }
 
-// shaken says whether an origin is shut out.
-func (s *sieve) shaken(o Origin) bool {
-	_, is := s.shut[o]
-	return is
-}
-
 // settle lets those in again whose time is over, and tells the kernel.
 func (s *sieve) settle(now time.Time) {
 	for o, until := range s.shut {
