@@ -13,11 +13,12 @@ import (
 	"github.com/farswap/farswap/netlimit"
 )
 
-// Limits of a donor. A handshake takes some 20 KiB at most.
+// handshakes bounds those of a donor: see package netlimit. One takes some 30 KiB, and up to half a
+// millisecond of a processor. All devices of a host may come back at once.
+var handshakes = netlimit.Limits{Unproven: 96, PerOrigin: 48, PerSecond: 200, AtOnce: 64}
+
 const (
-	maxHandshakes         = 256 // of all origins: see package netlimit
-	maxHandshakesOfOrigin = 64
-	maxSessions           = 1024
+	maxSessions = 1024
 
 	// maxSessionsOfName bounds the sessions of one identity, so that one tenant does not take all. Each
 	// device of it has one, and for a moment a second one that replaces the first.
@@ -79,7 +80,7 @@ func Listen(addr string, cfg ListenConfig) (*Listener, error) {
 	default:
 		l.tls = cfg.Identity.ServerConfig(RoleDevice)
 	}
-	if l.tcp, err = netlimit.Listen(a.String(), netlimit.Limits{Unproven: maxHandshakes, PerOrigin: maxHandshakesOfOrigin}); errors.Is(err, syscall.EADDRINUSE) {
+	if l.tcp, err = netlimit.Listen(a.String(), handshakes); errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: %w: another donor may run here: stop it, or choose another port", addr, syscall.EADDRINUSE)
 	} else if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)

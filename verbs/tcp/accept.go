@@ -13,12 +13,12 @@ import (
 	"github.com/farswap/farswap/verbs/internal/handshake"
 )
 
+// handshakes bounds those under way, and how many begin in a second: see package netlimit. One
+// takes some 10 KiB, and 0.1 ms of a processor. A host with several devices connects all their
+// queues at once.
+var handshakes = netlimit.Limits{Unproven: 256, PerOrigin: 128, PerSecond: 500, AtOnce: 256}
+
 const (
-	// maxHandshakes bounds the handshakes under way, and maxHandshakesOfOrigin those of
-	// one origin: see package netlimit. A host with several devices connects all their
-	// queues at once.
-	maxHandshakes         = 512
-	maxHandshakesOfOrigin = 256
 	// shareOfOwner is the part of all connections that one owner may have: a quarter.
 	shareOfOwner = 4
 	// acceptPause is how long the accept loop rests after a failure that may

@@ -42,8 +42,9 @@
 // Per connection a server keeps about 40 KiB, at most 256 operations and one
 // batch; a device that asks for more than its depth, or does not read, is not
 // read from until it does. TCP_USER_TIMEOUT ends it. Handshakes have a deadline.
-// A server runs at most 512 at a time, 256 from one address, and a newer one takes
-// the place of the oldest: see package netlimit.
+// A server begins at most 500 a second, and 500 more with addresses that have proven
+// themselves before. It runs at most 256 at a time, 128 from one address, and a newer
+// one takes the place of the oldest: see package netlimit.
 //
 // # Memory taken back
 //

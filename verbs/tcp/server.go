@@ -52,7 +52,7 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	l, err := netlimit.Listen(addr, netlimit.Limits{Unproven: maxHandshakes, PerOrigin: maxHandshakesOfOrigin})
+	l, err := netlimit.Listen(addr, handshakes)
 	if err != nil {
 		return nil, err // says "listen tcp ADDR: …" already
 	}
