@@ -145,6 +145,10 @@ torture *ARGS: build
 fuzz TIME="10s":
     @vmtest/fuzz {{ TIME }}
 
+# Strangers flood every port of a donor and a device for TIME, RATE connections a second each, while the device pages: latency, memory, and whether a known peer gets in
+strangers TIME="30s" RATE="10000":
+    go test -count 1 -v -timeout 0 -run StrangersAreCheap ./swapdev -strangers {{ TIME }} -strangers-rate {{ RATE }}
+
 # A donor that is slow and well in turns for TIME: no slab may move more than twice in ten minutes
 flapping TIME="10m" KERNEL="7.3": build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest

@@ -29,7 +29,12 @@ import (
 	"github.com/farswap/farswap/verbs/tcp"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if part := os.Getenv(partVar); part != "" {
+		os.Exit(play(part))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	testSlab = slabmap.MinSlabSize
