@@ -100,6 +100,11 @@ func RunLoad(ctx context.Context, cfg LoadConfig, phases <-chan LoadStart, progr
 		return result, err
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err != nil {
+		return result, err
+	} else if kind := info.Mode().Type(); kind != 0 && kind != os.ModeDevice {
+		return result, fmt.Errorf("%s is neither a block device nor a file: %w", cfg.Path, ErrConfig)
+	}
 	l := &load{cfg: cfg, out: progress, result: &result}
 	pages := cfg.Size / PageSize
 	for i := range int64(cfg.Threads) {

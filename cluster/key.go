@@ -6,8 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
 // KeySize is the length of a gossip key in bytes: AES-256.
@@ -47,16 +48,18 @@ func WriteKey(path string) (err error) {
 	return errors.Join(err, f.Close())
 }
 
-// maxKeys bounds the keys of a file: a cluster has two while its key is replaced.
-const maxKeys = 8
+const (
+	maxKeys    = 8       // of a file: a cluster has two while its key is replaced
+	maxKeyFile = 4 << 10 // bytes
+)
 
 // LoadKeys reads a key file: 64 hexadecimal digits, or several lines of them, or 32 raw bytes. Gossip
 // sends with the first key and accepts all. So a key can be replaced: the new one is added at the end of
 // every member's file, then moved to the beginning of every one, and then the old one is removed. Lines
-// that are empty or begin with # are passed over. The error is ErrKeyFile if the file is missing or has
-// another form, or if other users can read it.
+// that are empty or begin with # are passed over. The error is ErrKeyFile if the file is missing, is no
+// regular file or has another form, or if other users can read it.
 func LoadKeys(path string) ([]Key, error) {
-	f, err := os.Open(path)
+	f, err := owned.OpenRead(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w: %w: %w", path, ErrKeyFile, os.ErrNotExist, ErrNoKey)
 	} else if err != nil {
@@ -70,7 +73,7 @@ func LoadKeys(path string) ([]Key, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%s: %w: mode %#o lets other users read the key: chmod 600 it, or make another if they did", path, ErrKeyFile, info.Mode().Perm())
 	}
-	data, err := io.ReadAll(io.LimitReader(f, 4<<10))
+	data, err := owned.ReadAll(f, maxKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
 	}

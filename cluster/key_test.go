@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
 func TestKeyFile(t *testing.T) {
@@ -84,6 +88,15 @@ func TestKeyFilesAreChecked(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "5a5a") {
 			t.Errorf("%s: the key is in %v", name, err)
+		}
+	}
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, "/dev/zero"} {
+		if _, err := LoadKeys(path); !errors.Is(err, ErrKeyFile) || !errors.Is(err, owned.ErrNotRegular) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
 	if _, err := LoadKeys(filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrKeyFile) || !errors.Is(err, os.ErrNotExist) {

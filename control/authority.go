@@ -13,10 +13,14 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
-// recordFile is beside a CA's key, and lists what it has issued.
-const recordFile = "issued.json"
+const (
+	recordFile = "issued.json" // beside a CA's key: what it has issued
+	maxRecord  = 256 << 20     // bytes of it: half a million certificates
+)
 
 // Issued is one certificate of a CA's record.
 type Issued struct {
@@ -52,7 +56,7 @@ func openCA(dir string, now time.Time) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := os.Open(filepath.Join(dir, caKeyFile))
+	lock, err := owned.OpenRead(filepath.Join(dir, caKeyFile))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCA, err)
 	}
@@ -77,7 +81,7 @@ func (ca *authority) sign(template *x509.Certificate, now time.Time) (cert, key 
 // readRecord reads the record. A CA of an earlier release has none yet.
 func readRecord(dir string) ([]Issued, error) {
 	path := filepath.Join(dir, recordFile)
-	data, err := os.ReadFile(path)
+	data, err := owned.Read(path, maxRecord)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
 // papers is what an Identity has at one moment. Nobody changes it.
@@ -122,14 +124,11 @@ const maxFile = 1 << 20
 // others, such as the parameters that openssl writes before a key. Errors wrap unusable: ErrIdentity
 // or ErrCA, depending on what the file is part of.
 func readBlocks(path string, unusable error, types ...string) ([]*pem.Block, error) {
-	data, err := os.ReadFile(path)
+	data, err := owned.Read(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w: %w", path, unusable, os.ErrNotExist)
 	} else if err != nil {
 		return nil, fmt.Errorf("%w: %w", unusable, err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%s: %w: it has %d bytes, at most %d are read", path, unusable, len(data), maxFile)
 	}
 	var blocks []*pem.Block
 	for {

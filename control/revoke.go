@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/farswap/farswap/internal/owned"
 )
 
 // listFile is the revocation list of a CA.
@@ -149,7 +150,7 @@ func renewAt(caDir, dir string, now time.Time, roles ...Role) (Issued, error) {
 
 // joined is a file of trusted CAs with this one added, as PEM.
 func (ca *authority) joined(path string) ([]byte, error) {
-	old, err := os.ReadFile(path)
+	old, err := owned.Read(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrIdentity, err)
 	}

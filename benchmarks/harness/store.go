@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -40,9 +39,11 @@ type File struct {
 	Runs        []Run       `json:"runs"`
 }
 
+const maxFile = 256 << 20 // bytes of a result file
+
 // Load reads a result file. Its error wraps ErrDamaged if the file is not one.
 func Load(path string) (File, error) {
-	data, err := os.ReadFile(path)
+	data, err := owned.Read(path, maxFile)
 	if err != nil {
 		return File{}, err
 	}

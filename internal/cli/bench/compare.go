@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/benchmarks"
 	"github.com/farswap/farswap/internal/cli/command"
+	"github.com/farswap/farswap/internal/owned"
 )
+
+const maxResult = 64 << 20 // bytes of a file
 
 // writeComparison writes results side by side, as a table or as JSON.
 func writeComparison(w io.Writer, results []benchmarks.PagingResult, asJSON bool) error {
@@ -50,7 +52,7 @@ baseline. Of several results with one name it takes the medians.`,
 
 func readResult(path string) (benchmarks.PagingResult, error) {
 	var result benchmarks.PagingResult
-	data, err := os.ReadFile(path)
+	data, err := owned.Read(path, maxResult)
 	if err != nil {
 		return result, err
 	}

@@ -147,7 +147,7 @@ func ListOf(cmd *cobra.Command, name string) ConfigList {
 
 // Read returns the list as it is in the file now.
 func (l ConfigList) Read() ([]string, error) {
-	data, err := os.ReadFile(l.Path)
+	data, err := owned.Read(l.Path, maxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}

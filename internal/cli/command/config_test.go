@@ -1,13 +1,19 @@
 package command
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/owned"
 )
 
 type configured struct {
@@ -91,6 +97,59 @@ func TestOverriddenKeyIsChecked(t *testing.T) {
 	}
 	if err := applyConfig("depth = { a = 1 }", f); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestListIsReadAgain: a list that is gone, or in a file that cannot be used, is an error: nobody is let in
+// by a file that is half written.
+func TestListIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.toml")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listOf := func(args ...string) ConfigList {
+		t.Helper()
+		cmd := &cobra.Command{Use: "x", RunE: func(cmd *cobra.Command, _ []string) error { return loadConfig(cmd) }}
+		cmd.Flags().StringArray("allow", nil, "")
+		WithConfig(cmd, filepath.Join(t.TempDir(), "none"))
+		cmd.SetArgs(args)
+		if err := cmd.Execute(); err != nil {
+			t.Fatal(err)
+		}
+		return ListOf(cmd, "allow")
+	}
+	put("allow = ['a', 'b']\n")
+	list := listOf("--config", path)
+	if list.Path != path {
+		t.Fatalf("the list is of %q", list.Path)
+	}
+	put("allow = ['c']\n")
+	if names, err := list.Read(); err != nil || !slices.Equal(names, []string{"c"}) {
+		t.Errorf("%v, %v", names, err)
+	}
+	for text, want := range map[string]error{"": ErrListGone, "allow = []\n": ErrListGone, "other = 1\n": ErrListGone, "allow = \n": nil, "allow = [1]\n": nil} {
+		put(text)
+		if names, err := list.Read(); err == nil || want != nil && !errors.Is(err, want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%q: %v, %v", text, names, err)
+		}
+	}
+	if err := errors.Join(os.Remove(path), unix.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := list.Read(); !errors.Is(err, owned.ErrNotRegular) {
+		t.Errorf("a FIFO: %v", err)
+	}
+	other := filepath.Join(filepath.Dir(path), "other.toml")
+	if err := os.WriteFile(other, []byte("allow = ['a']\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{nil, {"--allow", "a"}, {"--config", other, "--allow", "a"}} {
+		if list := listOf(args...); list != (ConfigList{}) {
+			t.Errorf("%v: the list is of %q", args, list.Path)
+		}
 	}
 }
 

@@ -14,9 +14,12 @@ import (
 
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/owned"
 	"github.com/farswap/farswap/sim"
 	"github.com/farswap/farswap/sim/plots"
 )
+
+const maxWorkload = 1 << 20 // bytes of a file
 
 // simOptions are the flags of every command that simulates.
 type simOptions struct {
@@ -36,7 +39,7 @@ func (o *simOptions) register(cmd *cobra.Command) {
 func (o *simOptions) config() (sim.Config, error) {
 	text, from := sim.PaperWorkload(), "the paper's workload"
 	if o.workload != "" {
-		data, err := os.ReadFile(o.workload)
+		data, err := owned.Read(o.workload, maxWorkload)
 		if err != nil {
 			return sim.Config{}, usage.Errorf("workload: %w", err)
 		}
