@@ -64,7 +64,7 @@ func openIdentityAt(files IdentityFiles, now time.Time) (*Identity, error) {
 	if err := checkOwn(pair, anchors, roots, id.dir, now); err != nil {
 		return nil, err
 	}
-	revoked, err := readRevocations(id.revokedPath, anchors)
+	revoked, err := readRevocations(id.revokedPath, authorities(anchors, pair))
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +119,7 @@ func (id *Identity) reloadAt(must bool, now time.Time) (news []string, err error
 			news = append(news, "certificate")
 		}
 	}
-	revoked, listErr := readRevocations(id.revokedPath, next.anchors)
+	revoked, listErr := readRevocations(id.revokedPath, authorities(next.anchors, next.cert))
 	if listErr == nil && !sameRevocations(revoked, old.revoked) {
 		next.revoked = revoked
 		news = append(news, "revocation list")

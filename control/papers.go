@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/farswap/farswap/internal/owned"
@@ -79,6 +80,18 @@ func readAnchors(dir string) ([]*x509.Certificate, *x509.CertPool, error) {
 		pool.AddCert(c)
 	}
 	return anchors, pool, nil
+}
+
+// authorities are those whose revocation lists count: those that an identity trusts, and those between
+// one of them and its own certificate.
+func authorities(anchors []*x509.Certificate, own tls.Certificate) []*x509.Certificate {
+	list := slices.Clone(anchors)
+	for _, der := range own.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil && c.IsCA {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // checkOwn checks an identity's certificate as its peers will.

@@ -60,7 +60,7 @@ func readRevocations(path string, authorities []*x509.Certificate) (revocations,
 		}
 	}
 	if !known {
-		return nil, fmt.Errorf("%s: %w: none of the CAs in %s has signed it", path, ErrRevocationList, caCertFile)
+		return nil, fmt.Errorf("%s: %w: neither a CA in %s nor one that signed this machine's certificate has signed it", path, ErrRevocationList, caCertFile)
 	}
 	return all, nil
 }
