@@ -15,7 +15,7 @@ import (
 
 // streamLimits bound the accepted streams. memberlist keeps what a stream brings until all of it is there,
 // at most maxState. A member has one stream at a time for each other one, for a moment.
-var streamLimits = netlimit.Limits{Unproven: 64, PerOrigin: 32, Proven: 32, ProvenPerOrigin: 16, PerSecond: 100, AtOnce: 64}
+var streamLimits = netlimit.Limits{Unproven: 48, PerOrigin: 32, Proven: 32, ProvenPerOrigin: 16, PerSecond: 50, AtOnce: 32}
 
 // Bytes that a stream may bring: the state of a cluster of some 1,600 members with the longest
 // announcements, or of twice as many members as this one knows. memberlist alone would take 20 MiB.

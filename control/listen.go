@@ -15,7 +15,7 @@ import (
 
 // handshakes bounds those of a donor: see package netlimit. One takes some 30 KiB, and up to half a
 // millisecond of a processor. All devices of a host may come back at once.
-var handshakes = netlimit.Limits{Unproven: 96, PerOrigin: 48, PerSecond: 200, AtOnce: 64}
+var handshakes = netlimit.Limits{Unproven: 48, PerOrigin: 32, PerSecond: 100, AtOnce: 32}
 
 const (
 	maxSessions = 1024

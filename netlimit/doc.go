@@ -27,10 +27,10 @@
 // A [Listener] also bounds how many connections begin in a second ([Limits].PerSecond). It has three steps,
 // each cheaper than the next:
 //
-//  1. The kernel drops the first packet (SYN) of origins that have opened more than 2,000 connections a
+//  1. The kernel drops the first packet (SYN) of origins that have opened more than 500 connections a
 //     second too many, for half a second at a time. A filter on the listening socket does that.
-//  2. What comes waits in a lobby: a descriptor, from which nothing is read. It has the bounds of the door
-//     once more. Who has to make room is reset with one system call. While anybody waits, the listener looks
+//  2. What comes waits in a lobby: a descriptor, from which nothing is read. It has four times
+//     the places of the door. Who has to make room is reset with one system call. While anybody waits, the listener looks
 //     at the kernel's queue every 5 ms, not for each connection.
 //  3. Origins take turns to be let in, and of one origin the newest goes first. So a peer at an address of
 //     its own waits for one turn of each stranger's address, and not behind all strangers.

@@ -26,7 +26,9 @@ type Limits struct {
 
 	// PerSecond is how many connections a Listener lets in each second, and AtOnce how many at once after a
 	// rest. Those of known origins are counted apart: an origin is known for an hour after a connection of it
-	// was proven. More wait, unread, as many as may be unproven. 0: no bound. With a bound AtOnce is at least 1.
+	// was proven. More wait, unread, four
+	// times as many as may be unproven. 0: no bound. With a bound AtOnce is at least 1, and best no more than
+	// PerOrigin: the handshakes of one host that comes with many would displace each other.
 	PerSecond, AtOnce int
 }
 

@@ -16,6 +16,9 @@ const (
 	// rest is the time between two looks at the kernel's queue of connections while the pace holds some
 	// back. What comes meanwhile is accepted at once: a wakeup for each would cost more than accepting it.
 	rest = 5 * time.Millisecond
+	// lobbyPlaces is how many connections may wait for each that may be unproven. One that waits costs the
+	// program some 100 bytes.
+	lobbyPlaces = 4
 	// maxBatch bounds the connections of one look. The kernel's queue is 4,096 long by default.
 	maxBatch = 1024
 )
@@ -52,7 +55,10 @@ func Listen(address string, l Limits) (*Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", address, errors.Join(err, tcp.Close()))
 	}
 	door := NewDoor(l)
-	return &Listener{TCPListener: tcp, door: door, raw: raw, lobby: newLobby(door.limits, door.knows), sieve: newSieve(raw)}, nil
+	places := door.limits
+	places.Unproven *= lobbyPlaces
+	places.PerOrigin *= lobbyPlaces
+	return &Listener{TCPListener: tcp, door: door, raw: raw, lobby: newLobby(places, door.knows), sieve: newSieve(raw)}, nil
 }
 
 // resetByDefault has accepted connections inherit that closing them resets them. So one system call gets rid

@@ -46,7 +46,7 @@ func TestAPeerDoesNotWaitBehindStrangers(t *testing.T) {
 	if _, err := strangers[0].Read(make([]byte, 1)); err == nil || isTimeout(err) {
 		t.Errorf("the oldest stranger reads %v, want a reset", err)
 	}
-	if s := r.l.Stats(); s.Evicted != 40 || s.Unproven != 2 {
+	if s := r.l.Stats(); s.Evicted != 10 || s.Unproven != 2 {
 		t.Errorf("%+v", s)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 const (
 	// An origin of which more than mostOverflow connections find the lobby full within a window is shut out
-	// for shutFor: 2,000 a second is far more than a host with many devices begins.
-	mostOverflow = 200
+	// for shutFor: 500 a second too many, after the lobby's places, is more than a host with many devices begins.
+	mostOverflow = 50
 	window       = 100 * time.Millisecond
 	shutFor      = 500 * time.Millisecond
 	// maxShut bounds the origins that are shut out at once. The kernel compares a new connection with each.

@@ -14,7 +14,7 @@ import (
 // limits bound the connections of a server. Every connection that does not have a request of somebody who
 // may read under way makes room for a newer one. All readers of one proxy, or of this machine, have one
 // origin, so that there is no bound for one origin below that for all. A page takes some ten connections.
-var limits = netlimit.Limits{Unproven: 64, Proven: 128, PerSecond: 100, AtOnce: 64}
+var limits = netlimit.Limits{Unproven: 64, Proven: 128, PerSecond: 50, AtOnce: 32}
 
 // Listen listens on host:port. Errors are the network's.
 func Listen(address string) (*netlimit.Listener, error) { return netlimit.Listen(address, limits) }

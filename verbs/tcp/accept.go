@@ -16,7 +16,7 @@ import (
 // handshakes bounds those under way, and how many begin in a second: see package netlimit. One
 // takes some 10 KiB, and 0.1 ms of a processor. A host with several devices connects all their
 // queues at once.
-var handshakes = netlimit.Limits{Unproven: 256, PerOrigin: 128, PerSecond: 500, AtOnce: 256}
+var handshakes = netlimit.Limits{Unproven: 96, PerOrigin: 64, PerSecond: 250, AtOnce: 64}
 
 const (
 	// shareOfOwner is the part of all connections that one owner may have: a quarter.

@@ -42,8 +42,8 @@
 // Per connection a server keeps about 40 KiB, at most 256 operations and one
 // batch; a device that asks for more than its depth, or does not read, is not
 // read from until it does. TCP_USER_TIMEOUT ends it. Handshakes have a deadline.
-// A server begins at most 500 a second, and 500 more with addresses that have proven
-// themselves before. It runs at most 256 at a time, 128 from one address, and a newer
+// A server begins at most 250 a second, and 250 more with addresses that have proven
+// themselves before. It runs at most 96 at a time, 64 from one address, and a newer
 // one takes the place of the oldest: see package netlimit.
 //
 // # Memory taken back

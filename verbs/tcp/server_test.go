@@ -139,7 +139,7 @@ func TestSilentConnectionsHoldUpNobody(t *testing.T) {
 // Idle connections of a stranger, more than there are places, keep no device out.
 func TestIdleStrangersShutNobodyOut(t *testing.T) {
 	r := newRig(t, Config{Threads: 1, HandshakeTimeout: time.Minute}, verbs.QPConfig{})
-	for range 2 * handshakes.Unproven {
+	for range 8 * handshakes.Unproven {
 		if c, err := net.Dial("tcp", r.server.Address()); err == nil { // else a newer one had its place before it knew
 			defer c.Close()
 		}
@@ -151,7 +151,7 @@ func TestIdleStrangersShutNobodyOut(t *testing.T) {
 func TestHandshakesPerSecondAreBounded(t *testing.T) {
 	r := newRig(t, Config{Threads: 1, HandshakeTimeout: time.Minute}, verbs.QPConfig{})
 	begun := time.Now()
-	for range 4 * handshakes.AtOnce {
+	for range 16 * handshakes.AtOnce {
 		if c, err := net.Dial("tcp", r.server.Address()); err == nil {
 			_ = c.Close()
 		}
