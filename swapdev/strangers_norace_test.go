@@ -1,0 +1,5 @@
+//go:build !race
+
+package swapdev
+
+const growthFactor = 1
