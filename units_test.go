@@ -33,7 +33,7 @@ func TestUnitsAreComplete(t *testing.T) {
 	adapters := []string{"DeviceAllow=/dev/infiniband/rdma_cm rw", "DeviceAllow=char-infiniband_verbs rw"} // ProtectClock= closes all others
 	notRoot := []string{"User=farswap", "Group=farswap", "CapabilityBoundingSet=", "ExecStartPre=+/usr/bin/install -d -m 1775 -g farswap /run/farswap"}
 	for unit, want := range map[string][]string{
-		"donor":   slices.Concat(all, adapters, notRoot, []string{"ReadWritePaths=/run/farswap", "LimitMEMLOCK=infinity"}),
+		"donor":   slices.Concat(all, adapters, notRoot, []string{"ReadWritePaths=-/run/farswap", "LimitMEMLOCK=infinity"}),
 		"metrics": slices.Concat(all, notRoot),
 		"dash":    slices.Concat(all, notRoot),
 		"device": slices.Concat(all, adapters, []string{
