@@ -73,7 +73,8 @@ func (s *sealings) mustBeUnique(t *testing.T, least int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.twice != 0 || s.open != 0 || len(s.contents) < least {
-		t.Errorf("of %d sealed contents, at least %d wanted, %d had the nonce of another one; %d pages were sent open", len(s.contents), least, s.twice, s.open)
+		t.Errorf("of %d sealed contents, at least %d wanted, %d had the nonce of another one; %d pages were sent open",
+			len(s.contents), least, s.twice, s.open)
 	}
 }
 
@@ -150,7 +151,12 @@ func TestNoNonceTwice(t *testing.T) {
 				tt.plan.Seed = rand.Uint64()
 				t.Logf("life %d, seed %d", life, tt.plan.Seed)
 				device.SetPlan(tt.plan)
-				h.beside(*historyTime, rand.Uint64(), func() { h.troubled(tt.kill, tt.full) })
+				over := make(chan struct{})
+				h.beside(*historyTime, rand.Uint64(), func() {
+					defer close(over)
+					h.troubled(tt.kill, tt.full)
+				})
+				<-over // a history that fails ends before
 				device.SetPlan(faulty.Plan{})
 				report := h.engine.report()
 				t.Logf("%d failed, %+v %+v", h.excused.Load(), report.IO, report.Moves)
