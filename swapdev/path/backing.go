@@ -9,33 +9,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/farswap/farswap/internal/owned"
-	"github.com/farswap/farswap/internal/store"
 	"github.com/farswap/farswap/slabmap"
 )
 
 // ErrBacking means that the backing file cannot be used.
 var ErrBacking = errors.New("backing file cannot be used")
 
-// Reasons for ErrBacking. What is there is left as it was.
-var (
-	// ErrContent means that the file or disk seems to hold something that is not farswap's.
-	ErrContent = errors.New("that would be overwritten")
-	// ErrShared means that others may read or write it, or that another device uses it.
-	ErrShared = errors.New("it must be this device's alone")
-	// ErrInMemory means that it needs the memory that it is to free.
-	ErrInMemory = errors.New("it is in memory itself")
-)
-
 // BackingFile is the local copy: a file or block device opened with O_DIRECT, so that the
 // page cache takes no memory for it. A nil BackingFile can be closed and discarded.
 type BackingFile struct {
 	file   *os.File
 	path   string
-	size   int64 // of the device
-	made   bool  // this process made the file
-	disk   bool  // it is a block device
-	claim  *store.Claim
+	size   int64     // of the device
+	made   bool      // this process made the file
+	disk   bool      // it is a block device
+	claim  io.Closer // nil: none
 	health health
 }
 
@@ -99,7 +87,7 @@ func (b *BackingFile) open(ctx context.Context, c *BackingConfig) error {
 		return openAdvice(err)
 	}
 	b.made = flags&os.O_CREATE != 0
-	if err := b.check(c); err != nil {
+	if b.claim, err = Take(b.file, b.path, c.InMemory); err != nil {
 		return err
 	}
 	if b.made {
@@ -112,7 +100,7 @@ func (b *BackingFile) open(ctx context.Context, c *BackingConfig) error {
 	if have < c.Size {
 		return fmt.Errorf("it has %d bytes, the device %d: enlarge it, or remove it to have it made", have, c.Size)
 	}
-	if err := b.checkContent(have, c); err != nil {
+	if err := b.markOwn(have, c); err != nil {
 		return err
 	}
 	return b.checkRoom(c)
@@ -127,34 +115,6 @@ func (b *BackingFile) makeFile(ctx context.Context, c *BackingConfig) error {
 		return b.makeSparse(c)
 	}
 	return b.allocate(ctx, c)
-}
-
-// check refuses what others may use, what another device uses, and what is in memory. It reads
-// and changes no content.
-func (b *BackingFile) check(c *BackingConfig) error {
-	mine := owned.CheckFile
-	if b.disk {
-		mine = owned.CheckDevice
-	}
-	if err := mine(b.file, b.path); err != nil {
-		return fmt.Errorf("%w: %w", ErrShared, err)
-	}
-	if err := unix.Flock(int(b.file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return fmt.Errorf("another device uses it: %w: give each device its own", ErrShared)
-	}
-	layers, err := store.Find(b.file, b.path)
-	if err != nil {
-		return err
-	}
-	for _, l := range layers {
-		if l.Memory && !c.InMemory {
-			return fmt.Errorf("%w (%s): give a file or a disk that takes no memory", ErrInMemory, l.Path)
-		}
-	}
-	if b.claim, err = store.Take(layers[1:]); err != nil { // the first is locked already
-		return fmt.Errorf("%w: %w: give each device its own", ErrShared, err)
-	}
-	return nil
 }
 
 func openAdvice(err error) error {
@@ -195,7 +155,11 @@ func (b *BackingFile) Close() error {
 	if b == nil || b.file == nil {
 		return nil
 	}
-	return errors.Join(b.file.Close(), b.claim.Close())
+	err := b.file.Close()
+	if b.claim != nil {
+		err = errors.Join(err, b.claim.Close())
+	}
+	return err
 }
 
 // Discard closes the file, and removes it if this process made it.

@@ -3,7 +3,6 @@ package path
 import (
 	"bytes"
 	"errors"
-	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -18,15 +17,11 @@ import (
 const (
 	markName = "user.farswap.backing"
 	markText = "farswap backing file\n"
-
-	// SwapLabel is the label of a swap area on a device of farswap. Its header is also at the
-	// start of the backing file.
-	SwapLabel = "farswap"
 )
 
-// checkContent refuses a store of have bytes that seems to hold something else than pages of a
-// device, and marks it.
-func (b *BackingFile) checkContent(have int64, c *BackingConfig) (err error) {
+// markOwn refuses a store of have bytes that seems to hold something else than pages of a device,
+// and marks it.
+func (b *BackingFile) markOwn(have int64, c *BackingConfig) (err error) {
 	buf, err := offheap.Map(signature.BufferSize, offheap.Options{Purpose: "a look at the backing file"})
 	if err != nil {
 		return err
@@ -34,12 +29,8 @@ func (b *BackingFile) checkContent(have int64, c *BackingConfig) (err error) {
 	defer func() { err = errors.Join(err, offheap.Unmap(buf)) }()
 	at := b.markAt(have)
 	if !c.Overwrite && !b.marked(at, buf[:slabmap.PageSize]) {
-		kind, err := signature.Probe(b.file, have, buf)
-		if err != nil {
-			return fmt.Errorf("look at what it holds: %w", err)
-		}
-		if kind != "" && (kind != signature.SwapArea || signature.SwapLabel(buf) != SwapLabel) {
-			return fmt.Errorf("it holds %s: %w", kind, ErrContent)
+		if err := checkContent(b.file, have, buf); err != nil {
+			return err
 		}
 	}
 	return b.mark(at, buf[:slabmap.PageSize])

@@ -26,13 +26,12 @@ type Loop struct {
 
 var _ ublk.Target = (*Loop)(nil)
 
-// OpenLoop opens path, with O_DIRECT where its file system has it. Close it
-// when the device is deleted.
+// OpenLoop opens a file or block device that is there, with O_DIRECT where its file system has
+// it. It follows no link to a file, and takes no disk that is mounted or used as swap (unix.EBUSY).
+// Whose the file is, and who else uses it, is for the caller to look at. Close it when the device is
+// deleted.
 func OpenLoop(path string) (*Loop, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|unix.O_DIRECT, 0)
-	if errors.Is(err, unix.EINVAL) { // tmpfs before 6.6, some network file systems
-		f, err = os.OpenFile(path, os.O_RDWR, 0)
-	}
+	f, err := openLoopFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the loop target: %w", err)
 	}
@@ -45,6 +44,30 @@ func OpenLoop(path string) (*Loop, error) {
 	}
 	return &Loop{file: f, size: size / loopBlock * loopBlock}, nil
 }
+
+func openLoopFile(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	flags := os.O_RDWR | unix.O_NONBLOCK // not to wait for a FIFO that has just taken its place
+	switch {
+	case info.Mode().IsRegular():
+		flags |= unix.O_NOFOLLOW
+	case info.Mode().Type() == os.ModeDevice: // not a character device
+		flags |= os.O_EXCL
+	default:
+		return nil, fmt.Errorf("%s is neither a file nor a block device: give one of these", path)
+	}
+	f, err := os.OpenFile(path, flags|unix.O_DIRECT, 0)
+	if errors.Is(err, unix.EINVAL) { // tmpfs before 6.6, some network file systems
+		f, err = os.OpenFile(path, flags, 0)
+	}
+	return f, err
+}
+
+// File is the open file. Close closes it.
+func (l *Loop) File() *os.File { return l.file }
 
 // Size is the size of the file in bytes, in whole blocks of 4096.
 func (l *Loop) Size() int64 { return l.size }

@@ -114,6 +114,8 @@ func (o *options) registerShape(f *pflag.FlagSet) {
 
 func (o *options) registerBacking(f *pflag.FlagSet) {
 	f.StringVar(&o.backing, "backing", "", "file or block device of the local copy, or none; a file that does not exist is made")
+	f.BoolVar(&o.overwrite, "overwrite", false, "take a backing file or disk that seems to hold something, and overwrite that")
+	f.BoolVar(&o.inMemory, "backing-in-memory", false, "for measurements: take a backing file or disk that is in memory itself")
 }
 
 func (o *options) registerSwap(f *pflag.FlagSet) {
@@ -130,8 +132,6 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	f.BoolVar(&o.insecure, "insecure", false, "no TLS; for donors on loopback addresses only")
 	f.BoolVar(&o.acceptLoss, "accept-loss", false, "allow --backing none: losing one donor then loses its pages")
 	f.BoolVar(&o.sparse, "sparse", false, "make a backing file that takes room on its disk only when it is written; a full disk then fails writes")
-	f.BoolVar(&o.overwrite, "overwrite", false, "take a backing file or disk that seems to hold something, and overwrite that")
-	f.BoolVar(&o.inMemory, "backing-in-memory", false, "for measurements: take a backing file or disk that is in memory itself")
 	f.StringVar(&o.seal, "seal", string(swapdev.SealOn), "encrypt and authenticate pages before they leave the process: on, or off: then donors, the network and who has the backing file can read and forge them")
 	f.StringVar(&o.ack, "ack", string(swapdev.RemoteFirst), "when a write is done: remote-first, or strict for both copies")
 	f.Float64Var(&o.hot, "hot", swapdev.DefaultHotThreshold, "page I/Os per second at which a slab goes to a donor")

@@ -3,6 +3,7 @@ package add
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/rs/zerolog"
@@ -11,6 +12,7 @@ import (
 	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/swapdev"
+	backing "github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/ublk"
 	disks "github.com/farswap/farswap/ublk/targets"
 )
@@ -56,25 +58,60 @@ func (o *options) prepareLoop(log zerolog.Logger) (opener, error) {
 	if o.backing == "" || o.backing == swapdev.NoBacking {
 		return nil, usage.Errorf("--target %s needs --backing PATH", targetLoop)
 	}
-	p := plain{spec: o.spec(), backing: o.backing, open: openLoop}
+	if !o.swapon && (o.overwrite || o.inMemory) {
+		return nil, usage.Errorf("--overwrite and --backing-in-memory mean nothing with --target %s but for --swapon: nothing else is written", targetLoop)
+	}
+	p := plain{spec: o.spec(), backing: o.backing, open: o.openLoop}
 	p.spec.WriteCache = true
 	return o.preparePlain(p, log)
 }
 
 // openLoop opens the file, whose size is the device's if none was given.
-func openLoop(p *plain) (ublk.Target, io.Closer, error) {
+func (o *options) openLoop(p *plain) (ublk.Target, io.Closer, error) {
 	file, err := disks.OpenLoop(p.backing)
 	if err != nil {
 		return nil, nil, err
 	}
+	holds := &loopFile{file: file}
+	if err := o.takeLoop(holds, p); err != nil {
+		return nil, nil, errors.Join(err, holds.Close())
+	}
+	return file, holds, nil
+}
+
+// takeLoop refuses a file that is too small, that is not this device's alone, or that must not
+// become swap.
+func (o *options) takeLoop(l *loopFile, p *plain) (err error) {
+	size := l.file.Size()
 	if p.spec.Size == 0 {
-		p.spec.Size = file.Size()
+		p.spec.Size = size
 	}
-	if p.spec.Size > file.Size() {
-		err := usage.Errorf("--size %v: %s has %v only", flags.Size(p.spec.Size), p.backing, flags.Size(file.Size()))
-		return nil, nil, errors.Join(err, file.Close())
+	if p.spec.Size > size {
+		return usage.Errorf("--size %v: %s has %v only", flags.Size(p.spec.Size), p.backing, flags.Size(size))
 	}
-	return file, file, nil
+	// The device shows what the file holds, and may be made of memory. Swap would overwrite the
+	// one, and wait for the other.
+	if l.claim, err = backing.Take(l.file.File(), p.backing, !o.swapon || o.inMemory); err == nil && o.swapon && !o.overwrite {
+		err = backing.CheckContent(l.file.File(), size)
+	}
+	if err != nil {
+		return fmt.Errorf("loop target %s: %w", p.backing, err)
+	}
+	return nil
+}
+
+// loopFile is an open file and the claim to be its only user.
+type loopFile struct {
+	file  *disks.Loop
+	claim io.Closer // nil: none yet
+}
+
+func (l *loopFile) Close() error {
+	err := l.file.Close()
+	if l.claim != nil {
+		err = errors.Join(err, l.claim.Close())
+	}
+	return err
 }
 
 // prepareHDD prepares a device in memory that is as slow as a hard disk. It has one head,
