@@ -95,16 +95,14 @@ func RunLoad(ctx context.Context, cfg LoadConfig, phases <-chan LoadStart, progr
 	if err := cfg.Validate(); err != nil {
 		return result, err
 	}
+	if info, err := os.Stat(cfg.Path); err == nil && info.Mode().Type() != 0 && info.Mode().Type() != os.ModeDevice {
+		return result, fmt.Errorf("%s is neither a block device nor a file: %w", cfg.Path, ErrConfig)
+	}
 	file, err := os.OpenFile(cfg.Path, os.O_RDWR|unix.O_DIRECT, 0)
 	if err != nil {
 		return result, err
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil {
-		return result, err
-	} else if kind := info.Mode().Type(); kind != 0 && kind != os.ModeDevice {
-		return result, fmt.Errorf("%s is neither a block device nor a file: %w", cfg.Path, ErrConfig)
-	}
 	l := &load{cfg: cfg, out: progress, result: &result}
 	pages := cfg.Size / PageSize
 	for i := range int64(cfg.Threads) {

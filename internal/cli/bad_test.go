@@ -242,6 +242,52 @@ var badInputs = []badCase{
 	bad("issue a bad name", 2, "cert issue --ca ca --name a/b new", `"a/b"`),
 	bad("issue for a bad host", 2, "cert issue --ca ca --name a --host h:1 new", `"h:1"`),
 
+	bad("list without authority", 2, "cert list", "--ca FOLDER is needed"),
+	bad("list from nothing", 1, "cert list --ca nowhere", "nowhere|farswap cert init"),
+	bad("list of one", 2, "cert list --ca ca db1", `unexpected argument "db1"`),
+	bad("list of a damaged record", 1, "cert list --ca damaged", "damaged/issued.json|invalid character"),
+	bad("show nothing", 2, "cert show", "FOLDER"),
+	bad("show nowhere", 1, "cert show nowhere", "nowhere"),
+	badArgs("show an empty folder", 2, "cert show", "FOLDER", ""),
+	bad("show an authority", 1, "cert show ca", "ca/identity.crt"),
+	bad("show a certificate that is a FIFO", 1, "cert show piped", "piped/identity.crt: not a regular file"),
+	bad("renew nothing", 2, "cert renew --ca ca", "FOLDER"),
+	bad("renew without authority", 2, "cert renew good", "--ca FOLDER is needed"),
+	bad("renew from nothing", 1, "cert renew --ca nowhere good", "nowhere|farswap cert init"),
+	bad("renew nowhere", 1, "cert renew --ca ca nowhere", "nowhere"),
+	bad("renew as nothing", 2, "cert renew --ca ca --role king good", `"king"|donor, device, viewer`),
+	bad("issue as nothing", 2, "cert issue --ca ca --name a --role king new", `"king"|donor, device, viewer`),
+	badArgs("issue as an empty role", 2, "cert issue --ca ca --name a new", "--role: the value is empty", "--role", ""),
+	bad("revoke nothing", 2, "cert revoke --ca ca", "NAME or SERIAL"),
+	bad("revoke without authority", 2, "cert revoke good", "--ca FOLDER is needed"),
+	bad("revoke from nothing", 1, "cert revoke --ca nowhere good", "nowhere|farswap cert init"),
+	bad("revoke nobody", 2, "cert revoke --ca ca nobody", `"nobody"|give its serial number`),
+	bad("revoke two", 2, "cert revoke --ca ca good open", `unexpected argument "open"`),
+	badArgs("revoke an empty name", 2, "cert revoke --ca ca", "NAME", ""),
+
+	bad("identity with a FIFO", 1, "ublk add"+noConfig+" --size 64M --donor localhost:1 --backing back --cert piped", "piped/identity.crt: not a regular file"),
+	bad("identity with a device as key", 1, "donor"+noConfig+" --memory 8M --cert zero --listen 127.0.0.1:0 --name d", "zero/identity.key: not a regular file"),
+	bad("revocation list a FIFO", 1, certDonor+" --revoked fifo", "fifo: not a regular file"),
+	bad("revocation list a device", 1, certDonor+" --revoked /dev/zero", "/dev/zero: not a regular file"),
+	bad("revocation list missing", 1, certDonor+" --revoked nothing", "nothing"),
+	bad("revocation list of no authority", 1, certDonor+" --revoked key.toml", `key.toml|no PEM block "X509 CRL"`),
+	bad("revocation list without identity", 2, runDonor+" --revoked nothing", "--revoked means nothing without --cert"),
+	bad("gossip key a FIFO", 1, certDonor+" --gossip-listen 127.0.0.1:0 --gossip-key fifo", "fifo: not a regular file"),
+	bad("gossip key a device", 1, addSwap+" --gossip-key /dev/zero", "/dev/zero: not a regular file"),
+	bad("gossip key a folder", 1, addSwap+" --gossip-key new", "new: not a regular file"),
+	bad("members with a key that is a FIFO", 1, "cluster members --join 127.0.0.1:1 --gossip-key fifo", "fifo: not a regular file"),
+	bad("dash with an identity of FIFOs", 1, runDash+" --listen :0 --cert piped", "piped/identity.crt: not a regular file"),
+	bad("metrics with an identity of FIFOs", 1, "metrics"+noConfig+" --listen :0 --cert piped", "piped/identity.crt: not a regular file"),
+	bad("sim workload a FIFO", 2, "sim paper --workload fifo", "fifo: not a regular file"),
+	bad("sim workload a device", 2, "sim paper --workload /dev/zero", "/dev/zero: not a regular file"),
+	bad("compare a FIFO", 1, "bench compare fifo", "fifo: not a regular file"),
+	bad("report a FIFO", 1, "bench report fifo", "fifo: not a regular file"),
+	bad("bench against a FIFO", 1, "bench run --workload gups --compare fifo", "fifo: not a regular file"),
+	bad("load no disk", 2, "bench load --path fifo --size 1M", "fifo is neither a block device nor a file"),
+	bad("loop overwrites nothing", 2, addLoop+" --overwrite", "--target loop|--swapon"),
+	bad("loop in memory", 2, addLoop+" --backing-in-memory", "--target loop|--swapon"),
+	bad("overwrite nothing", 2, addNull+" --overwrite", "--overwrite means nothing with --target null"),
+
 	bad("bench size", 2, "bench paging --size 5000", "5000"),
 	bad("bench size missing", 2, "bench paging", "memory"),
 	bad("bench pattern", 2, "bench paging --size 1M --pattern spiral", `"spiral"`),
@@ -496,6 +542,13 @@ func prepareBadInput(t *testing.T, dir string) {
 		cluster.WriteKey(path("gossip")),
 		os.Mkdir(path("new"), 0o700),
 		unix.Mkfifo(path("fifo"), 0o600),
+		os.Mkdir(path("piped"), 0o700),
+		unix.Mkfifo(path("piped", "identity.crt"), 0o600),
+		control.Issue(path("ca"), path("zero"), "zero", nil),
+		os.Remove(path("zero", "identity.key")),
+		os.Symlink("/dev/zero", path("zero", "identity.key")),
+		control.InitCA(path("damaged"), "damaged"),
+		os.WriteFile(path("damaged", "issued.json"), []byte("no record\n"), 0o600),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -505,6 +558,11 @@ func prepareBadInput(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	authority, err := os.ReadFile(path("ca", "ca.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path("piped", "ca.crt"), string(authority), 0o600)
 	write(t, path("open", "identity.key"), string(key), 0o644)
 	write(t, path("mixed", "identity.key"), string(key), 0o600)
 }
