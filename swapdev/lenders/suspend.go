@@ -61,7 +61,7 @@ func (l *Lenders) regain(ctx context.Context, d *Donor, grace time.Duration, bro
 		case gone(err):
 			return fmt.Errorf("%w: then: %w", broken, err)
 		}
-		if untrusted := l.distrust(d); untrusted != nil { // and it has shown no better certificate
+		if untrusted := l.distrust(d); untrusted != nil && !mayRenew(untrusted, err) {
 			return fmt.Errorf("%w: then: %w", untrusted, err)
 		}
 		select {
@@ -73,6 +73,15 @@ func (l *Lenders) regain(ctx context.Context, d *Donor, grace time.Duration, bro
 		case <-time.After(pause):
 		}
 	}
+}
+
+// mayRenew reports whether a donor that is not trusted any more may have a better certificate than the
+// one that it has shown: that one has ended, or its authority was replaced, and the donor has not
+// answered the attempt to connect again. A slow donor would otherwise lose its slabs by a rotation.
+func mayRenew(untrusted, attempt error) bool {
+	renewable := errors.Is(untrusted, control.ErrExpired) || errors.Is(untrusted, control.ErrUntrusted)
+	answered := errors.Is(attempt, control.ErrExpired) || errors.Is(attempt, control.ErrUntrusted)
+	return renewable && !answered
 }
 
 // gone reports whether an attempt to connect again shows that the donor has nothing of this

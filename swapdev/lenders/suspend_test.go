@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/swapdev/journal"
 	"github.com/farswap/farswap/verbs"
 )
@@ -63,5 +64,26 @@ func TestRegainSlow(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestRotatedDonorMayAnswerLate: a donor whose authority was replaced, or whose certificate has ended, may
+// have another one, until it has answered. One that is revoked or not accepted any more is left at once.
+func TestRotatedDonorMayAnswerLate(t *testing.T) {
+	late := fmt.Errorf("donor: %w", control.ErrTimeout)
+	for _, c := range []struct {
+		untrusted, attempt error
+		want               bool
+	}{
+		{control.ErrUntrusted, late, true},
+		{control.ErrExpired, late, true},
+		{control.ErrUntrusted, control.ErrUntrusted, false},
+		{control.ErrExpired, control.ErrExpired, false},
+		{control.ErrRevoked, late, false},
+		{control.ErrRefused, late, false},
+	} {
+		if got := mayRenew(fmt.Errorf("donor a: %w", c.untrusted), c.attempt); got != c.want {
+			t.Errorf("%v, then %v: may have a better certificate: %v", c.untrusted, c.attempt, got)
+		}
 	}
 }
