@@ -9,6 +9,29 @@ func move(t *testing.T, m *Map, slab int, epoch uint64, donor uint16) uint64 {
 	return moved
 }
 
+// TestSameAfterAbortAndFail: a slab that fails after an aborted move has the epoch of the move again, and
+// what was read from the new donor meanwhile is not corrupt.
+func TestSameAfterAbortAndFail(t *testing.T) {
+	m, _ := newMap(t, small)
+	old := mapped(t, m, 0, 3)
+	epoch := move(t, m, 0, old, 4)
+	write(t, m, 0, Written{CRC: 1, Remote: true, Epoch: epoch})
+	v := m.Look(0)
+	_, err := m.AbortMove(0, epoch, 4)
+	must(t, err)
+	if m.Same(0, v) {
+		t.Error("the same after the new donor was lost")
+	}
+	failed, err := m.Fail(0, old)
+	must(t, err)
+	if failed != v.Epoch {
+		t.Errorf("epoch %d, want that of the move, %d", failed, v.Epoch)
+	}
+	if m.Same(0, v) {
+		t.Error("the same after both donors were lost")
+	}
+}
+
 // TestMoveOfPages follows pages of each kind through a move.
 func TestMoveOfPages(t *testing.T) {
 	m, _ := newMap(t, small)

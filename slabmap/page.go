@@ -144,11 +144,13 @@ func view(w pageWord, s slabWord) View {
 }
 
 // Same reports whether nothing has happened to page since v: no write was under way or began, no discard, no
-// change of the slab's epoch, and no end of the move that has left the page at the old donor. If so, a copy
-// read since v with another checksum than v.CRC is corrupt. Otherwise look again; if v.Writing, after the end
-// of that write.
+// change of the slab's epoch, and no loss of a copy, as by the end of the move that has left the page at the old
+// donor. If so, a copy read since v with another checksum than v.CRC is corrupt. Otherwise look again; if
+// v.Writing, after the end of that write.
 func (m *Map) Same(page int64, v View) bool {
 	same := !v.Writing && pageWord(m.pages[page].Load()) == v.word && m.sealOf(page) == v.Seal
 	s := slabWord(m.slabs[page>>m.slabShift].word.Load())
-	return same && s.epoch() == v.Epoch && (!v.Old || v.word.oldIn(s))
+	// The epoch alone does not tell: after AbortMove, Fail gives that of the move once more.
+	now := view(v.word, s)
+	return same && s.epoch() == v.Epoch && now.Place == v.Place && now.Old == v.Old
 }
