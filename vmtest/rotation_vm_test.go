@@ -271,7 +271,7 @@ func rotation(w *World) {
 		return true
 	})
 	w.Logf("the donors have their memory back after %v", time.Since(began).Round(time.Millisecond))
-	program.Told(4 * time.Minute)
+	program.Told(8 * time.Minute)
 	d.CheckIO()
 	d.SwapOff()
 	d.Stop()

@@ -44,7 +44,7 @@ var scenarios = []Scenario{
 	{39, "stalls", 30 * time.Minute, both, stalls},
 	{45, "past-grace", 4 * time.Minute, onlyTCP, pastGrace},
 	{46, "disk-stalls", 4 * time.Minute, onlyTCP, diskStalls},
-	{47, "rotation", 4 * time.Minute, onlyTCP, rotation},
+	{47, "rotation", 10 * time.Minute, onlyTCP, rotation},
 
 	{60, "donor-drained", 3 * time.Minute, both, donorDrained},
 	{61, "drained-without-room", 2 * time.Minute, onlyTCP, drainedWithoutRoom},
