@@ -7,11 +7,15 @@ import (
 	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/internal/memory"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev"
 )
 
-// mapBytesPerPage is the least memory that a swap device takes for each of its pages, in bytes:
-// one word of the slab map.
-const mapBytesPerPage = 8
+// Bytes of the slab map that a swap device takes for each of its pages: a word, and what opens the
+// page if it is sealed.
+const (
+	mapBytesPerPage  = 8
+	sealBytesPerPage = 16
+)
 
 // checkMemory refuses a device for which this machine has too little memory, whatever else it
 // runs: all of it is locked.
@@ -19,7 +23,11 @@ func (o *options) checkMemory() error {
 	var needs int64
 	switch o.target {
 	case targetSwap:
-		needs = int64(o.size) / slabmap.PageSize * mapBytesPerPage
+		perPage := int64(mapBytesPerPage)
+		if o.seal == string(swapdev.SealOn) {
+			perPage += sealBytesPerPage
+		}
+		needs = int64(o.size) / slabmap.PageSize * perPage
 	case targetHDD:
 		needs = int64(o.size)
 	default:
