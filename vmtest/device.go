@@ -67,7 +67,7 @@ func (w *World) SwapOptions(size string, donors []*Donor) []string {
 	for _, d := range donors {
 		options = append(options, "--donor", d.Address)
 	}
-	return options
+	return append(options, w.sealOptions()...)
 }
 
 // ID is the device's number.

@@ -3,9 +3,12 @@
 : "${work:?a folder for its log}"
 
 # add_device OPTION…: `farswap ublk add` in the background. Leaves the device's path in $device and
-# its server in $server_pid.
+# its server in $server_pid. An emulated processor takes 300 to 660 µs to seal or open a page, where a
+# real one takes 1: the device does not seal there.
 add_device() {
-  farswap ublk add --cert "$work/here" "$@" >"$work/device" 2>"$work/device.log" &
+  local seal=on
+  ! grep -q "QEMU TCG CPU" /proc/cpuinfo || seal=off
+  farswap ublk add --cert "$work/here" --seal "$seal" "$@" >"$work/device" 2>"$work/device.log" &
   server_pid=$!
   undo remove_device
   wait_for 60 device_answers
