@@ -69,6 +69,15 @@ func farswap(dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// start starts a command, and kills it when it has run for too long. Stop the timer when it has ended.
+func start(t testing.TB, cmd *exec.Cmd) *time.Timer {
+	t.Helper()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return time.AfterFunc(commandTimeout, func() { _ = cmd.Process.Kill() })
+}
+
 // result is what a command line did.
 type result struct {
 	code           int
@@ -81,10 +90,7 @@ func spawn(t *testing.T, dir string, args ...string) result {
 	cmd := farswap(dir, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(commandTimeout, func() { _ = cmd.Process.Kill() })
+	timer := start(t, cmd)
 	defer timer.Stop()
 	err := cmd.Wait()
 	var exit *exec.ExitError

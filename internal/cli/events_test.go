@@ -70,10 +70,7 @@ func TestFollowEndsBySignal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(commandTimeout, func() { _ = cmd.Process.Kill() })
+	timer := start(t, cmd)
 	defer timer.Stop()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && !strings.Contains(lines.Text(), "took 2ms") {

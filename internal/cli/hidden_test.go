@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,10 +46,7 @@ func userOf(t *testing.T, name, args string) uint32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(commandTimeout, func() { _ = cmd.Process.Kill() })
+	timer := start(t, cmd)
 	defer timer.Stop()
 	var said strings.Builder
 	lines := bufio.NewScanner(log)

@@ -52,10 +52,7 @@ func metricsServer(t *testing.T, dir string, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(commandTimeout, func() { _ = cmd.Process.Kill() })
+	timer := start(t, cmd)
 	lines := bufio.NewScanner(log)
 	t.Cleanup(func() { endMetrics(t, cmd, lines, timer) })
 	for lines.Scan() {

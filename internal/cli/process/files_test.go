@@ -111,11 +111,13 @@ func TestOthersAreReadAgain(t *testing.T) {
 	}
 }
 
-// TestIdentityIsReadAgain: what is new of an identity is told, and what is wrong with it.
-func TestIdentityIsReadAgain(t *testing.T) {
-	log := &bytes.Buffer{}
+// filesOfIdentity begins to look at an identity in folder, which a CA has issued. What is told of it
+// goes to log.
+func filesOfIdentity(t *testing.T) (f *Files, log *bytes.Buffer, ca, folder string) {
+	t.Helper()
+	log = &bytes.Buffer{}
 	dir := t.TempDir()
-	ca, folder := filepath.Join(dir, "ca"), filepath.Join(dir, "id")
+	ca, folder = filepath.Join(dir, "ca"), filepath.Join(dir, "id")
 	for _, err := range []error{control.InitCA(ca, "ca"), control.Issue(ca, folder, "db1", nil, control.RoleDevice)} {
 		if err != nil {
 			t.Fatal(err)
@@ -125,8 +127,15 @@ func TestIdentityIsReadAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &Files{Identity: id, Log: zerolog.New(log)}
+	f = &Files{Identity: id, Log: zerolog.New(log)}
 	f.begin()
+	return f, log, ca, folder
+}
+
+// TestIdentityIsReadAgain: what is new of an identity is told, and what is wrong with it.
+func TestIdentityIsReadAgain(t *testing.T) {
+	f, log, ca, folder := filesOfIdentity(t)
+	id := f.Identity
 	now := time.Now()
 	f.look(false, now)
 	f.look(true, now)
@@ -151,21 +160,8 @@ func TestIdentityIsReadAgain(t *testing.T) {
 
 // TestEndOfCertificateIsTold: once a day from a month before.
 func TestEndOfCertificateIsTold(t *testing.T) {
-	log := &bytes.Buffer{}
-	dir := t.TempDir()
-	ca, folder := filepath.Join(dir, "ca"), filepath.Join(dir, "id")
-	for _, err := range []error{control.InitCA(ca, "ca"), control.Issue(ca, folder, "db1", nil, control.RoleDevice)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	id, err := control.LoadIdentity(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &Files{Identity: id, Log: zerolog.New(log)}
-	f.begin()
-	end := id.NotAfter()
+	f, log, _, _ := filesOfIdentity(t)
+	end := f.Identity.NotAfter()
 	const soon, ended = "warn: the certificate ends soon", "warn: the certificate has ended"
 	for _, c := range []struct {
 		at   time.Time
