@@ -50,8 +50,9 @@
 // # Strangers and members
 //
 // What a stranger without the key can do is bounded: 48 streams that greet, 32 of one address, of which a
-// newer one takes the place of the oldest, and 50 new ones a second (package netlimit). A member may have 16 streams of one address
-// open, all together 32, and each may bring 1 MiB, or more in a cluster of more than 800 members.
+// newer one takes the place of the oldest, and 50 new ones a second (package netlimit). A member may have
+// 16 streams of one address open, all together 32, and each may bring 1 MiB, or more in a cluster of more
+// than 800 members.
 //
 // Gossip that somebody has recorded and sends again, a month later or at once, lists no donor: a donor
 // counts only after its process has proven in a greeting, with fresh nonces, that it is the one of the

@@ -38,5 +38,6 @@
 //	POST /resize           of a donor: takes a DonorResize in JSON
 //
 // The answer to a POST is 202 when the work has begun, 409 when the server refuses because it
-// would lose data, 400 when the request is wrong, and 403 when the user may only ask. The body of a refusal says why.
+// would lose data, 400 when the request is wrong, and 403 when the user may only ask. The body of a
+// refusal says why.
 package status

@@ -38,9 +38,10 @@ type Lock struct {
 }
 
 // Acquire makes the state folder if it does not exist, takes its lock and writes the process id
-// into it. Its mode is 0700, or 0710 in a root that is shared with a group: a sticky folder to which
-// that group may write and others may not. It follows no link. If another server holds the lock, the error is ErrStateInUse with the process
-// id of that server. A folder that no server has made is ErrForeign, and so is one that others may use.
+// into it. Its mode is 0700, or 0710 in a root that is shared with a group: a sticky folder to which that
+// group may write and others may not. It follows no link. If another server holds the lock, the error is
+// ErrStateInUse with the process id of that server. A folder that no server has made is ErrForeign, and so
+// is one that others may use.
 func Acquire(dir string) (*Lock, error) {
 	root, err := owned.Root(filepath.Dir(dir))
 	if err != nil {
