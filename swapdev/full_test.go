@@ -10,8 +10,8 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-// full makes every write beyond the first MiB of a file fail, as on a full disk, until restore
-// is called. The log of the test program stays below that.
+// full makes every write to a file fail, as on a full disk, until restore is called. So the test
+// program must not write files of its own: see TestMain.
 func (r *rig) full() (restore func()) {
 	r.t.Helper()
 	signal.Ignore(unix.SIGXFSZ) // instead of an end of the process
@@ -24,7 +24,7 @@ func (r *rig) full() (restore func()) {
 			r.t.Error(err)
 		}
 	}
-	set(unix.Rlimit{Cur: 1 << 20, Max: limit.Max})
+	set(unix.Rlimit{Max: limit.Max}) // not a byte, wherever
 	restore = sync.OnceFunc(func() { set(limit) })
 	r.t.Cleanup(restore)
 	return restore
