@@ -15,8 +15,8 @@ import (
 // floors are the rooms from the ground up. A room may import rooms of lower
 // floors only, apart from the parts of a room, which may import the room or its base.
 var floors = [][]string{
-	{"netlimit"},
-	{"internal", "offheap"},
+	{"netlimit", "offheap"},
+	{"internal"},
 	{"uring"},
 	{"slabmap", "evict", "status", "control", "cluster", "bpf", "verbs", "ublk"},
 	{"internal/devserver"},

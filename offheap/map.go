@@ -26,11 +26,34 @@ func Map(size int, opt Options) ([]byte, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("map %d bytes: %w", size, unix.EINVAL)
 	}
-	flags := unix.MAP_PRIVATE | unix.MAP_ANONYMOUS
-	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, flags)
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
 	if err != nil {
 		return nil, fmt.Errorf("map %d bytes of memory: %w", size, err)
 	}
+	return prepare(mem, opt)
+}
+
+// MapFile is Map of the first size bytes of a file in memory, which the file must have: a file of a
+// tmpfs or of memfd_create(2). The memory is shared with everybody who maps the file, and the file
+// has it after Unmap. The file may be closed at once.
+func MapFile(f *os.File, size int, opt Options) ([]byte, error) {
+	if size <= 0 {
+		return nil, fmt.Errorf("map %d bytes of %s: %w", size, f.Name(), unix.EINVAL)
+	}
+	flags := unix.MAP_SHARED
+	if opt.Populate {
+		flags |= unix.MAP_POPULATE
+		opt.Populate = false // touch would change the file
+	}
+	mem, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, flags)
+	if err != nil {
+		return nil, fmt.Errorf("map %d bytes of %s: %w", size, f.Name(), err)
+	}
+	return prepare(mem, opt)
+}
+
+// prepare makes fresh memory what the options ask for, or gives it back.
+func prepare(mem []byte, opt Options) (_ []byte, err error) {
 	if opt.Huge {
 		// A kernel without huge pages refuses. The memory works without them too.
 		_ = unix.Madvise(mem, unix.MADV_HUGEPAGE)

@@ -1,7 +1,9 @@
 package offheap
 
 import (
+	"bytes"
 	"errors"
+	"os"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -48,5 +50,52 @@ func TestNew(t *testing.T) {
 	values[999] = pair{1, 2}
 	if err := free(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestMapFile: the memory of a file is shared, keeps its content, and is the file's after Unmap.
+func TestMapFile(t *testing.T) {
+	fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "test")
+	defer f.Close()
+	const size = 3 * 4096
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
+	}
+	first, err := MapFile(f, size, Options{Purpose: "first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range first {
+		first[i] = byte(i)
+	}
+	for _, opt := range []Options{{Lock: true}, {Populate: true}, {Huge: true}} {
+		mem, err := MapFile(f, size, opt)
+		if err != nil {
+			t.Fatalf("%+v: %v", opt, err)
+		}
+		if !bytes.Equal(mem, first) {
+			t.Errorf("%+v: the content has changed", opt)
+		}
+		mem[0]++
+		if mem[0] != first[0] {
+			t.Errorf("%+v: not shared", opt)
+		}
+		if err := Unmap(mem); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := Unmap(first); err != nil {
+		t.Error(err)
+	}
+	b := make([]byte, 2)
+	if _, err := f.ReadAt(b, 0); err != nil || b[0] != 3 || b[1] != 1 {
+		t.Errorf("the file has %v, %v", b, err)
+	}
+	if _, err := MapFile(f, 0, Options{}); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("nothing mapped: %v", err)
 	}
 }

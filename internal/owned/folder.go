@@ -24,7 +24,8 @@ func (d *Folder) Path() string { return d.path }
 // Close closes the folder and leaves it where it is.
 func (d *Folder) Close() error { return d.file.Close() }
 
-func (d *Folder) fd() int { return int(d.file.Fd()) }
+// FD is the descriptor of the open folder.
+func (d *Folder) FD() int { return int(d.file.Fd()) }
 
 func (d *Folder) join(name string) string { return filepath.Join(d.path, name) }
 
@@ -53,7 +54,7 @@ func (d *Folder) Open(name string) (*Folder, error) {
 // Make makes a private folder below this one, and opens it. It fails with unix.EEXIST if
 // there is something of that name.
 func (d *Folder) Make(name string) (*Folder, error) {
-	if err := unix.Mkdirat(d.fd(), name, 0o700); err != nil {
+	if err := unix.Mkdirat(d.FD(), name, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder %s: %w", d.join(name), err)
 	}
 	return d.Open(name)
@@ -64,7 +65,7 @@ func (d *Folder) Make(name string) (*Folder, error) {
 // It does not wait for a FIFO, and has no effect on a device.
 func (d *Folder) OpenFile(name string, flags int) (*os.File, error) {
 	path := d.join(name)
-	fd, err := unix.Openat(d.fd(), name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|flags, 0o600)
+	fd, err := unix.Openat(d.FD(), name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|flags, 0o600)
 	switch {
 	case errors.Is(err, unix.ELOOP):
 		return nil, foreign(path, "it is a link")
@@ -97,7 +98,7 @@ func (d *Folder) Remove(name string) error { return d.unlink(name, 0) }
 func (d *Folder) RemoveFolder(name string) error { return d.unlink(name, unix.AT_REMOVEDIR) }
 
 func (d *Folder) unlink(name string, flags int) error {
-	err := unix.Unlinkat(d.fd(), name, flags)
+	err := unix.Unlinkat(d.FD(), name, flags)
 	if err == nil || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
@@ -108,11 +109,20 @@ func (d *Folder) unlink(name string, flags int) error {
 // unix.ENOTEMPTY, and changes nothing, if that name is taken. On a file system that cannot
 // tell, an empty folder of that name is replaced.
 func (d *Folder) Rename(from, to string) error {
-	err := unix.Renameat2(d.fd(), from, d.fd(), to, unix.RENAME_NOREPLACE)
+	err := unix.Renameat2(d.FD(), from, d.FD(), to, unix.RENAME_NOREPLACE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // network file systems
-		err = unix.Renameat(d.fd(), from, d.fd(), to)
+		err = unix.Renameat(d.FD(), from, d.FD(), to)
 	}
 	if err != nil {
+		return fmt.Errorf("rename %s to %s: %w", d.join(from), to, err)
+	}
+	return nil
+}
+
+// Replace gives something in the folder the name of another file there, which goes: whoever opens that
+// name gets one of the two, whole.
+func (d *Folder) Replace(from, to string) error {
+	if err := unix.Renameat(d.FD(), from, d.FD(), to); err != nil {
 		return fmt.Errorf("rename %s to %s: %w", d.join(from), to, err)
 	}
 	return nil
@@ -121,9 +131,9 @@ func (d *Folder) Rename(from, to string) error {
 // Has reports whether a name in the folder is that of an open folder.
 func (d *Folder) Has(name string, open *Folder) bool {
 	var named unix.Stat_t
-	if err := unix.Fstatat(d.fd(), name, &named, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fstatat(d.FD(), name, &named, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return false
 	}
-	opened, err := stat(open.fd())
+	opened, err := stat(open.FD())
 	return err == nil && named.Dev == opened.Dev && named.Ino == opened.Ino
 }
