@@ -41,6 +41,7 @@ type Device struct {
 	char    *os.File
 
 	recovered bool // it was another server's before
+	left      bool // it stays in the kernel; see Leave. mu guards it
 
 	mu      sync.Mutex // guards what follows
 	started bool
@@ -282,8 +283,8 @@ func (d *Device) stop() error {
 	}
 }
 
-// Leave gives up a device whose queues have failed, and leaves it in the kernel, as if this
-// process had died: the driver does with its I/O what Spec.Recovery says, another server can
+// Leave gives up a device whose queues have failed, or that was taken over and not started, and leaves
+// it in the kernel, as if this process had died: the driver does with its I/O what Spec.Recovery says, another server can
 // recover it, and Control.Delete removes it. Afterwards Stop and Delete do nothing. It fails
 // with ErrState while queues run.
 func (d *Device) Leave() error {
@@ -292,16 +293,24 @@ func (d *Device) Leave() error {
 	select {
 	case <-d.done:
 	default:
-		return fmt.Errorf("leave device %d: its queues run: %w", d.ID(), ErrState)
+		if d.started {
+			return fmt.Errorf("leave device %d: its queues run: %w", d.ID(), ErrState)
+		}
 	}
-	if d.stopped || d.deleted {
+	switch {
+	case d.left:
+		return nil
+	case d.stopped || d.deleted:
 		return fmt.Errorf("leave device %d, which is stopped: %w", d.ID(), ErrState)
 	}
 	return d.leave()
 }
 
 func (d *Device) leave() error {
-	d.stopped, d.deleted = true, true
+	d.left, d.stopped, d.deleted = true, true, true
+	if d.char == nil {
+		return nil
+	}
 	if err := d.char.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", d.CharPath(), err)
 	}

@@ -49,8 +49,10 @@ func Recover(c *Control, spec Spec) (*Device, error) {
 	if err := d.startRecovery(); err != nil {
 		return nil, err
 	}
-	d.char, err = openSoon(d.CharPath())
-	return d, err
+	if d.char, err = openSoon(d.CharPath()); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // startRecovery waits for the end of the server before. The driver refuses to start a recovery (EINVAL)

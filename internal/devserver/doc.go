@@ -13,7 +13,8 @@
 //   - A device that the kernel does not delete keeps its state folder, so that
 //     `farswap ublk del` finds it.
 //
-// The order of calls is Open, Start, Answer, Live; Abandon after an error of any of them.
+// The order of calls is Open, Start, Answer, Live; Abandon after an error of any of them. A server that takes
+// over the device of a dead one calls TakeOver and Resume instead of Start.
 // What a target opens of its own comes between Open and Start: a kernel without the driver is
 // found out first, and what others see is made last.
 package devserver

@@ -44,6 +44,7 @@ type Server struct {
 	started time.Time
 
 	recovery ublk.Recovery // of the device
+	taken    bool          // it is another server's that has died
 
 	mu    sync.Mutex // guards state
 	state string
@@ -85,6 +86,30 @@ func (s *Server) Start(spec ublk.Spec, target ublk.Target) error {
 	}
 	return s.device.Start(target)
 }
+
+// TakeOver takes the device of a server that has died, and its state folder. When it returns, nothing that
+// the dead server has begun goes on. Resume makes the device take I/O again. It fails with
+// status.ErrStateInUse if a server holds the state folder: the one before, or one that takes the device over
+// as well. Other errors are those of ublk.Recover. After an error, also of Resume, Abandon leaves the device
+// as it was.
+func (s *Server) TakeOver(spec ublk.Spec) (err error) {
+	s.recovery = spec.Recovery
+	if err := s.takeFolder(spec.ID); err != nil {
+		return err
+	}
+	s.taken = true
+	s.device, err = ublk.Recover(s.driver, spec)
+	return err
+}
+
+// Gone reports whether the kernel does not have a device any more.
+func (s *Server) Gone(id int) bool {
+	_, err := s.driver.Info(id)
+	return errors.Is(err, ublk.ErrNoDevice)
+}
+
+// Resume makes a device that was taken over take I/O, which target serves.
+func (s *Server) Resume(target ublk.Target) error { return s.device.Start(target) }
 
 func (s *Server) takeFolder(id int) (err error) {
 	s.lock, err = status.Acquire(status.StateDir(s.config.StateRoot, id))
@@ -142,8 +167,9 @@ func (s *Server) orphaned() bool {
 	return s.device.Failed() && s.recovery != ublk.RecoverNone && s.state == status.StateLive
 }
 
-// Abandon takes back a device that did not become live. release is that of Live.
-func (s *Server) Abandon(release func(stays bool) error) error { return s.close(release, false) }
+// Abandon takes back a device that did not become live, or leaves one that was taken over. release is that
+// of Live.
+func (s *Server) Abandon(release func(stays bool) error) error { return s.close(release, s.taken) }
 
 // close takes everything down, in the order in which others stop to see it. With leave the
 // device stays in the kernel.
@@ -154,6 +180,8 @@ func (s *Server) close(release func(stays bool) error, leave bool) error {
 	}
 	deleted := true
 	switch {
+	case leave && s.device == nil:
+		deleted = false
 	case leave:
 		err, deleted = errors.Join(err, s.device.Leave(), fmt.Errorf("%s: %w", s.Path(), ErrOrphaned)), false
 	case s.device != nil:
