@@ -26,14 +26,21 @@ type Key struct {
 	fold [gcmTag]byte // GCM's tag of a sealed page, xor the tag of the same bytes as additional data
 }
 
-// NewKey makes a key that nobody else has, from the kernel's random numbers. life tells this life of the device
-// from others: should two machines that were cloned as they started get the same random numbers, their nonces
-// differ if their lives do.
-func NewKey(life uint16) (*Key, error) {
-	var secret [keySize]byte
-	defer clear(secret[:]) // the cipher keeps what it has derived from it
-	rand.Read(secret[:])   // never fails: it ends the program instead
-	return newKey(secret[:], life)
+// NewSecret makes what a key is made of, from the kernel's random numbers: nobody else has it. Whoever keeps
+// it keeps it where it is never written to a disk, nor swapped.
+func NewSecret() []byte {
+	secret := make([]byte, keySize)
+	rand.Read(secret) // never fails: it ends the program instead
+	return secret
+}
+
+// NewKey makes the key of a device of its secret. life tells this life of the device from others: should two
+// machines that were cloned as they started get the same random numbers, their nonces differ if their lives do.
+func NewKey(secret []byte, life uint16) (*Key, error) {
+	if len(secret) != keySize {
+		return nil, fmt.Errorf("key for sealed pages: a secret of %d bytes, want %d", len(secret), keySize)
+	}
+	return newKey(secret, life)
 }
 
 func newKey(secret []byte, life uint16) (*Key, error) {

@@ -166,8 +166,8 @@ func TestNoncesDiffer(t *testing.T) {
 
 // TestKeysDiffer: nobody can open what another key of NewKey has sealed.
 func TestKeysDiffer(t *testing.T) {
-	a, errA := NewKey(1)
-	b, errB := NewKey(1)
+	a, errA := NewKey(NewSecret(), 1)
+	b, errB := NewKey(NewSecret(), 1)
 	if errA != nil || errB != nil {
 		t.Fatal(errA, errB)
 	}
