@@ -2,6 +2,7 @@ package swapdev
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/swapdev/placement"
@@ -139,7 +141,10 @@ type Config struct {
 	otherDeadline time.Duration
 
 	StateRoot string // "": status.DefaultRoot
-	Log       zerolog.Logger
+	Keep      Keep   // whether another server can take the device over; "": KeepOff
+	// Options are kept with the state for the program of the next server; see KeptOptions.
+	Options json.RawMessage
+	Log     zerolog.Logger
 	// LogDropped counts the lines of Log that were dropped, for status. nil: none ever is.
 	LogDropped func() uint64
 }
@@ -178,6 +183,8 @@ func (c Config) Validate() error {
 		return refuse("acknowledge policy %q: want %s or %s", c.Ack, RemoteFirst, Strict)
 	case c.Seal != SealOn && c.Seal != SealOff:
 		return refuse("pages sealed %q: want %s or %s", c.Seal, SealOn, SealOff)
+	case c.Keep != KeepOff && c.Keep != KeepOn && c.Keep != KeepAuto:
+		return refuse("state kept %q: want %s, %s or %s", c.Keep, KeepOff, KeepOn, KeepAuto)
 	case c.Transport != lenders.TransportAuto && c.Transport != lenders.TransportRDMA && c.Transport != lenders.TransportTCP:
 		return refuse("transport %q: want auto, rdma or tcp", c.Transport)
 	case c.Spin < 0 || c.Spin > maxSpin:
@@ -232,6 +239,8 @@ func (c Config) withDefaults() Config {
 	orDefault(&c.SlabSize, slabmap.DefaultSlabSize)
 	orDefault(&c.Ack, RemoteFirst)
 	orDefault(&c.Seal, SealOn)
+	orDefault(&c.Keep, KeepOff)
+	orDefault(&c.StateRoot, status.DefaultRoot)
 	orDefault(&c.Transport, lenders.TransportAuto)
 	if c.RDMA == nil {
 		config := rdma.DefaultConfig()

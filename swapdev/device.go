@@ -71,8 +71,12 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 			return errors.Join(err, lenders.CloseTransports(transports))
 		}
 	}
-	if d.engine, err = newEngine(cfg, transports, d.backing); err != nil {
+	life, err := newLife(cfg, d.backing.Made())
+	if err != nil {
 		return errors.Join(err, lenders.CloseTransports(transports))
+	}
+	if d.engine, err = newEngine(cfg, life, transports, d.backing); err != nil {
+		return errors.Join(err, life.end(false), lenders.CloseTransports(transports))
 	}
 	d.engine.cluster = d.cluster
 	sessions, err := d.engine.donors.Reach(ctx)
@@ -101,6 +105,14 @@ func (d *Device) serve(cfg Config) error {
 	if err := d.server.Start(d.engine.spec, d.engine); err != nil {
 		return err
 	}
+	if err := d.engine.life.number(d.ID()); err != nil {
+		return err
+	}
+	return d.watch(cfg)
+}
+
+// watch attaches the probes, and opens the local socket.
+func (d *Device) watch(cfg Config) error {
 	p, err := openProbes(cfg.Probes, cfg.Log, func() (probes, error) {
 		return attachProbes(d.Path(), d.engine.pages.Geometry(), d.engine.spec.Queues, d.engine.spec.Depth)
 	})
@@ -124,12 +136,12 @@ func (d *Device) undo(bool) error { return errors.Join(d.closeEngine(), d.backin
 
 // close gives back what the device holds beside the block device, and forgets what is in the
 // backing file: without the map nobody can read it, but for who looks for what was in memory.
-// While the kernel still has the device, its pages stay.
+// While the kernel still has the device, its pages stay where they are, for another server.
 func (d *Device) close(stays bool) error {
-	err := d.closeEngine()
 	if stays {
-		return errors.Join(err, d.backing.Close())
+		return errors.Join(d.engine.leaveAll(), d.backing.Close())
 	}
+	err := d.closeEngine()
 	remains := d.backing.Erase()
 	if errors.Is(remains, path.ErrRemains) { // the device has ended well all the same
 		d.log.Warn().Err(remains).Msg("the backing file keeps what was in memory")

@@ -12,7 +12,6 @@ import (
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/internal/memory"
-	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/journal"
@@ -31,7 +30,7 @@ import (
 type engine struct {
 	cfg     Config
 	spec    ublk.Spec
-	memory  []byte // of the map
+	life    *life
 	pages   *slabmap.Map
 	journal *journal.Journal
 
@@ -68,10 +67,10 @@ const fallbackName = "device"
 // releaseDeadline bounds how long donors are told at the end that their memory is free.
 const releaseDeadline = 3 * time.Second
 
-// newEngine takes the transports over, unless it fails.
-func newEngine(cfg Config, transports []*lenders.Transport, backing *path.BackingFile) (*engine, error) {
+// newEngine takes the transports over, and the life, unless it fails.
+func newEngine(cfg Config, l *life, transports []*lenders.Transport, backing *path.BackingFile) (*engine, error) {
 	e := &engine{
-		cfg: cfg, spec: cfg.spec(), transports: transports, over: make(chan struct{}),
+		cfg: cfg, spec: cfg.spec(), life: l, transports: transports, over: make(chan struct{}),
 		journal: &journal.Journal{Log: cfg.Log}, tests: mover.NewTestMemory(),
 		probes: noProbes{state: status.ProbesOff, reason: "not opened"},
 	}
@@ -79,24 +78,11 @@ func newEngine(cfg Config, transports []*lenders.Transport, backing *path.Backin
 		return nil, fmt.Errorf("%d queues: at most %d: %w", e.spec.Queues, path.MaxQueues, ErrConfig)
 	}
 	var err error
-	var key *seal.Key
-	if cfg.Seal == SealOn {
-		if key, err = seal.NewKey(uint16(time.Now().Unix())); err != nil {
-			return nil, err
-		}
-		if !seal.InHardware() {
-			cfg.Log.Warn().Msg("this processor has no instructions for AES: sealing takes much of its time, and how much depends on the key")
-		}
-	}
-	e.memory, err = offheap.Map(slabmap.MemoryNeeded(cfg.geometry()), offheap.Options{Huge: true, Lock: true, Purpose: mapMemory})
-	if err != nil {
-		return nil, fmt.Errorf("page states: %w", err)
-	}
-	if e.pages, err = slabmap.New(cfg.geometry(), e.memory); err != nil {
-		return nil, errors.Join(err, offheap.Unmap(e.memory))
+	if e.pages, err = slabmap.New(cfg.geometry(), l.memory); err != nil {
+		return nil, err
 	}
 	e.census = e.pages.NewCensus()
-	e.wire(backing, key)
+	e.wire(backing, l.key)
 	return e, nil
 }
 
@@ -109,13 +95,14 @@ func (e *engine) wire(backing *path.BackingFile, key *seal.Key) {
 		Hot: cfg.HotThreshold, Prefetch: !cfg.NoPrefetch, Notes: notes, Key: key, Ended: e.over, Leave: e.leave,
 	}, e.spec.Queues)
 	e.donors = lenders.New(lenders.Config{
-		Device: control.NewUUID(), Name: deviceName(cfg.Name), SlabSize: cfg.SlabSize,
+		Device: e.life.device, Name: deviceName(cfg.Name), SlabSize: cfg.SlabSize,
 		Identity: cfg.Identity, Insecure: cfg.Insecure, Accept: cfg.Accept, Transports: e.transports, Journal: e.journal,
 		QP:    verbs.QPConfig{Depth: e.qpDepth(), Timeout: cfg.OpTimeout, Spin: cfg.Spin},
 		Grace: cfg.Grace,
 		Answer: func(donor uint16, req control.Message) (control.Message, error) {
 			return answer(e.pages, e.moves.Order, donor, req)
 		},
+		Left: e.left, Claimed: e.claimed, Forsaken: e.forsaken, Joined: e.life.joined,
 		Lost: e.lost,
 		Returned: func(donor uint16, otherTransport bool) {
 			e.steering.Returned(donor, otherTransport)
@@ -179,10 +166,15 @@ func (e *engine) OpenQueue(b *ublk.Queue) (ublk.Server, error) {
 
 // start begins the control work, once the queues are open.
 func (e *engine) start(sessions []*control.Session) {
+	e.startDonors(func() { e.donors.Start(sessions) })
+}
+
+// startDonors begins the control work. donors begins that of the donors.
+func (e *engine) startDonors(donors func()) {
 	e.telling.start((&teller{e.shared.Notes, e.journal, e.pages, e.donors, e.distrust}).run)
-	e.donors.Start(sessions)
+	donors()
 	if e.cluster != nil {
-		e.following.start(func(ctx context.Context) { e.donors.Follow(ctx, e.cluster) })
+		e.follow(e.cluster)
 	}
 	e.mapping.start(e.mapper.Run)
 	e.moving.start(e.moves.Run)
@@ -190,6 +182,11 @@ func (e *engine) start(sessions []*control.Session) {
 	if e.shared.Backing != nil {
 		e.scrubbing.start(e.scrubber.Run)
 	}
+}
+
+// follow uses the donors of a cluster.
+func (e *engine) follow(source cluster.Source) {
+	e.following.start(func(ctx context.Context) { e.donors.Follow(ctx, source) })
 }
 
 // close ends the control work after the queues have ended, gives the donors their memory
@@ -204,7 +201,21 @@ func (e *engine) close() error {
 	e.unmapAll()
 	e.donors.Close()
 	e.telling.end()
-	return errors.Join(e.probes.Close(), lenders.CloseTransports(e.transports), offheap.Unmap(e.memory))
+	return errors.Join(e.probes.Close(), lenders.CloseTransports(e.transports), e.life.end(false))
+}
+
+// leaveAll ends the control work of a device that stays in the kernel. Donors hear nothing: they keep what
+// they have for the next server, as if this process had been killed. It is about to end, and with it its
+// connections.
+func (e *engine) leaveAll() error {
+	close(e.over)
+	e.judging.end()
+	e.scrubbing.end()
+	e.mapping.end()
+	e.moving.end()
+	e.following.end()
+	e.telling.end()
+	return e.probes.Close()
 }
 
 // lost voids the slabs of a donor that can be used no more. It returns how many, and what

@@ -228,7 +228,11 @@ func (r *rig) openEngine(o rigOptions) {
 	if o.transports == nil {
 		o.transports = []*lenders.Transport{overTCP(o.wrap)}
 	}
-	if r.engine, err = newEngine(r.cfg, o.transports, r.local); err != nil {
+	life, err := newLife(r.cfg, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.engine, err = newEngine(r.cfg, life, o.transports, r.local); err != nil {
 		t.Fatal(err)
 	}
 	if o.spare != 0 {

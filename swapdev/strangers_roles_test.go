@@ -43,6 +43,7 @@ type order struct {
 	Folder    string // of identities, the gossip key and the log
 	Listeners int    // of the plain server
 	Flood     floodtest.Config
+	Killed    killedOrder
 }
 
 func (o order) identity(name string) (*control.Identity, error) {
@@ -57,6 +58,7 @@ var parts = map[string]func(order) error{
 	"exporter": playExporter,
 	"plain":    playPlain,
 	"flood":    playFlood,
+	"server":   playServer,
 }
 
 // play plays the part of this process, and returns its exit code.
@@ -223,6 +225,17 @@ func (p *part) addresses() (all []string) {
 	p.t.Helper()
 	p.hear(&all)
 	return all
+}
+
+// kill kills the part, as it stands.
+func (p *part) kill() {
+	p.t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		p.t.Fatal(err)
+	}
+	_ = p.cmd.Wait() // killed
+	_ = p.end.Close()
+	p.end = nil
 }
 
 // stop ends the part and waits for its end.

@@ -212,7 +212,11 @@ func TestDonorWithoutTheTransport(t *testing.T) {
 			}
 			c := goodConfig()
 			c.Donors, c.Transport = []string{w.lender.address()}, tt.setting
-			e, err := newEngine(c.withDefaults(), w.transports, nil)
+			life, err := newLife(c.withDefaults(), false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := newEngine(c.withDefaults(), life, w.transports, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

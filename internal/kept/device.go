@@ -150,12 +150,6 @@ func (d *Device) Next() error {
 	return d.record.save(d.folder)
 }
 
-// SetBackingMade notes that the backing file is to go with the device.
-func (d *Device) SetBackingMade(made bool) error {
-	d.record.BackingMade = made
-	return d.record.save(d.folder)
-}
-
 // Map is the memory of the map.
 func (d *Device) Map() []byte { return d.memory }
 

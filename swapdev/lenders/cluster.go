@@ -98,6 +98,13 @@ func (l *Lenders) Ignored() int { return int(l.ignored.Load()) }
 
 // join adds a donor while the device is in use.
 func (l *Lenders) join(c cluster.Donor) {
+	if l.cfg.Joined != nil {
+		if err := l.cfg.Joined(c.Address); err != nil {
+			l.cfg.Journal.Warn(status.EventDonorIgnored, "a donor of the cluster is ignored: it cannot be noted").
+				With("address", c.Address).Because(err).Tell()
+			return
+		}
+	}
 	for _, q := range l.queues {
 		q.AddLink()
 	}

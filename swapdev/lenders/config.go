@@ -29,6 +29,17 @@ type Config struct {
 	Grace      time.Duration  // in which a broken connection may come back before the donor is lost; 0: none
 	Journal    *journal.Journal
 
+	// Left are the slabs that an earlier server of this device has left at a donor. nil: there was none.
+	// Claimed hears the key of one that the donor still has, before the donor is used; Forsaken hears
+	// of one that it has not.
+	Left     func(donor uint16) []Left
+	Claimed  func(donor uint16, slab Left, key verbs.Key)
+	Forsaken func(donor uint16, slab Left)
+
+	// Joined is called with the address of a donor of the cluster before the donor gets a number,
+	// which is refused by an error. nil: nobody wants to know.
+	Joined func(address string) error
+
 	// Answer answers a donor's request.
 	Answer func(donor uint16, req control.Message) (control.Message, error)
 	// Lost voids what a donor holds, when it can be used no more. It returns how many

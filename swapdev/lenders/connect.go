@@ -17,7 +17,7 @@ func (l *Lenders) connect(ctx context.Context, d *Donor, s *control.Session) (wa
 	d.set(StateConnecting, s, nil)
 	for _, slab := range s.Welcome().Held {
 		// Whatever an earlier session left there was failed over since.
-		if err := s.Unmap(ctx, slab); err != nil && !errors.Is(err, control.ErrUnknownSlab) {
+		if err := l.giveUp(ctx, s, slab); err != nil {
 			return way{}, err
 		}
 	}
@@ -32,8 +32,7 @@ func (l *Lenders) connect(ctx context.Context, d *Donor, s *control.Session) (wa
 			missing = append(missing, err)
 			continue
 		}
-		welcome := s.Welcome()
-		w := way{device, address, verbs.Credential{Session: verbs.SessionID(welcome.Session), Secret: welcome.Secret}}
+		w := newWay(s, device, address)
 		err = l.connectOver(ctx, d, w)
 		if err == nil {
 			l.connected(d, s, t, oneLine(failed))

@@ -21,6 +21,7 @@ type Donor struct {
 	passed string  // why faster transports were passed over, as last logged
 	said   string  // why the donor cannot be used, as last logged, without figures
 	links  []*link // of the queues
+	left   bool    // an earlier server of the device has left slabs there
 	heard  heard   // belongs to the session's goroutine
 
 	mu        sync.Mutex // guards what follows; never held across I/O
@@ -75,7 +76,7 @@ func (d *Donor) Up() (*control.Session, bool) {
 func (d *Donor) Session() (*control.Session, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.session, d.holds()
+	return d.session, d.session != nil && d.holds()
 }
 
 // holds reports whether the donor has the slabs that it was lent for. mu is held.
@@ -131,6 +132,12 @@ func (d *Donor) set(state donorState, s *control.Session, err error) {
 	defer d.mu.Unlock()
 	d.endSuspension()
 	d.state, d.session, d.transport, d.err = state, s, "", err
+}
+
+// await has the donor be suspended before it has a session: it has slabs of the device. err is why there
+// is none yet.
+func (d *Donor) await(err error) {
+	d.set(StateSuspended, nil, err)
 }
 
 // setUp makes the donor usable over a transport, and reports whether that is another one

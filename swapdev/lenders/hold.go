@@ -79,3 +79,9 @@ type way struct {
 	address string
 	cred    verbs.Credential
 }
+
+// newWay is the way in a session, to the address of its transport.
+func newWay(s *control.Session, device verbs.Device, address string) way {
+	welcome := s.Welcome()
+	return way{device, address, verbs.Credential{Session: verbs.SessionID(welcome.Session), Secret: welcome.Secret}}
+}

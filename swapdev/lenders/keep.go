@@ -24,6 +24,17 @@ func (l *Lenders) Start(sessions []*control.Session) {
 	}
 }
 
+// Retake keeps the donors connected, after it has claimed what an earlier server of the device has left
+// there. A donor that does not give it within the grace time is lost.
+func (l *Lenders) Retake() {
+	for _, d := range l.All() {
+		if d.left = len(l.cfg.Left(d.id)) > 0; d.left {
+			d.await(nil)
+		}
+		l.keepers.Go(func() { l.keep(l.keeping, d, nil) })
+	}
+}
+
 // Close ends all sessions. Afterwards no donor can be used.
 func (l *Lenders) Close() {
 	l.end()
@@ -48,6 +59,12 @@ func (l *Lenders) keep(ctx context.Context, d *Donor, session *control.Session) 
 // serve connects once, stays until the donor is lost, and returns how long it held.
 func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session) (held time.Duration) {
 	var err error
+	var w way
+	if d.left {
+		d.left = false
+		session, w, err = l.retake(ctx, d)
+		return l.serveOver(ctx, d, session, w, err)
+	}
 	if session == nil {
 		if err = l.elsewhere(d); err == nil {
 			session, err = l.dial(ctx, d)
@@ -65,8 +82,13 @@ func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session)
 			return 0
 		}
 	}
-	var w way
-	if w, err = l.connect(ctx, d, session); err == nil {
+	w, err = l.connect(ctx, d, session)
+	return l.serveOver(ctx, d, session, w, err)
+}
+
+// serveOver stays at a donor that is connected until it is lost. err is why it is not connected.
+func (l *Lenders) serveOver(ctx context.Context, d *Donor, session *control.Session, w way, err error) (held time.Duration) {
+	if err == nil {
 		d.said = ""
 		l.cfg.Journal.Info(status.EventDonorUp, "donor is connected").Of("donor", d).
 			With("name", session.Welcome().Name).With("transport", d.Transport()).Tell()
@@ -83,14 +105,16 @@ func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session)
 }
 
 // disconnect fails the donor's slabs and takes the connections down. It returns how many
-// slabs the donor held.
+// slabs the donor held. s is nil if there is no session.
 func (l *Lenders) disconnect(d *Donor, s *control.Session, cause error) int {
 	d.set(StateDown, nil, cause)
 	// From here on nobody makes a slab of the donor usable any more: see While.
 	slabs, release := l.cfg.Lost(d.id)
 	l.dropLinks(d)
 	release()
-	_ = s.Close() // never fails
+	if s != nil {
+		_ = s.Close() // never fails
+	}
 	return slabs
 }
 

@@ -60,6 +60,14 @@ func (l *orders) leave(slab int, donor uint16) {
 	l.rouse()
 }
 
+// resume orders a move to go on that has begun.
+func (l *orders) resume(slab int, old uint16, key verbs.Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, order{slab: slab, donor: old, losses: l.losses(old), key: key, begun: true, given: time.Now()})
+	l.rouse()
+}
+
 // handBack orders one grant of memory to be given back, which key names.
 func (l *orders) handBack(slab int, donor uint16, key verbs.Key) {
 	l.mu.Lock()

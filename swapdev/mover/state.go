@@ -61,6 +61,10 @@ func (m *Mover) HandBack(slab int, donor uint16, key verbs.Key) {
 	m.orders.handBack(slab, donor, key)
 }
 
+// Resume goes on with a move that an earlier server of the device has begun. old is the donor that the slab
+// is leaving, and key names what that one lends of it.
+func (m *Mover) Resume(slab int, old uint16, key verbs.Key) { m.orders.resume(slab, old, key) }
+
 // Leave moves a slab away from a slow donor, unless it leaves the donor anyway.
 func (m *Mover) Leave(slab int, donor uint16) { m.orders.leave(slab, donor) }
 

@@ -131,6 +131,9 @@ func openAdvice(err error) error {
 	return err
 }
 
+// Made reports whether the file was made for this device, and goes with it.
+func (b *BackingFile) Made() bool { return b != nil && b.made }
+
 // FD is the descriptor of the open file.
 func (b *BackingFile) FD() int32 { return int32(b.file.Fd()) }
 

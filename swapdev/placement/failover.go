@@ -31,15 +31,22 @@ type Failed struct {
 func Fail(pages *slabmap.Map, donor uint16) []Failed {
 	var failed []Failed
 	for slab := range pages.Geometry().Slabs() {
-		for done := false; !done; {
-			var epoch uint64
-			epoch, done = lookAt(pages, slab).leave(pages, slab, donor)
-			if epoch != 0 {
-				failed = append(failed, Failed{slab, epoch})
-			}
-		}
+		failed = append(failed, FailSlab(pages, slab, donor)...)
 	}
 	return failed
+}
+
+// FailSlab is Fail for one slab: it returns the slab, or nothing.
+func FailSlab(pages *slabmap.Map, slab int, donor uint16) []Failed {
+	for {
+		epoch, done := lookAt(pages, slab).leave(pages, slab, donor)
+		switch {
+		case done && epoch != 0:
+			return []Failed{{slab, epoch}}
+		case done:
+			return nil
+		}
+	}
 }
 
 // seen is what two looks at a slab have shown. It may have changed between them, and since.
