@@ -38,6 +38,7 @@ func TestUnitsAreComplete(t *testing.T) {
 		"dash":    slices.Concat(all, notRoot),
 		"device": slices.Concat(all, adapters, []string{
 			"ExecStop=+/sbin/swapoff /dev/ublkb0", "TimeoutStopSec=infinity", "SendSIGKILL=no", "OOMScoreAdjust=-1000", "LimitMEMLOCK=infinity", "MemorySwapMax=0",
+			"Requires=run-farswap-noswap.mount", "ExitType=cgroup", "NotifyAccess=all",
 			"DeviceAllow=/dev/ublk-control rw", "DeviceAllow=char-ublk-char rw", "DeviceAllow=block-* rw",
 		}),
 	} {

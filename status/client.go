@@ -66,6 +66,16 @@ func Stop(ctx context.Context, path string) error {
 	return err
 }
 
+// Upgrade asks the server on the socket at path to hand its device over to a server of the program that is
+// installed now. It returns when that one is ready, which takes up to two minutes, and the server is about to end.
+// The errors are ErrRefused with the server's reason, and those of [Fetch]; then the server goes on.
+func Upgrade(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, upgradeTimeout)
+	defer cancel()
+	_, err := exchangeWithin(ctx, path, http.MethodPost, "/upgrade", nil, http.StatusAccepted)
+	return err
+}
+
 // Drain asks the donor on the socket at path to give all memory back and then to end. It returns when the
 // donor has begun to. The errors are those of [Fetch].
 func Drain(ctx context.Context, path string) error {
@@ -107,6 +117,11 @@ func fetch(ctx context.Context, path, url string, into any, schema *int) error {
 func exchange(ctx context.Context, path, method, url string, request []byte, want int) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
+	return exchangeWithin(ctx, path, method, url, request, want)
+}
+
+// exchangeWithin is exchange for an answer that may take as long as the context lasts.
+func exchangeWithin(ctx context.Context, path, method, url string, request []byte, want int) ([]byte, error) {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -10,6 +10,7 @@ const (
 	StateStarting = "starting" // exists and takes no I/O yet
 	StateLive     = "live"     // takes I/O
 	StateStopping = "stopping" // a stop is under way
+	StateLeaving  = "leaving"  // the server ends, and another one takes the device over
 	StateDead     = "dead"     // the kernel still has the device; its server is gone
 )
 
@@ -68,6 +69,9 @@ type Device struct {
 	Certificate *Certificate `json:"certificate,omitempty"` // absent without TLS
 
 	LogDropped uint64 `json:"log_dropped"` // lines of the server's log that were dropped because nobody read them in time
+
+	Generation int `json:"generation"`  // servers that the device has had, this one included; 0: it ends with its server
+	StandbyPID int `json:"standby_pid"` // process that takes the device over if its server dies; 0: none is ready
 }
 
 // Pages counts the pages of a device by the places of their valid copies. Each page is in one counter, so

@@ -27,8 +27,9 @@ var ErrInvalid = errors.New("invalid request")
 const (
 	requestTimeout = 5 * time.Second
 	answerTimeout  = 10 * time.Second
-	maxHeader      = 8 << 10 // bytes
-	maxBody        = 4 << 10 // bytes of a request
+	upgradeTimeout = 2 * time.Minute // of the one answer that waits for a new process
+	maxHeader      = 8 << 10         // bytes
+	maxBody        = 4 << 10         // bytes of a request
 )
 
 // Server answers on a local socket until it is closed.

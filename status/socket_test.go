@@ -27,6 +27,9 @@ type device struct {
 func (d device) Status() Device             { return d.shows }
 func (d device) Stop(context.Context) error { return d.stops() }
 
+// Upgrade does what Stop does: who may ask for the one may ask for the other.
+func (d device) Upgrade(context.Context) error { return d.stops() }
+
 func (d device) Decisions(slab int) ([]Decision, error) {
 	if slab != 0 {
 		return nil, fmt.Errorf("slab %d: %w: there is slab 0 only", slab, ErrInvalid)

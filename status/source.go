@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // DeviceSource is what the socket of a device shows and does. The server calls its methods
@@ -16,6 +17,10 @@ type DeviceSource interface {
 	// ErrRefused means that the device goes on, because stopping would lose data. The
 	// context ends with the request.
 	Stop(context.Context) error
+	// Upgrade starts to hand the device over to a server of the program that is installed now,
+	// and returns when that one is ready. An error that wraps ErrRefused means that nobody can
+	// take it over.
+	Upgrade(context.Context) error
 	// Decisions returns the last placements of a slab, oldest first. An error that wraps
 	// ErrInvalid means that the device has no such slab; a device without slabs returns it
 	// for every number.
@@ -51,6 +56,11 @@ func ServeDevice(path string, src DeviceSource) (*Server, error) {
 		answerJSON(w, d)
 	})
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Stop(r.Context())) })
+	mux.HandleFunc("POST /upgrade", func(w http.ResponseWriter, r *http.Request) {
+		// Without its time the answer is lost, and the upgrade goes on.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(upgradeTimeout))
+		answerDone(w, src.Upgrade(r.Context()))
+	})
 	mux.HandleFunc("GET /decisions/{slab}", func(w http.ResponseWriter, r *http.Request) { answerDecisions(w, r, src) })
 	return serve(path, mux)
 }

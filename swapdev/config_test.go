@@ -47,6 +47,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"short timeout":      func(c *Config) { c.OpTimeout = time.Microsecond },
 		"impatient":          func(c *Config) { c.OpTimeout, c.Patience = time.Second, time.Millisecond },
 		"bad name":           func(c *Config) { c.Name = "a b" },
+		"kept or not":        func(c *Config) { c.Keep = "perhaps" },
 		"no identity":        func(c *Config) { c.Insecure = false },
 	} {
 		c := goodConfig()

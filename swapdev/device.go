@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -26,6 +27,8 @@ type Device struct {
 	backing *path.BackingFile
 	cluster cluster.Source // nil: none
 	log     zerolog.Logger
+	upgrade atomic.Pointer[func(context.Context) error] // see OnUpgrade
+	standby atomic.Int64                                // see SetStandby
 }
 
 // Open makes a swap device, and returns when it can take I/O. When it fails, nothing is
@@ -176,9 +179,29 @@ func (d *Device) refused(r ublk.Refusal) {
 // are missing from it.
 func (d *Device) Status() status.Device {
 	s := d.engine.report()
-	s.Target = "swap"
+	s.Target, s.StandbyPID = "swap", int(d.standby.Load())
 	d.server.Report(&s)
 	return s
+}
+
+// Kept reports whether another server can take the device over when this process dies.
+func (d *Device) Kept() bool { return d.engine.life.state != nil }
+
+// OnUpgrade sets what is done when somebody asks on the local socket that the device goes to a server of another
+// program: f makes ready who takes over, and then calls HandOver and ends the process.
+func (d *Device) OnUpgrade(f func(context.Context) error) { d.upgrade.Store(&f) }
+
+// SetStandby says which process is ready to take the device over, 0 for none.
+func (d *Device) SetStandby(pid int) { d.standby.Store(int64(pid)) }
+
+// HandOver ends the service, so that a standby takes the device over once this process has ended, which it has
+// to do at once. Donors and the kernel keep what they have. The error wraps status.ErrRefused, and the device
+// goes on, if nothing is kept of it or it is not live.
+func (d *Device) HandOver() error {
+	if !d.Kept() {
+		return fmt.Errorf("%s cannot be handed over: nothing is kept of it: %w", d.Path(), status.ErrRefused)
+	}
+	return d.server.HandOver()
 }
 
 // ID is the device's ublk number.

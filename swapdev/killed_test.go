@@ -30,7 +30,11 @@ func TestKilledServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
 			t.Cleanup(func() {
-				if err := unix.Unmount(filepath.Join(folder, kept.FolderName), 0); err != nil {
+				place, err := kept.Open(folder)
+				if err == nil {
+					err = errors.Join(place.Remove(0), place.Close())
+				}
+				if err != nil {
 					t.Error(err)
 				}
 			})

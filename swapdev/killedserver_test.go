@@ -242,7 +242,7 @@ func (s *killedServer) moveAbout() {
 
 // lookAtAll compares all pages.
 func (s *killedServer) lookAtAll() (end killedEnd, err error) {
-	end.Generation = s.engine.life.servers()
+	end.Generation = s.engine.life.generation()
 	for i := range killedUsed {
 		page := usedPage(i)
 		if s.model.answered(page).Load() == 0 {

@@ -116,10 +116,10 @@ func (l *life) joined(address string) error {
 	return l.state.AddDonor(address)
 }
 
-// servers counts the servers that the device has had, this one included.
-func (l *life) servers() int {
+// generation counts the servers that the device has had, this one included. It is 0 if the device ends with it.
+func (l *life) generation() int {
 	if l.state == nil {
-		return 1
+		return 0
 	}
 	return l.state.Record().Generation
 }

@@ -44,6 +44,7 @@ func (e *engine) report() status.Device {
 	s.Certificate = reportCertificate(e.cfg.Identity, s.At)
 	s.IO.Failovers = e.failovers.Load()
 	s.DonorsIgnored = e.donors.Ignored()
+	s.Generation = e.life.generation()
 	s.IO.Corrupt += e.moves.Corrupt.Load()
 	s.IO.Forged += e.moves.Forged.Load()
 	moves := e.moves.Totals()

@@ -47,6 +47,7 @@ var (
 
 	cmdStartRecovery = command(iocRead|iocWrite, 0x10, ctrlCmdSize)
 	cmdEndRecovery   = command(iocRead|iocWrite, 0x11, ctrlCmdSize)
+	cmdQuiesce       = command(iocRead|iocWrite, 0x16, ctrlCmdSize)
 )
 
 // I/O commands (UBLK_U_IO_*).

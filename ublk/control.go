@@ -165,6 +165,11 @@ func (c *Control) endRecovery(id int) error {
 	return c.exec(request{name: "end recovery", op: cmdEndRecovery, id: id, queue: anyQueue, data: uint64(os.Getpid()), deadline: slowDeadline})
 }
 
+// quiesce takes the tags of device id back between two requests, within a time.
+func (c *Control) quiesce(id int, within time.Duration) error {
+	return c.exec(request{name: "quiesce", op: cmdQuiesce, id: id, queue: anyQueue, data: uint64(within.Milliseconds()), deadline: within + quickDeadline})
+}
+
 // affinity is the set of CPUs whose requests come through queue q.
 func (c *Control) affinity(id, q int) (unix.CPUSet, error) {
 	var set unix.CPUSet

@@ -16,6 +16,7 @@ const (
 	FlagUserRecoveryReissue Flags = 1 << 4  // the next server gets the requests that a dead one held
 	FlagIoctlEncode         Flags = 1 << 6  // commands are ioctl-encoded
 	FlagRecoveryFailIO      Flags = 1 << 9  // I/O fails while a device has no server
+	FlagQuiesce             Flags = 1 << 12 // a server can give a device up between two requests
 	FlagSafeStop            Flags = 1 << 17 // the driver can refuse to stop a device that is open
 	FlagNoPartScan          Flags = 1 << 18 // no partition scan at start
 )
@@ -30,6 +31,7 @@ var features = []struct {
 	{FlagUserRecoveryReissue, "reissue", version{6, 1}},
 	{FlagIoctlEncode, "ioctl-encode", version{6, 4}},
 	{FlagRecoveryFailIO, "recovery-fail-io", version{6, 13}},
+	{FlagQuiesce, "quiesce", version{6, 16}},
 	{FlagSafeStop, "safe-stop", version{7, 0}},
 	{FlagNoPartScan, "no-part-scan", version{7, 0}},
 }

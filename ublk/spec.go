@@ -109,10 +109,14 @@ func (s Spec) Features() Flags { return FlagIoctlEncode | recoveryFlags[s.Recove
 
 // wished are features that the device does without where the driver lacks them.
 func (s Spec) wished() Flags {
+	f := FlagSafeStop
 	if s.NoPartScan {
-		return FlagSafeStop | FlagNoPartScan
+		f |= FlagNoPartScan
 	}
-	return FlagSafeStop
+	if s.Recovery != RecoverNone {
+		f |= FlagQuiesce
+	}
+	return f
 }
 
 // Validate refuses specifications that the driver would refuse or round. Its errors

@@ -63,9 +63,10 @@ func donorCommand(a *command.App, become func([]string) error) *cobra.Command {
 // ublkCommand is all about devices.
 func ublkCommand(a *command.App, become func([]string) error) *cobra.Command {
 	cmd := &cobra.Command{Use: "ublk", Short: "Serve, look at and remove swap devices"}
-	server := add.Command(a)
-	serve(a, server, become)
-	cmd.AddCommand(server)
+	for _, server := range []*cobra.Command{add.Command(a), add.Recover(a)} {
+		serve(a, server, become)
+		cmd.AddCommand(server)
+	}
 	cmd.AddCommand(device.Commands(a)...)
 	command.Group(cmd)
 	return cmd

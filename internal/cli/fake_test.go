@@ -50,6 +50,10 @@ type fakeSource struct {
 func (s fakeSource) Status() status.Device      { return s.device }
 func (s fakeSource) Stop(context.Context) error { return s.stop() }
 
+func (s fakeSource) Upgrade(context.Context) error {
+	return fmt.Errorf("%w: %s", status.ErrRefused, "nobody is ready")
+}
+
 func (s fakeSource) Decisions(slab int) ([]status.Decision, error) {
 	if slab >= len(s.device.Slabs) {
 		return nil, fmt.Errorf("slab %d: %w: the device has slabs 0 to %d", slab, status.ErrInvalid, len(s.device.Slabs)-1)

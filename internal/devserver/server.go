@@ -158,13 +158,13 @@ func (s *Server) watch() {
 	}
 }
 
-// orphaned reports whether the device is left in the kernel: its queues have failed, nobody has
-// asked for a stop, and the driver keeps its I/O for another server. Deleting it would fail the
+// orphaned reports whether the device is left in the kernel: another server is to have it, or its queues have
+// failed, nobody has asked for a stop, and the driver keeps its I/O for another server. Deleting it would fail the
 // I/O of whoever uses it.
 func (s *Server) orphaned() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.device.Failed() && s.recovery != ublk.RecoverNone && s.state == status.StateLive
+	return s.state == status.StateLeaving || s.device.Failed() && s.recovery != ublk.RecoverNone && s.state == status.StateLive
 }
 
 // Abandon takes back a device that did not become live, or leaves one that was taken over. release is that

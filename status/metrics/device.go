@@ -11,7 +11,7 @@ import (
 const stateUnknown = "unknown"
 
 var (
-	deviceStates = []string{status.StateStarting, status.StateLive, status.StateStopping, status.StateDead, stateUnknown}
+	deviceStates = []string{status.StateStarting, status.StateLive, status.StateStopping, status.StateLeaving, status.StateDead, stateUnknown}
 	probeStates  = []string{status.ProbesOn, status.ProbesOff, status.ProbesFailed}
 )
 
@@ -55,6 +55,8 @@ var (
 	deviceIgnored      = deviceGauge("donors_ignored", "Donors of the cluster that the device does not use, because it has as many as it can have.")
 	deviceUblkRefused  = deviceCounter("ublk_refused_commands_total", "Commands of queues that the driver refused. Each is sent again, or its queue fails.")
 	deviceLogDropped   = deviceCounter("log_dropped_lines_total", "Lines of the server's log that were dropped because nobody read them in time.")
+	deviceGeneration   = deviceGauge("generation", "Servers that the device has had, the one of now included; 0 if it ends with its server.")
+	deviceStandby      = deviceGauge("standby_ready", "Whether a process is ready to take the device over if its server dies (1) or not (0).")
 	deviceScrubbed     = deviceCounter("scrubbed_pages_total", "Pages whose copies were brought back to where they should be: backed, to the backing file; warmed, to the donor of a hot slab; mended, over a bad copy; failed, tried in vain.", "how")
 	deviceLacking      = deviceGauge("lacking_pages", "Written pages that the backing file lacks, lost pages included; while there are any, flushes fail. 0 without a backing file.")
 	deviceEvents       = deviceCounter("events_total", "Events that an operator may want to know of; the status of the device has the last ones.")
@@ -98,6 +100,8 @@ func (s *sink) device(d *status.Device, cgroups []cgroupSeries, slabs bool) {
 	s.put(deviceIgnored, float64(d.DonorsIgnored))
 	s.put(deviceUblkRefused, float64(d.UblkRefused))
 	s.put(deviceLogDropped, float64(d.LogDropped))
+	s.put(deviceGeneration, float64(d.Generation))
+	s.truth(deviceStandby, d.StandbyPID != 0)
 	s.pages(&d.Pages)
 	s.io(&d.IO)
 	s.moves(d)

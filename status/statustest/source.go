@@ -25,6 +25,9 @@ func (f DeviceFunc) Status() status.Device { return f() }
 // Stop refuses.
 func (DeviceFunc) Stop(context.Context) error { return status.ErrRefused }
 
+// Upgrade refuses.
+func (DeviceFunc) Upgrade(context.Context) error { return status.ErrRefused }
+
 // Decisions refuses every slab.
 func (DeviceFunc) Decisions(slab int) ([]status.Decision, error) {
 	return nil, fmt.Errorf("slab %d: %w", slab, status.ErrInvalid)

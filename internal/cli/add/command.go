@@ -28,6 +28,12 @@ const maxPriority = 0x7fff
 
 // Command returns `farswap ublk add`.
 func Command(a *command.App) *cobra.Command {
+	cmd, _ := newCommand(a)
+	return cmd
+}
+
+// newCommand returns the command and what its flags set.
+func newCommand(a *command.App) (*cobra.Command, *options) {
 	o := newOptions()
 	o.logDropped = a.LogDropped
 	cmd := &cobra.Command{
@@ -53,7 +59,7 @@ are read again when they change, and on SIGHUP.`,
 	o.register(cmd)
 	flags.StateRoot(cmd, &o.root)
 	command.WithConfig(cmd, defaultConfig)
-	return cmd
+	return cmd, o
 }
 
 // prepare refuses options that do not fit together, before anything is opened.
@@ -88,7 +94,7 @@ func (o *options) prepare(cmd *cobra.Command, log zerolog.Logger) (opener, error
 	case targetHDD:
 		return o.prepareHDD(log)
 	default:
-		return o.prepareSwap(cmd.ErrOrStderr(), log)
+		return o.prepareSwap(cmd, log)
 	}
 }
 
@@ -119,11 +125,25 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 		return err
 	}
 	defer o.follow(end.Again, log)()
-	s := &session{dev: dev, log: log}
+	s := o.session(dev, log)
 	if err := flusher.Settle(); err != nil { // before anything is swapped to the device
 		return errors.Join(err, s.stop())
 	}
 	return s.run(cmd.OutOrStdout(), o, end.Asked)
+}
+
+// session is a device with its standby, if it is to have one.
+func (o *options) session(dev device, log zerolog.Logger) *session {
+	s := &session{dev: dev, log: log, handedOver: make(chan struct{})}
+	swap, ok := dev.(*swapdev.Device)
+	if !ok {
+		return s
+	}
+	swap.OnUpgrade(s.handOver)
+	if o.supervise != superviseOff && swap.Kept() {
+		s.standby = &standby{path: dev.Path(), id: swap.ID(), root: o.root, always: o.supervise == superviseOn, log: log, tell: swap.SetStandby}
+	}
+	return s
 }
 
 // protect executes this program again, as an I/O flusher, and locks its memory. Nothing may

@@ -61,6 +61,7 @@ type options struct {
 	grace      time.Duration
 	name       string
 	probes     string
+	supervise  string
 }
 
 // Bounds of the times that a device waits.
@@ -140,5 +141,6 @@ func (o *options) registerSwap(f *pflag.FlagSet) {
 	flags.Duration(f, &o.patience, "patience", swapdev.DefaultPatience, minWait, maxPatience, "longest wait of one request that gets no further; what waits for a suspended donor is not counted")
 	flags.Duration(f, &o.grace, "grace", swapdev.DefaultGrace, minWait, maxWait, "how long a donor may be unreachable before its slabs are lost; at most its lease")
 	f.StringVar(&o.probes, "probes", string(swapdev.ProbesAuto), "measure latency in the kernel: on, off, or auto if the kernel and the privileges allow it")
+	f.StringVar(&o.supervise, "supervise", superviseAuto, "keep a standby process that takes the device over at once if this server dies: on, off, or auto while the device is in use; it takes memory")
 	f.StringVar(&o.name, "name", "", "what donors show this device as; the host's name if not given")
 }

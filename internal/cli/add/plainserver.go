@@ -64,6 +64,11 @@ var _ status.DeviceSource = plainSource{}
 // Stop begins a stop and does not wait for its end.
 func (d plainSource) Stop(ctx context.Context) error { return d.RequestStop(ctx) }
 
+// Upgrade refuses: a plain target ends with its server.
+func (d plainSource) Upgrade(context.Context) error {
+	return fmt.Errorf("%w: a device with the target %s ends with its server", status.ErrRefused, d.plain.name)
+}
+
 // Decisions has none to return: a plain target has no slabs.
 func (d plainSource) Decisions(slab int) ([]status.Decision, error) {
 	return nil, fmt.Errorf("slab %d: %w: a device with the target %s has no slabs", slab, status.ErrInvalid, d.plain.name)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,8 +25,13 @@ const printDeadline = time.Second
 
 // session is a device that takes I/O, until it is gone.
 type session struct {
-	dev device
-	log zerolog.Logger
+	dev     device
+	log     zerolog.Logger
+	standby *standby // nil: it gets none
+
+	handing    sync.Mutex    // held while a standby is made ready for a hand-over
+	leaving    atomic.Bool   // the device is handed over
+	handedOver chan struct{} // closed once the process may end
 }
 
 // run announces the device and waits for its end. It ends when somebody asks for it and the
@@ -38,10 +45,25 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 	s.print(out)
 	s.log.Info().Str("device", s.dev.Path()).Int("pid", os.Getpid()).Msg("device takes I/O")
 	process.Ready(s.log, s.dev.Path())
-	defer process.Stopping(s.log)
+	defer func() {
+		if !s.leaving.Load() {
+			process.Stopping(s.log)
+		}
+	}()
+	if s.standby != nil {
+		ctx, end := context.WithCancel(context.Background())
+		defer end()
+		go s.standby.run(ctx)
+	}
 	for {
 		select {
+		case <-s.handedOver:
+			return nil
 		case <-s.dev.Done():
+			if s.leaving.Load() {
+				<-s.handedOver
+				return nil
+			}
 			return s.ended()
 		case sig := <-signals:
 			s.log.Info().Stringer("signal", sig).Msg("asked to stop")

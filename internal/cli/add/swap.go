@@ -3,11 +3,11 @@ package add
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
@@ -17,9 +17,12 @@ import (
 )
 
 // prepareSwap prepares a device whose pages are at donors.
-func (o *options) prepareSwap(stderr io.Writer, log zerolog.Logger) (opener, error) {
+func (o *options) prepareSwap(cmd *cobra.Command, log zerolog.Logger) (opener, error) {
 	config, err := o.swapConfig(log)
 	if err != nil {
+		return nil, err
+	}
+	if config.Options, err = remember(cmd); err != nil {
 		return nil, err
 	}
 	for name, given := range map[string]bool{"sparse": o.sparse, "overwrite": o.overwrite, "backing-in-memory": o.inMemory} {
@@ -27,7 +30,7 @@ func (o *options) prepareSwap(stderr io.Writer, log zerolog.Logger) (opener, err
 			return nil, usage.Errorf("--%s means nothing with --backing %s", name, swapdev.NoBacking)
 		}
 	}
-	allocation := newAllocation(stderr, log)
+	allocation := newAllocation(cmd.ErrOrStderr(), log)
 	config.Allocating = allocation.progress
 	return func(ctx context.Context) (device, error) {
 		defer allocation.end()
@@ -45,6 +48,10 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	rdma, err := o.rdma.Config()
 	if err != nil {
 		return swapdev.Config{}, err
+	}
+	keep, ok := map[string]swapdev.Keep{superviseAuto: swapdev.KeepAuto, superviseOn: swapdev.KeepOn, superviseOff: swapdev.KeepAuto}[o.supervise]
+	if !ok {
+		return swapdev.Config{}, usage.Errorf("--supervise %q: want %s, %s or %s", o.supervise, superviseAuto, superviseOn, superviseOff)
 	}
 	if err := o.gossip.Check(); err != nil {
 		return swapdev.Config{}, err
@@ -68,7 +75,7 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 		HotThreshold: o.hot, OpTimeout: o.opTimeout, Patience: o.patience, Grace: o.grace,
 		Probes:    swapdev.Probes(o.probes),
 		Placement: o.placement.policy, SlowBy: o.placement.by, Judge: judge, Period: o.placement.period,
-		StateRoot: o.root, Log: log, LogDropped: o.logDropped,
+		StateRoot: o.root, Keep: keep, Log: log, LogDropped: o.logDropped,
 	}
 	o.identity = id
 	if len(o.allow) > 0 {

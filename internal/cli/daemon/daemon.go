@@ -25,7 +25,7 @@ func Program(stamp program.Stamp) command.Program {
 		Serves: true,
 		Commands: func(a *command.App) []*cobra.Command {
 			ublk := &cobra.Command{Use: "ublk", Short: "Serve a swap device"}
-			ublk.AddCommand(add.Command(a))
+			ublk.AddCommand(add.Command(a), add.Recover(a))
 			command.Group(ublk)
 			return []*cobra.Command{lend.Command(a), ublk, command.Version(a)}
 		},

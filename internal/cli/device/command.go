@@ -10,5 +10,5 @@ import (
 
 // Commands returns the commands below `farswap ublk`, but for add.
 func Commands(a *command.App) []*cobra.Command {
-	return []*cobra.Command{listCommand(a), statusCommand(a), eventsCommand(a), whyCommand(a), stopCommand(a), deleteCommand(a)}
+	return []*cobra.Command{listCommand(a), statusCommand(a), eventsCommand(a), whyCommand(a), stopCommand(a), upgradeCommand(a), deleteCommand(a)}
 }

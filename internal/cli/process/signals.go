@@ -49,6 +49,10 @@ func Ready(log zerolog.Logger, serving string) {
 	notify(log, daemon.SdNotifyReady+"\nSTATUS=serving "+serving)
 }
 
+// TakenOver tells systemd that this process is the service from now on: the one that systemd has started has
+// ended.
+func TakenOver(log zerolog.Logger) { notify(log, fmt.Sprintf("MAINPID=%d", os.Getpid())) }
+
 // StillStarting tells systemd what the start of the process is busy with, and to wait for
 // another while.
 func StillStarting(log zerolog.Logger, doing string, while time.Duration) {
