@@ -110,21 +110,16 @@ func look(root, name string) (device, error) {
 	return d, nil
 }
 
-// swaps reads /proc/swaps: a head line, then one line for each swap area, the
-// path first.
+// swaps reads /proc/swaps.
 func (d device) swaps(r io.Reader) ([]Use, error) {
+	all, err := parseAreas(r)
 	var uses []Use
-	lines := bufio.NewScanner(r)
-	for first := true; lines.Scan(); first = false {
-		fields := strings.Fields(lines.Text())
-		if first || len(fields) == 0 {
-			continue
-		}
-		if path := unescape(fields[0]); d.is(path) {
-			uses = append(uses, Use{Swap, path})
+	for _, a := range all {
+		if d.is(a.Path) {
+			uses = append(uses, Use{Swap, a.Path})
 		}
 	}
-	return uses, lines.Err()
+	return uses, err
 }
 
 // mounts reads mountinfo: number, parent, MAJOR:MINOR, root, mount point,
