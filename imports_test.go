@@ -32,7 +32,7 @@ var floors = [][]string{
 var inside = map[string][][]string{
 	"swapdev": {{"seal"}, {"journal", "path"}, {"lenders"}, {"placement"}, {"mover", "scrubber"}},
 	"internal/cli": {
-		{"advice", "usage", "program", "process"},
+		{"advice", "usage", "program", "process", "remedy"},
 		{"flags", "command", "launch"},
 		{"add", "lend", "device", "donor", "cluster", "cert", "bench", "sim", "doctor", "show"},
 		{"daemon"},

@@ -120,6 +120,12 @@ func (c *Control) Delete(id int) error {
 	return c.exec(request{name: "delete", op: cmdDelete, id: id, queue: anyQueue, deadline: slowDeadline})
 }
 
+// DeleteWithin removes device id, and waits no longer than wait for those who have it open. With
+// ErrTimeout the device is removed all the same: its number is free once the last has closed it.
+func (c *Control) DeleteWithin(id int, wait time.Duration) error {
+	return c.exec(request{name: "delete", op: cmdDelete, id: id, queue: anyQueue, deadline: wait})
+}
+
 func (c *Control) add(want DevInfo) (DevInfo, error) {
 	var got DevInfo
 	err := withPayload(func(p *DevInfo, mem []byte) error {

@@ -162,7 +162,7 @@ func (s *snapshot) notices(l *look, width int) []string {
 	case s.device.State == feed.Gone:
 		add(l.bad, "%s is gone since %s: %s; what is shown is older", s.path(), since, s.device.Error)
 	case s.device.State == feed.Dead:
-		add(l.bad, "the server of %s died %s ago: `farswap ublk del %d` removes what is left", s.path(), since, s.device.ID)
+		add(l.bad, "the server of %s died %s ago: `farswap ublk list` says what helps", s.path(), since)
 	case s.device.State == feed.Silent:
 		add(l.bad, "no answer for %s: %s", since, s.device.Error)
 	}

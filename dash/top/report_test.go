@@ -140,8 +140,8 @@ func TestRunWithoutDevice(t *testing.T) {
 		"none":        {empty, -1, "farswap ublk add"},
 		"no folder":   {filepath.Join(empty, "none"), -1, "farswap ublk add"},
 		"other":       {dead, 3, "device 3 is not farswap's: see `farswap ublk list`"},
-		"dead":        {dead, -1, "farswap ublk del 7"},
-		"dead, named": {dead, 7, "farswap ublk del 7"},
+		"dead":        {dead, -1, "device 7 died; `farswap ublk list`"},
+		"dead, named": {dead, 7, "device 7 died; `farswap ublk list`"},
 		"only donors": {lends.root, -1, "farswap donor status"},
 	} {
 		got, err := output(t, Config{Root: tc.root, ID: tc.id})

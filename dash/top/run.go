@@ -87,7 +87,7 @@ func choose(f *feed.Feed, id int) (int, error) {
 			return d.ID, nil
 		}
 		if id >= 0 || len(devices) == 1 {
-			return 0, fmt.Errorf("%w: the server of device %d died; `farswap ublk del %d` removes what is left", ErrNoDevice, d.ID, d.ID)
+			return 0, fmt.Errorf("%w: the server of device %d died; `farswap ublk list` says what helps", ErrNoDevice, d.ID)
 		}
 	}
 	switch {

@@ -206,7 +206,7 @@ func TestTopWhileThingsChange(t *testing.T) {
 	if err := servers.KillDevice(); err != nil {
 		t.Fatal(err)
 	}
-	s.wait("the server of /dev/ublkb7 died", "farswap ublk del 7")
+	s.wait("the server of /dev/ublkb7 died", "farswap ublk list")
 	if err := servers.StartDevice(); err != nil {
 		t.Fatal(err)
 	}

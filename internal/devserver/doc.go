@@ -11,7 +11,7 @@
 //   - A device whose queues fail stays in the kernel, and its I/O waits: what is on it is not
 //     lost before somebody says so.
 //   - A device that the kernel does not delete keeps its state folder, so that
-//     `farswap ublk del` finds it.
+//     it is found.
 //
 // The order of calls is Open, Start, Answer, Live; Abandon after an error of any of them. A server that takes
 // over the device of a dead one calls TakeOver and Resume instead of Start.

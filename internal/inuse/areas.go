@@ -24,7 +24,7 @@ type Area struct {
 func (a Area) Free() int64 { return max(a.Size-a.Used, 0) }
 
 // Areas lists all swap areas of the machine.
-func Areas() ([]Area, error) { return areas("/") }
+func Areas() ([]Area, error) { return AreasIn("/") }
 
 // AreasOn lists the swap areas on the block device at path, /dev/NAME, and on its partitions.
 func AreasOn(path string) ([]Area, error) {
@@ -45,8 +45,8 @@ func AreasOn(path string) ([]Area, error) {
 	return found, nil
 }
 
-// areas reads /proc/swaps below root. A kernel without swap has no such file.
-func areas(root string) ([]Area, error) {
+// AreasIn is Areas of the machine whose proc lies below root. A kernel without swap has no list.
+func AreasIn(root string) ([]Area, error) {
 	f, err := os.Open(filepath.Join(root, "proc/swaps"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

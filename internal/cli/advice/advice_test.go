@@ -37,7 +37,7 @@ func TestAdvice(t *testing.T) {
 		{fmt.Errorf("%w: %w", control.ErrIdentity, control.ErrKeyExposed), "if they did"},
 		{fmt.Errorf("%w: %w", control.ErrCA, control.ErrExpired), "farswap cert init"},
 		{errors.Join(errors.New("other"), donor.ErrMemory), "--memory"},
-		{fmt.Errorf("start: %w", devserver.ErrLeft), "farswap ublk del"},
+		{fmt.Errorf("start: %w", devserver.ErrLeft), "farswap ublk list"},
 	} {
 		if got := For(c.err); !strings.Contains(got, c.want) {
 			t.Errorf("%v: advice %q, want %q", c.err, got, c.want)

@@ -3,13 +3,15 @@ package device
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/cli/remedy"
+	"github.com/farswap/farswap/internal/kept"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 )
@@ -24,15 +26,17 @@ func deleteCommand(a *command.App) *cobra.Command {
 folders. stop ends a device that has a server.
 
 With --force it also removes a device that is in use, and one that another program
-made. What is on the device is then lost, and the kernel kills programs with pages
-there.`,
+made. What is on the device is then lost. Swap is taken off: a program that needs a
+lost page gets SIGBUS, at once or when it comes to need it, and the others go on. If
+process 1 is such a program, the kernel panics. A file system on the device gives I/O
+errors until it is unmounted; then the number is free.`,
 		Args: a.OneArg("DEVICE, a number or path,"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := flags.ParseDevice(args[0])
 			if err != nil {
 				return err
 			}
-			return deleteDevice(root, id, force)
+			return deleteDevice(cmd.ErrOrStderr(), root, id, force)
 		},
 	}
 	flags.StateRoot(cmd, &root)
@@ -40,67 +44,76 @@ there.`,
 	return cmd
 }
 
-func deleteDevice(root string, id int, force bool) error {
-	dir, path := status.StateDir(root, id), ublk.BlockPath(id)
-	ours := true
-	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		ours = false
+func deleteDevice(stderr io.Writer, root string, id int, force bool) error {
+	facts, err := remedy.Look(root, id)
+	if err != nil {
+		return err
 	}
-	if !force {
-		if err := refuseIfUsed(path); err != nil {
-			return err
-		}
-	}
-	if !ours {
-		return deleteFromKernel(id, force, false)
+	switch {
+	case facts.Server && len(facts.Uses) > 0 && !force:
+		return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, facts.Path(), facts.Unused())
+	case facts.Kernel == remedy.Stopped && len(facts.Swap) > 0: // nothing is left that anybody can do
+		return fmt.Errorf("%s cannot be removed: %v", facts.Path(), facts.Advice())
+	case len(facts.Uses) > 0 && !force:
+		return fmt.Errorf("%w: %s is in use: %v", status.ErrRefused, facts.Path(), facts.Advice())
+	case !facts.Ours:
+		return deleteFromKernel(stderr, facts, force)
 	}
 	// While this process holds the lock, no new server can start.
-	lock, err := status.Acquire(dir)
+	lock, err := status.Acquire(status.StateDir(root, id))
 	if errors.Is(err, status.ErrStateInUse) {
-		return fmt.Errorf("%s has a server: stop it with `farswap ublk stop %d`: %w", path, id, err)
+		return fmt.Errorf("%s has a server: stop it with `farswap ublk stop %d`: %w", facts.Path(), id, err)
 	}
 	if err != nil {
 		return err
 	}
-	if err := deleteFromKernel(id, force, true); err != nil {
+	if err := deleteFromKernel(stderr, facts, force); err != nil {
 		return errors.Join(err, lock.Release())
 	}
-	return lock.Remove()
+	return errors.Join(forget(root, facts), lock.Remove())
 }
 
 // deleteFromKernel removes the device from the kernel. A device of ours may
 // already be gone there: its folder is then all that is left.
-func deleteFromKernel(id int, force, ours bool) error {
+func deleteFromKernel(stderr io.Writer, facts remedy.Facts, force bool) error {
 	control, err := ublk.OpenControl()
-	if errors.Is(err, ublk.ErrNoDriver) && ours {
+	if errors.Is(err, ublk.ErrNoDriver) && facts.Ours {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	defer control.Close()
-	info, err := control.Info(id)
+	info, err := control.Info(facts.ID)
 	switch {
-	case errors.Is(err, ublk.ErrNoDevice) && ours:
+	case errors.Is(err, ublk.ErrNoDevice) && facts.Ours:
 		return nil
 	case err != nil:
 		return err
-	case serves(info):
-		return fmt.Errorf("%s is served by process %d: end that first", ublk.BlockPath(id), info.ServerPID)
-	case !ours && !force:
-		return fmt.Errorf("%w: %s is not a farswap device and its own server may come back: --force removes it all the same", status.ErrRefused, ublk.BlockPath(id))
+	case facts.Kernel == remedy.Served:
+		return fmt.Errorf("%s is served by process %d: end that first", facts.Path(), info.ServerPID)
+	case !facts.Ours && !force:
+		return fmt.Errorf("%w: %s is not a farswap device and its own server may come back: --force removes it all the same", status.ErrRefused, facts.Path())
+	case len(facts.Uses) > 0:
+		return newForced(control, facts, stderr).remove()
 	}
-	if err := control.Stop(id); err != nil {
+	if err := control.Stop(facts.ID); err != nil {
 		return err
 	}
-	return control.Delete(id)
+	return control.Delete(facts.ID)
 }
 
-// serves says whether the process that the kernel names as a device's server
-// lives. A device that was never started names none.
-func serves(info ublk.DevInfo) bool {
-	if info.ServerPID <= 0 || info.State != ublk.StateLive {
-		return false
+// forget removes what was kept for another server of a device that is gone.
+func forget(root string, facts remedy.Facts) error {
+	if !facts.Kept {
+		return nil
 	}
-	return !errors.Is(unix.Kill(int(info.ServerPID), 0), unix.ESRCH)
+	place, err := kept.Open(root)
+	if errors.Is(err, os.ErrPermission) {
+		return nil // who may not look there had no way to make the device, either
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(place.Remove(facts.ID), place.Close())
 }

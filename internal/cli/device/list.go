@@ -18,8 +18,8 @@ import (
 
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
+	"github.com/farswap/farswap/internal/cli/remedy"
 	"github.com/farswap/farswap/internal/human"
-	"github.com/farswap/farswap/internal/inuse"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 )
@@ -50,6 +50,8 @@ type listed struct {
 	Degraded  bool     `json:"degraded"`
 	UsedBy    []string `json:"used_by"` // swap, mount, holder; never null
 	Error     string   `json:"error,omitempty"`
+	Note      string   `json:"note,omitempty"`   // what is the matter
+	Advice    string   `json:"advice,omitempty"` // what to do about it
 }
 
 func listCommand(a *command.App) *cobra.Command {
@@ -87,7 +89,7 @@ func listDevices(ctx context.Context, sysfs, root string) ([]listed, error) {
 	}
 	for _, f := range folders {
 		if f.Donor == "" {
-			found[f.ID] = ours(ctx, f, found[f.ID] != nil)
+			found[f.ID] = ours(ctx, f)
 		}
 	}
 	devices := []listed{}
@@ -97,19 +99,16 @@ func listDevices(ctx context.Context, sysfs, root string) ([]listed, error) {
 		if d.Size == 0 {
 			d.Size = kernelSize(sysfs, id)
 		}
-		d.UsedBy = usedBy(d.Path)
+		d.explain(root)
 		devices = append(devices, *d)
 	}
 	return devices, nil
 }
 
 // ours describes a device that has a state folder.
-func ours(ctx context.Context, f status.Folder, inKernel bool) *listed {
+func ours(ctx context.Context, f status.Folder) *listed {
 	d := &listed{Owner: ownerFarswap, State: status.StateDead}
 	if !f.Alive {
-		if !inKernel {
-			d.Error = "only its state folder is left"
-		}
 		return d
 	}
 	d.PID = f.PID
@@ -173,19 +172,30 @@ func kernelSize(sysfs string, id int) int64 {
 	return sectors * ublk.SectorSize
 }
 
-// usedBy says in one word each what uses a device.
-func usedBy(path string) []string {
-	uses, err := inuse.Find(path)
+// explain says what uses the device, what is the matter with it, and what helps.
+func (d *listed) explain(root string) {
+	facts, err := remedy.Look(root, d.ID)
+	d.UsedBy = []string{}
 	if err != nil {
-		return []string{stateUnknown}
+		d.UsedBy = append(d.UsedBy, stateUnknown)
+		d.Note = command.OneLine(err)
+		return
 	}
-	words := []string{}
-	for _, u := range uses {
-		if !slices.Contains(words, string(u.Kind)) {
-			words = append(words, string(u.Kind))
+	for _, u := range facts.Uses {
+		if !slices.Contains(d.UsedBy, string(u.Kind)) {
+			d.UsedBy = append(d.UsedBy, string(u.Kind))
 		}
 	}
-	return words
+	advice := facts.Advice()
+	d.Note, d.Advice = advice.Note, advice.Do
+	switch {
+	case d.Owner == ownerFarswap && facts.Kernel == remedy.Absent && !facts.Server:
+		d.Error = advice.Note // the key that told of it before there was a note
+	case d.Note == "" && d.Error != "":
+		d.Note = d.Error
+	case d.Note == "" && d.Degraded:
+		d.Note, d.Advice = "degraded", fmt.Sprintf("see `farswap ublk status %d`", d.ID)
+	}
 }
 
 func writeList(w io.Writer, devices []listed) error {
@@ -209,15 +219,4 @@ func server(d listed) string {
 	return fmt.Sprintf("%s:%d", d.Owner, d.PID)
 }
 
-func (d listed) note() string {
-	switch {
-	case d.Error != "":
-		return d.Error
-	case d.Degraded:
-		return "degraded: see `farswap ublk status " + strconv.Itoa(d.ID) + "`"
-	case d.Owner == ownerFarswap && d.State == status.StateDead:
-		return "its server is gone: `farswap ublk del " + strconv.Itoa(d.ID) + "` removes it"
-	default:
-		return ""
-	}
-}
+func (d listed) note() string { return remedy.Advice{Note: d.Note, Do: d.Advice}.String() }

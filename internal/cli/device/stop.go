@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
-	"github.com/farswap/farswap/internal/inuse"
+	"github.com/farswap/farswap/internal/cli/remedy"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 )
@@ -22,22 +21,6 @@ const pollGone = 50 * time.Millisecond
 
 // maxTimeout is the longest --timeout.
 const maxTimeout = 7 * 24 * time.Hour
-
-// refuseIfUsed returns status.ErrRefused while a device is in use, and says how to end the use.
-func refuseIfUsed(path string) error {
-	uses, err := inuse.Find(path)
-	if err != nil {
-		return fmt.Errorf("tell whether %s is in use: %w", path, err)
-	}
-	if len(uses) == 0 {
-		return nil
-	}
-	var reasons []string
-	for _, u := range uses {
-		reasons = append(reasons, u.String())
-	}
-	return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, path, strings.Join(reasons, "; "))
-}
 
 func stopCommand(a *command.App) *cobra.Command {
 	var root string
@@ -66,12 +49,18 @@ func stopDevice(ctx context.Context, root string, id int) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("%s is not a farswap device: see `farswap ublk list`", path)
 	}
-	if err := refuseIfUsed(path); err != nil {
+	facts, err := remedy.Look(root, id)
+	switch {
+	case err != nil:
 		return err
+	case !facts.Server:
+		return fmt.Errorf("%s: %w: %v", path, status.ErrNoServer, facts.Advice())
+	case len(facts.Uses) > 0:
+		return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, path, facts.Unused())
 	}
 	switch err := status.Stop(ctx, status.Socket(dir)); {
-	case errors.Is(err, status.ErrNoServer):
-		return fmt.Errorf("%s: %w: `farswap ublk del %d` removes what is left", path, err, id)
+	case errors.Is(err, status.ErrNoServer): // it holds the lock for longer than it has a socket
+		return fmt.Errorf("%s: %w: it starts or stops, so try again", path, err)
 	case err != nil:
 		return fmt.Errorf("stop %s: %w", path, err)
 	}

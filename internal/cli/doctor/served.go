@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/farswap/farswap/internal/cli/process"
+	"github.com/farswap/farswap/internal/cli/remedy"
 	"github.com/farswap/farswap/internal/machine"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
@@ -15,9 +16,9 @@ import (
 // askTimeout bounds the question to the server of one device.
 const askTimeout = 2 * time.Second
 
-// servedChecks are about the devices and donors that are served here: what their status has
-// that somebody should look at. One that is well, or that does not answer, has none. Root alone
-// may ask.
+// servedChecks are about the devices and donors that are served here, and about devices whose
+// server is gone: what somebody should look at. One that is well, or that does not answer, has
+// none. Root alone may ask.
 func servedChecks(ctx context.Context, root string) []check {
 	folders, err := status.Folders(root)
 	if err != nil {
@@ -25,12 +26,30 @@ func servedChecks(ctx context.Context, root string) []check {
 	}
 	var checks []check
 	for _, f := range folders {
-		if !f.Alive {
-			continue
+		switch {
+		case f.Alive:
+			checks = append(checks, askServed(ctx, f)...)
+		case f.Donor == "":
+			checks = append(checks, unserved(root, f.ID)...)
 		}
-		checks = append(checks, askServed(ctx, f)...)
 	}
 	return checks
+}
+
+// unserved is about a device whose server is gone.
+func unserved(root string, id int) []check {
+	facts, err := remedy.Look(root, id)
+	if err != nil {
+		return nil
+	}
+	advice := facts.Advice()
+	if advice == (remedy.Advice{}) { // a server has just come
+		return nil
+	}
+	return []check{{
+		Area: areaServed, Name: filepath.Base(facts.Path()), State: machine.Warn,
+		Found: advice.Note, Advice: advice.Do,
+	}}
 }
 
 func askServed(ctx context.Context, f status.Folder) []check {

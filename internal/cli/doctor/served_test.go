@@ -9,7 +9,11 @@ import (
 	"github.com/farswap/farswap/status/statustest"
 )
 
-// TestServed asks devices and a donor that are served: those that are well say nothing.
+// unusedID is the number of a device that no test machine has.
+const unusedID = 7004
+
+// TestServed asks devices and a donor that are served: those that are well say nothing. A device
+// whose server is gone is told with what helps.
 func TestServed(t *testing.T) {
 	root := t.TempDir()
 	serve := func(dir string, open func(socket string) (*status.Server, error)) {
@@ -41,14 +45,24 @@ func TestServed(t *testing.T) {
 	serve(status.DonorDir(root, "mem1"), func(socket string) (*status.Server, error) {
 		return status.ServeDonor(socket, statustest.DonorFunc(func() status.DonorDaemon { return status.DonorDaemon{LogDropped: 3} }))
 	})
+	dead, err := status.Acquire(status.StateDir(root, unusedID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.Release(); err != nil {
+		t.Fatal(err)
+	}
 	got := servedChecks(t.Context(), root)
-	want := []string{"7 lines of its log", "5 donors of its cluster are ignored: it has 256", "refused 9 commands", "3 lines of its log"}
+	want := []string{"7 lines of its log", "5 donors of its cluster are ignored: it has 256", "refused 9 commands", "only its state folder is left", "3 lines of its log"}
 	if len(got) != len(want) {
 		t.Fatalf("got %+v", got)
 	}
 	for i, c := range got {
 		name := "ublkb1"
-		if i == 3 {
+		switch i {
+		case 3:
+			name = "ublkb7004"
+		case 4:
 			name = "donor mem1"
 		}
 		if c.Name != name || c.State != machine.Warn || !strings.Contains(c.Found, want[i]) || c.Advice == "" {

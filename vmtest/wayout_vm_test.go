@@ -1,0 +1,93 @@
+//go:build vm
+
+package vmtest
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/farswap/farswap/internal/inuse"
+	"github.com/farswap/farswap/internal/kept"
+	"github.com/farswap/farswap/status"
+)
+
+// Ways out for who has a device that is swap.
+
+// listedDevice is what a listing says of a device.
+type listedDevice struct {
+	Path, Note, Advice string
+}
+
+// listed is the entry of `farswap ublk list` of a device.
+func (d *Device) listed() listedDevice {
+	d.w.Helper()
+	var all []listedDevice
+	if err := json.Unmarshal([]byte(d.w.Must("farswap", "ublk", "list", "--json")), &all); err != nil {
+		d.w.Fatal(err)
+	}
+	for _, one := range all {
+		if one.Path == d.Path {
+			return one
+		}
+	}
+	d.w.Fatalf("%s is not listed", d.Path)
+	return listedDevice{}
+}
+
+// swapped is how much of swap is on the device, in bytes.
+func (d *Device) swapped() int64 {
+	d.w.Helper()
+	areas, err := inuse.AreasOn(d.Path)
+	if err != nil {
+		d.w.Fatal(err)
+	}
+	var sum int64
+	for _, a := range areas {
+		sum += a.Used
+	}
+	return sum
+}
+
+// deadSwap removes a device whose server was killed under swap, and of which nothing is kept.
+func deadSwap(w *World) {
+	d := w.Swap("128M", w.donors(1, "128M"))
+	d.SwapOn()
+	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2")
+	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	d.Kill()
+	w.Until(10*time.Second, "nothing serves the device", func() bool { return d.listed().Advice != "" })
+	if err := os.RemoveAll(filepath.Join(status.DefaultRoot, kept.FolderName, d.ID())); err != nil {
+		w.Fatal(err)
+	}
+
+	w.Phase("the advice is that of a device whose pages are lost")
+	force := "farswap ublk del --force " + d.ID()
+	if got := d.listed(); !strings.Contains(got.Note, "lost") || !strings.Contains(got.Advice, force) {
+		w.Errorf("listed as %+v", got)
+	}
+	w.OnlyError(w.Run("farswap", "ublk", "stop", d.ID()), 1, "no server answers", force)
+	w.OnlyError(w.Run("farswap", "ublk", "del", d.ID()), 3, "lost", force)
+	if doctor := w.Run("farswap", "doctor").Stdout; !strings.Contains(doctor, force) {
+		w.Errorf("doctor does not say what helps: %s", doctor)
+	}
+
+	w.Phase("the removal ends, and leaves nothing")
+	off := w.Start(nil, "swapoff", d.Path) // that of somebody who did not read the advice
+	begun := time.Now()
+	w.Start(nil, "farswap", "ublk", "del", "--force", d.ID()).Succeed(time.Minute)
+	w.Logf("removed after %v", time.Since(begun).Round(time.Millisecond))
+	off.Succeed(10 * time.Second)
+	if r := load.Wait(time.Minute); r.Code == 0 {
+		w.Error("the program went on without its pages")
+	}
+	w.NoFile(d.Path)
+	w.NoFile("/dev/ublkc" + d.ID())
+	if swaps := w.read("/proc/swaps"); strings.Contains(swaps, d.Path) {
+		w.Errorf("it is still swap: %s", swaps)
+	}
+	again := w.Add("--target", "null", "--size", "64M", "--id", d.ID())
+	again.Stop()
+}
