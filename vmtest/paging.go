@@ -62,6 +62,15 @@ func (p *Paging) Told(timeout time.Duration) benchmarks.PagingResult {
 	return p.Check(timeout)
 }
 
+// limit changes the bytes of RAM that the program may have.
+func (p *Paging) limit(bytes int64) {
+	p.w.Helper()
+	err := os.WriteFile(filepath.Join(p.group, "memory.max"), strconv.AppendInt(nil, bytes, 10), 0)
+	if err != nil {
+		p.w.Fatal(err)
+	}
+}
+
 // LimitZswap bounds the bytes of memory that zswap's copies of the program's pages take.
 func (p *Paging) LimitZswap(bytes int64) {
 	p.w.Helper()

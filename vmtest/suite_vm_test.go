@@ -61,6 +61,7 @@ var scenarios = []Scenario{
 	{42, "server-killed", 2 * time.Minute, onlyTCP, serverKilled},
 	{43, "two-devices", 2 * time.Minute, both, twoDevices},
 	{48, "dead-swap", 3 * time.Minute, onlyTCP, deadSwap},
+	{49, "swap-taken-off", 5 * time.Minute, onlyTCP, swapTakenOff},
 	{44, "readme-trial", 6 * time.Minute, onlyTCP, readmeTrial},
 
 	{50, "bad-donor", 2 * time.Minute, onlyTCP, badDonor},

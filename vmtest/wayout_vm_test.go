@@ -4,9 +4,11 @@ package vmtest
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/farswap/farswap/internal/inuse"
@@ -55,7 +57,7 @@ func (d *Device) swapped() int64 {
 func deadSwap(w *World) {
 	d := w.Swap("128M", w.donors(1, "128M"))
 	d.SwapOn()
-	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2")
+	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
 	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
 	d.Kill()
 	w.Until(10*time.Second, "nothing serves the device", func() bool { return d.listed().Advice != "" })
@@ -90,4 +92,68 @@ func deadSwap(w *World) {
 	}
 	again := w.Add("--target", "null", "--size", "64M", "--id", d.ID())
 	again.Stop()
+}
+
+// swapTakenOff stops a device that is swap, while a program runs whose pages are on it.
+func swapTakenOff(w *World) {
+	donors := w.donors(1, "128M")
+	d := w.Swap("128M", donors)
+	d.SwapOn()
+	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
+	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	stop := []string{"farswap", "ublk", "stop", "--swapoff", d.ID()}
+
+	w.Phase("it is refused while the program's control group has no room")
+	w.OnlyError(w.Run("farswap", "ublk", "stop", d.ID()), 3, d.Path, "stop --swapoff")
+	w.OnlyError(w.Run(stop...), 3, d.Path, "control group", "memory.max")
+	w.alive(d)
+	load.limit(pagingSize * 3)
+
+	w.Phase("it is canceled while a page is on its way")
+	d.Signal(syscall.SIGSTOP)
+	canceled := w.Start(nil, stop...)
+	w.Until(time.Minute, "swapoff waits for the device", inSwapoff)
+	canceled.Signal(syscall.SIGINT)
+	d.Signal(syscall.SIGCONT)
+	if r := canceled.Wait(time.Minute); r.Code != 1 || !strings.Contains(r.Stderr, "swap is still on") {
+		w.Errorf("exit code %d, %s", r.Code, r.Stderr)
+	}
+	w.alive(d)
+	if !d.Status().Swap {
+		w.Error("swap is not on after it was canceled")
+	}
+
+	w.Phase("it comes off, and the device goes")
+	begun := time.Now()
+	w.Start(nil, stop...).Succeed(3 * time.Minute)
+	w.Logf("stopped after %v", time.Since(begun).Round(time.Millisecond))
+	d.Succeed(commandTimeout)
+	w.NoFile(d.Path)
+	load.Told(2 * time.Minute)
+
+	w.Phase("a signal does the same")
+	d = w.Swap("128M", donors, "--swapoff-on-stop", "on", "--swapon")
+	load = w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
+	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	load.limit(pagingSize * 3)
+	d.Signal(syscall.SIGTERM)
+	d.Succeed(3 * time.Minute)
+	w.NoFile(d.Path)
+	load.Told(2 * time.Minute)
+}
+
+// inSwapoff reports whether a process waits in swapoff(2). It reads nothing that a program whose
+// pages are in swap would have to bring back.
+func inSwapoff() bool {
+	files, err := filepath.Glob("/proc/[0-9]*/syscall")
+	if err != nil {
+		return false
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err == nil && strings.HasPrefix(string(text), fmt.Sprint(syscall.SYS_SWAPOFF, " ")) {
+			return true
+		}
+	}
+	return false
 }

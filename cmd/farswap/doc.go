@@ -5,7 +5,7 @@
 // Dangers first:
 //
 //   - The device server is part of the kernel's memory reclaim for as long as its device is
-//     swap. Do not kill it, stop it with a debugger, or limit its memory. Run `swapoff` first.
+//     swap. Do not kill it, stop it with a debugger, or limit its memory. Take swap off first, as `ublk stop --swapoff` does.
 //   - `ublk del --force` takes a device away under those who use it.
 //   - `--insecure` sends pages in the clear. It is for trying things out on one machine.
 //

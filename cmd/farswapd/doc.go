@@ -4,7 +4,7 @@
 // Dangers first:
 //
 //   - A device server is part of the kernel's memory reclaim for as long as its device is swap.
-//     Do not kill it, stop it with a debugger, or limit its memory. Run `swapoff` first.
+//     Do not kill it, stop it with a debugger, or limit its memory. Take swap off first.
 //   - All of this program is locked in memory, on machines that are out of memory. What it
 //     links is checked by a test: nothing may come in by the way.
 //

@@ -162,6 +162,10 @@ var badInputs = []badCase{
 	bad("config key of another command", 2, "donor --config add.toml", `unknown key "backing"`),
 	bad("config, then checked", 2, "ublk add --config add.toml --depth 5000", "depth 5000"),
 
+	bad("swapoff at a stop", 2, addSwap+" --swapoff-on-stop maybe", `--swapoff-on-stop "maybe"|auto, on or off`),
+	bad("swapoff at a stop of null", 2, addNull+" --swapoff-on-stop yes", "auto, on or off"),
+	bad("stop with what is no flag's value", 2, "ublk stop 7 --swapoff=off7", "--swapoff"),
+	bad("stop and swapoff of none", 1, "ublk stop 7 --swapoff --state-root state", "/dev/ublkb7 is not a farswap device"),
 	bad("stop nothing", 2, "ublk stop", "DEVICE"),
 	bad("stop two", 2, "ublk stop 1 2", `unexpected argument "2"`),
 	bad("stop a word", 2, "ublk stop all", `"all" is not a device`),

@@ -41,7 +41,9 @@ func newCommand(a *command.App) (*cobra.Command, *options) {
 		Short: "Make a device and serve it until it is stopped",
 		Long: `add makes a block device, prints its path when it can take I/O, and serves it
 in the foreground until SIGTERM, SIGINT or ` + "`farswap ublk stop`" + `. It refuses to stop
-while the device is swap or mounted. For systemd it is Type=notify. Certificates, the
+while the device is swap or mounted; under systemd, and with --swapoff-on-stop, a
+signal makes it take swap off first, and another one cancels that. For systemd it is
+Type=notify. Certificates, the
 revocation list, the key of gossip and the names of donors in the configuration file
 are read again when they change, and on SIGHUP.`,
 		Example: `  farswap ublk add --size 16G --donor mem1:9400 --donor mem2:9400 \
@@ -81,6 +83,9 @@ func (o *options) prepare(cmd *cobra.Command, log zerolog.Logger) (opener, error
 		return nil, usage.Errorf("--target %q: want %s or %s", o.target, strings.Join(targetNames[:last], ", "), targetNames[last])
 	}
 	if err := refuseForeign(cmd.Flags(), o.target); err != nil {
+		return nil, err
+	}
+	if _, err := o.takesOff(false); err != nil {
 		return nil, err
 	}
 	if err := o.checkMemory(); err != nil {
@@ -134,7 +139,8 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 
 // session is a device with its standby, if it is to have one.
 func (o *options) session(dev device, log zerolog.Logger) *session {
-	s := &session{dev: dev, log: log, handedOver: make(chan struct{})}
+	s := &session{dev: dev, log: log, off: realOff, handedOver: make(chan struct{})}
+	s.takesOff, _ = o.takesOff(process.Managed()) // who started the server has checked it
 	swap, ok := dev.(*swapdev.Device)
 	if !ok {
 		return s

@@ -24,7 +24,10 @@ type options struct {
 	maxIO    flags.Size
 	swapon   bool
 	priority int
-	root     string
+	// swapoffOnStop is when a signal takes swap off: auto, on or off.
+	swapoffOnStop string
+
+	root string
 
 	logDropped func() uint64 // see devserver.Config.LogDropped
 
@@ -105,6 +108,7 @@ func (o *options) registerDevice(f *pflag.FlagSet) {
 	f.Var(&o.size, "size", "size of the device; for loop the size of the file if not given")
 	f.Var(&o.maxIO, "max-io", "largest request: a power of two from 4K, up to 1M for swap and 32M for the other targets")
 	f.BoolVar(&o.swapon, "swapon", false, "make it swap: mkswap, then swapon with discard")
+	f.StringVar(&o.swapoffOnStop, "swapoff-on-stop", swapoffAuto, "take swap off at SIGTERM and SIGINT, and then stop: on, off, or auto for on under systemd")
 	f.IntVar(&o.priority, "priority", -1, "priority of the swap, 0 to 32767; -1 leaves it to the kernel")
 }
 

@@ -25,10 +25,13 @@ const printDeadline = time.Second
 
 // session is a device that takes I/O, until it is gone.
 type session struct {
-	dev     device
-	log     zerolog.Logger
-	standby *standby // nil: it gets none
+	dev device
+	log zerolog.Logger
 
+	takesOff bool // swap comes off at a request to stop
+	off      offTools
+
+	standby    *standby      // nil: it gets none
 	handing    sync.Mutex    // held while a standby is made ready for a hand-over
 	leaving    atomic.Bool   // the device is handed over
 	handedOver chan struct{} // closed once the process may end
@@ -67,6 +70,15 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 			return s.ended()
 		case sig := <-signals:
 			s.log.Info().Stringer("signal", sig).Msg("asked to stop")
+		}
+		if s.takesOff {
+			if err := s.takeOff(signals); errors.Is(err, errEnded) {
+				return s.ended()
+			} else if err != nil {
+				s.log.Warn().Msg("not stopping: " + command.OneLine(err))
+				process.Ready(s.log, s.dev.Path())
+				continue
+			}
 		}
 		err := s.stop()
 		if command.ExitCode(err, true) != command.ExitRefused {

@@ -8,6 +8,7 @@ import (
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/donor"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/swapoff"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev"
 	"github.com/farswap/farswap/ublk"
@@ -25,7 +26,7 @@ const (
 var usageErrors = []error{usage.Err, swapdev.ErrConfig, donor.ErrConfig, ublk.ErrSpec, control.ErrInsecureAddress}
 
 // refusals are the errors of libraries about what would lose data, this program's or another's.
-var refusals = []error{status.ErrRefused, status.ErrForeign, swapdev.ErrInUse, swapdev.ErrContent, swapdev.ErrShared, swapdev.ErrInMemory, ublk.ErrInUse}
+var refusals = []error{status.ErrRefused, swapoff.ErrNoRoom, status.ErrForeign, swapdev.ErrInUse, swapdev.ErrContent, swapdev.ErrShared, swapdev.ErrInMemory, ublk.ErrInUse}
 
 // ExitCode returns the exit code of an error. Until a command runs, every error is about
 // the command line.

@@ -59,6 +59,15 @@ func StillStarting(log zerolog.Logger, doing string, while time.Duration) {
 	notify(log, fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d\nSTATUS=%s", while.Microseconds(), doing))
 }
 
+// StillStopping tells systemd what the end of the process is busy with, and to wait for another
+// while.
+func StillStopping(log zerolog.Logger, doing string, while time.Duration) {
+	StillStarting(log, doing, while) // the notice is the same
+}
+
+// Managed reports whether systemd has started this process and hears its notices.
+func Managed() bool { return os.Getenv("NOTIFY_SOCKET") != "" }
+
 // Stopping tells systemd that the process ends.
 func Stopping(log zerolog.Logger) { notify(log, daemon.SdNotifyStopping) }
 
