@@ -60,8 +60,9 @@ var scenarios = []Scenario{
 	{41, "signals", 2 * time.Minute, both, signals},
 	{42, "server-killed", 2 * time.Minute, onlyTCP, serverKilled},
 	{43, "two-devices", 2 * time.Minute, both, twoDevices},
-	{48, "dead-swap", 3 * time.Minute, onlyTCP, deadSwap},
-	{49, "swap-taken-off", 5 * time.Minute, onlyTCP, swapTakenOff},
+	{56, "dead-swap", 3 * time.Minute, onlyTCP, deadSwap},
+	{57, "swap-taken-off", 5 * time.Minute, onlyTCP, swapTakenOff},
+	{65, "sleep", 3 * time.Minute, onlyTCP, sleeps},
 	{44, "readme-trial", 6 * time.Minute, onlyTCP, readmeTrial},
 
 	{50, "bad-donor", 2 * time.Minute, onlyTCP, badDonor},

@@ -53,6 +53,7 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 			process.Stopping(s.log)
 		}
 	}()
+	defer s.stayAwake()()
 	if s.standby != nil {
 		ctx, end := context.WithCancel(context.Background())
 		defer end()

@@ -9,7 +9,7 @@ import (
 
 // memoryChecks are about speed and safety when memory is short.
 func memoryChecks(m *machine.Machine) []check {
-	return []check{checkMemlock(m), checkHuge(m), checkReserve(m), checkRealtime(m)}
+	return []check{checkMemlock(m), checkHuge(m), checkReserve(m), checkRealtime(m), checkSleep(m)}
 }
 
 func checkMemlock(m *machine.Machine) check {

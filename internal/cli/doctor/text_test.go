@@ -39,6 +39,7 @@ func TestDoctorText(t *testing.T) {
 		"ok huge pages transparent ones are used (madvise)",
 		"ok reserve vm.min_free_kbytes is 256M",
 		"ok real-time allowed",
+		"ok sleep the kernel has no way to sleep",
 		"ok probes hooks do_swap_page block_rq_issue",
 		"ok rxe0 port 1 ACTIVE, 2.5 Gb/sec (1X SDR), by /dev/infiniband/uverbs0",
 		"ok rdma_cm /dev/infiniband/rdma_cm",
