@@ -207,6 +207,7 @@ type listedDevice struct {
 	Size            int64
 	Error           string
 	UsedBy          []string `json:"used_by"`
+	Note, Advice    string
 }
 
 func TestList(t *testing.T) {
@@ -234,11 +235,17 @@ func TestList(t *testing.T) {
 	if live.State != status.StateLive || live.PID != os.Getpid() || live.Size != 1<<30 || live.Owner != "farswap" || live.Donors != 3 || live.UsedBy == nil {
 		t.Errorf("live: got %+v", live)
 	}
+	if live.Note != "" || live.Advice != "" {
+		t.Errorf("live: got note %q, advice %q", live.Note, live.Advice)
+	}
+	if dead.Note != "only its state folder is left" || dead.Advice != "`farswap ublk del 7002` removes it" {
+		t.Errorf("dead: got note %q, advice %q", dead.Note, dead.Advice)
+	}
 	if dead.State != status.StateDead || dead.PID != 0 || dead.Error == "" {
 		t.Errorf("dead: got %+v", dead)
 	}
 	got = execute(t, root, "ublk", "list", "--state-root", root)
-	for _, part := range []string{"/dev/ublkb7001", fmt.Sprintf("farswap:%d", os.Getpid()), "/dev/ublkb7002", "only its state folder is left"} {
+	for _, part := range []string{"/dev/ublkb7001", fmt.Sprintf("farswap:%d", os.Getpid()), "/dev/ublkb7002", "only its state folder is left: `farswap ublk del 7002` removes it"} {
 		if !strings.Contains(got.stdout, part) {
 			t.Errorf("%q lacks %q", got.stdout, part)
 		}

@@ -29,6 +29,8 @@ func TestHelpAndCompletion(t *testing.T) {
 	for args, part := range map[string]string{
 		"--help":            "as swap",
 		"ublk add --help":   "--backing",
+		"ublk stop --help":  "--swapoff ",
+		"ublk del --help":   "SIGBUS",
 		"donor --help":      "--memory",
 		"completion bash":   "farswap",
 		"completion zsh":    "#compdef farswap",

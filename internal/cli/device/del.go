@@ -51,7 +51,7 @@ func deleteDevice(stderr io.Writer, root string, id int, force bool) error {
 	}
 	switch {
 	case facts.Server && len(facts.Uses) > 0 && !force:
-		return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, facts.Path(), facts.Unused())
+		return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, facts.Path(), facts.Release())
 	case facts.Kernel == remedy.Stopped && len(facts.Swap) > 0: // nothing is left that anybody can do
 		return fmt.Errorf("%s cannot be removed: %v", facts.Path(), facts.Advice())
 	case len(facts.Uses) > 0 && !force:

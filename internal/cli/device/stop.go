@@ -80,7 +80,7 @@ func (s stop) run(ctx context.Context) error {
 			return err
 		}
 	} else if len(facts.Uses) > 0 {
-		return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, path, facts.Unused())
+		return fmt.Errorf("%w: %s would lose data: %s", status.ErrRefused, path, facts.Release())
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

@@ -93,12 +93,12 @@ func commands(list string) []string {
 	return parts
 }
 
-func TestUnused(t *testing.T) {
+func TestRelease(t *testing.T) {
 	f := Facts{ID: 4, Uses: []inuse.Use{swap, mount}}
-	if got := f.Unused(); !strings.Contains(got, "`farswap ublk stop --swapoff 4`") || !strings.Contains(got, "`umount /mnt`") {
+	if got := f.Release(); !strings.Contains(got, "`farswap ublk stop --swapoff 4`") || !strings.Contains(got, "`umount /mnt`") {
 		t.Errorf("got %q", got)
 	}
-	if got := (Facts{}).Unused(); got != "" {
+	if got := (Facts{}).Release(); got != "" {
 		t.Errorf("unused: got %q", got)
 	}
 }

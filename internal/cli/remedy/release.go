@@ -7,8 +7,8 @@ import (
 	"github.com/farswap/farswap/internal/inuse"
 )
 
-// Unused says how to end the uses of a device that has a server, empty if there are none.
-func (f Facts) Unused() string {
+// Release says how to end the uses of a device that has a server, empty if there are none.
+func (f Facts) Release() string {
 	var steps []string
 	for _, u := range f.Uses {
 		if u.Kind == inuse.Swap {
