@@ -129,9 +129,7 @@ func (d *Device) remove() {
 	if strings.Contains(string(table), d.Path+" ") {
 		d.w.Run("umount", d.Path)
 	}
-	if d.Running() {
-		d.w.Run("farswap", "ublk", "stop", d.ID())
-	}
+	d.w.Run("farswap", "ublk", "stop", d.ID()) // its server may be another one by now
 	if d.present() {
 		d.end()
 		d.w.Run("farswap", "ublk", "del", "--force", d.ID())

@@ -44,6 +44,8 @@ var scenarios = []Scenario{
 	{39, "stalls", 30 * time.Minute, both, stalls},
 	{45, "past-grace", 4 * time.Minute, onlyTCP, pastGrace},
 	{46, "disk-stalls", 4 * time.Minute, onlyTCP, diskStalls},
+	{48, "server-taken-over", 30 * time.Minute, both, serverTakenOver},
+	{49, "server-upgraded", 30 * time.Minute, onlyTCP, serverUpgraded},
 	{47, "rotation", 10 * time.Minute, onlyTCP, rotation},
 
 	{60, "donor-drained", 3 * time.Minute, both, donorDrained},

@@ -1,0 +1,109 @@
+//go:build vm
+
+package vmtest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/farswap/farswap/status"
+)
+
+// takeovers is how often a server is replaced, in the short form and in the whole one.
+const takeovers, takeoversWhole = 3, 50
+
+// serverTakenOver kills servers of a device that is swap, each under load. The standby of each takes the device
+// over, and the program that pages sees a pause.
+func serverTakenOver(w *World) {
+	replaced(w, func(_ *Device, s status.Device) {
+		if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
+			w.Fatal(err)
+		}
+	})
+}
+
+// serverUpgraded has servers hand over a device that is swap, each under load.
+func serverUpgraded(w *World) {
+	replaced(w, func(d *Device, _ status.Device) { w.Start(nil, "farswap", "ublk", "upgrade", d.ID()).Succeed(3 * time.Minute) })
+}
+
+// replaced has the servers of a device replaced under load, one after the other.
+func replaced(w *World, replace func(*Device, status.Device)) {
+	d := w.Swap("128M", w.donors(2, "160M"))
+	d.SwapOn()
+	pages := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "4", "--pattern", "uniform")
+	watch := WatchDevice(d.Path)
+	times := takeoversWhole
+	if testing.Short() {
+		times = takeovers
+	}
+	var pauses []time.Duration
+	for i := range times {
+		s := d.withStandby(i + 1)
+		w.Until(time.Minute, "the program pages", func() bool { return d.Status().IO.Reads > s.IO.Reads+100 })
+		if _, err := watch.Longest(); err != nil {
+			w.Fatal(err)
+		}
+		replace(d, s)
+		w.Until(time.Minute, "another server has the device, and serves", func() bool {
+			next, err := d.ask()
+			return err == nil && next.PID != s.PID && next.State == status.StateLive && next.IO.Reads > 0
+		})
+		pause, err := watch.Longest()
+		if err != nil {
+			w.Fatal(err)
+		}
+		pauses = append(pauses, pause.Round(time.Millisecond))
+	}
+	slices.Sort(pauses)
+	w.Logf("%d servers replaced; the device's pauses: median %v, longest %v", times, pauses[times/2], pauses[times-1])
+	last := d.withStandby(times + 1)
+	pages.Told(4 * time.Minute)
+	if err := watch.End(); err != nil || last.IO.Errors != 0 {
+		w.Errorf("%d requests failed; %v", last.IO.Errors, err)
+	}
+	w.noKernelErrors(d)
+	s := d.CheckIO()
+	if s.Pages.Remote+s.Pages.Both == 0 {
+		w.Error("no page is at a donor: nothing was taken over")
+	}
+	d.SwapOff()
+	w.Must("farswap", "ublk", "stop", d.ID())
+	w.NoFile(d.Path)
+	w.Until(commandTimeout, "servers and standbys have ended", func() bool {
+		return !slices.ContainsFunc(Leftovers(), func(what string) bool { return what == status.DefaultRoot+"/noswap" })
+	})
+}
+
+// ask is Status for a device that may have no server just now.
+func (d *Device) ask() (status.Device, error) {
+	id, err := strconv.Atoi(d.ID())
+	if err != nil {
+		return status.Device{}, err
+	}
+	return status.Fetch(d.w.ctx, status.Socket(status.StateDir(status.DefaultRoot, id)))
+}
+
+// withStandby waits until the server of the device, its n-th, has a standby, and returns the device's status.
+func (d *Device) withStandby(n int) status.Device {
+	d.w.Helper()
+	d.w.Until(time.Minute, "the server has a standby", func() bool {
+		return strings.Count(d.Stderr(), "a standby is ready") >= n
+	})
+	return d.Status()
+}
+
+// noKernelErrors checks that the kernel has seen no error of a device.
+func (w *World) noKernelErrors(d *Device) {
+	w.Helper()
+	name := strings.TrimPrefix(d.Path, "/dev/")
+	for line := range strings.Lines(w.Must("dmesg")) {
+		if strings.Contains(line, "error") && strings.Contains(line, name) {
+			w.Errorf("the kernel says: %s", line)
+		}
+	}
+}
