@@ -10,33 +10,44 @@ import (
 	"github.com/farswap/farswap/evict"
 )
 
-// loan is a slab that a device with a session has mapped.
+// loan is a slab that a device with a session has mapped, or that a device in recovery has not claimed
+// yet.
 type loan struct {
 	dev   *device
-	name  string // the device's
-	ses   *session
+	name  string   // the device's
+	ses   *session // nil if a device in recovery has none
 	index uint32
 	slab  *slab
+	held  bool // not claimed yet
 }
 
-// loans returns all slabs that the donor may ask back. It leaves out slabs that were mapped
-// since the tick before the last: their devices may not know yet that they have them.
+// loans returns all slabs that the donor may ask back.
 func (d *Donor) loans() []loan {
-	now := d.ticks.Load()
+	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var list []loan
 	for _, dev := range d.devices {
-		if dev.session == nil {
-			continue
-		}
 		for i, s := range dev.slabs {
-			if s.key != 0 && s.recall == nil && now-s.tick >= 2 {
-				list = append(list, loan{dev, dev.name, dev.session, i, s})
+			if d.mayAsk(dev, s, now) {
+				list = append(list, loan{dev, dev.name, dev.session, i, s, s.key == 0})
 			}
 		}
 	}
 	return list
+}
+
+// mayAsk reports whether the donor may ask a slab back. It does not if the slab was mapped since the tick
+// before the last: its device may not know yet that it has it. Slabs under lease are the donor's own
+// to take, except during a recovery. mu is held.
+func (d *Donor) mayAsk(dev *device, s *slab, now time.Time) bool {
+	switch {
+	case s.recall != nil:
+		return false
+	case s.key == 0:
+		return dev.recovery.under(now)
+	}
+	return d.ticks.Load()-s.tick >= 2
 }
 
 // choose returns mapped slabs to take back, of at least that many bytes if devices hold so
@@ -80,10 +91,14 @@ func (d *Donor) activities(ctx context.Context, list []loan) map[*slab]float64 {
 	var asking sync.WaitGroup
 	var mu sync.Mutex // guards active
 	active := make(map[*slab]float64, len(list))
-	for ses, part := range bySession(list) {
+	for _, part := range byDevice(list) {
+		part = slices.DeleteFunc(part, func(l loan) bool { return l.held }) // the device does not know them yet
+		if len(part) == 0 {
+			continue
+		}
 		asking.Go(func() {
 			for chunk := range slices.Chunk(part, control.MaxList) {
-				answer, err := d.connection(ses).CheckActivity(ctx, indices(chunk))
+				answer, err := d.connection(part[0].ses).CheckActivity(ctx, indices(chunk))
 				if err != nil {
 					d.log.Debug().Str("device", chunk[0].name).Err(err).Msg("device does not tell the activity of slabs")
 					return
@@ -100,10 +115,10 @@ func (d *Donor) activities(ctx context.Context, list []loan) map[*slab]float64 {
 	return active
 }
 
-func bySession(list []loan) map[*session][]loan {
-	parts := make(map[*session][]loan)
+func byDevice(list []loan) map[*device][]loan {
+	parts := make(map[*device][]loan)
 	for _, l := range list {
-		parts[l.ses] = append(parts[l.ses], l)
+		parts[l.dev] = append(parts[l.dev], l)
 	}
 	return parts
 }

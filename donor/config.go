@@ -59,7 +59,7 @@ type Config struct {
 
 	Memory int64         // bytes lent at most; required, at least control.MinSlab; see Resize
 	Ahead  int           // slabs to prepare ahead of need; default DefaultAhead, negative for none
-	Lease  time.Duration // how long the donor keeps a lost device's slabs; default DefaultLease
+	Lease  time.Duration // how long the donor keeps a lost device's slabs; default DefaultLease. See "Recovery" in the package comment
 
 	HeadRoom HeadRoom      // memory that stays available to the machine's own programs
 	Sampler  Sampler       // of the machine's memory; default memory.Here()

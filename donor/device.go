@@ -34,7 +34,8 @@ type device struct {
 	shown    *control.Shown // the certificate of its last connection; nil when insecure
 	slabs    map[uint32]*slab
 	lease    *time.Timer // runs while the donor holds slabs; nil before
-	gone     bool        // no longer among Donor.devices
+	recovery recovery
+	gone     bool // no longer among Donor.devices
 }
 
 // session is the session of a device. It outlives its control connection for the grace time.
@@ -127,11 +128,15 @@ func (d *Donor) forget(dev *device) {
 	delete(d.devices, dev.deviceKey)
 }
 
-// hold restarts the lease of all slabs without a key, as of a time. op is held.
+// hold restarts the lease of all slabs without a key, as of a time. The lease does not end before the
+// device's recovery does. op is held.
 func (d *Donor) hold(dev *device, since time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	expires := since.Add(d.cfg.Lease)
+	if expires.Before(dev.recovery.until) {
+		expires = dev.recovery.until
+	}
 	some := false
 	for _, s := range dev.slabs {
 		if s.key == 0 {
@@ -176,6 +181,7 @@ func (d *Donor) remove(dev *device, i uint32) error {
 	d.mu.Lock()
 	s := dev.slabs[i]
 	delete(dev.slabs, i)
+	d.endRecovery(dev)
 	d.mu.Unlock()
 	err := d.pool.put(s.mem)
 	if err == nil {

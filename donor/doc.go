@@ -47,7 +47,8 @@
 // further Unmap comes within a minute, or within 3 seconds in a real shortage, the donor ends
 // the session, which revokes its keys, and frees the slabs that it asked back, without a lease.
 // It does the same at once with a device that does not know Evict. When a session ends for
-// another reason meanwhile, the slabs that were asked back are freed, too.
+// another reason meanwhile, the slabs that were asked back are freed, too, unless the device is in
+// recovery.
 //
 // A Map passes the ledger, which knows what the governor allows at that moment. The ledger
 // refuses a device that goes by an old announcement (control.ErrNoMemory). After a shortage the
@@ -74,8 +75,8 @@
 // # Suspended sessions
 //
 // When the control connection of a session breaks or falls silent, the donor keeps the session for
-// the grace time that the device has asked for, at most [Config].Lease: keys, slabs and data
-// connections stay as they are. A device that connects again under the same identity with the
+// the grace time that the device has asked for, at most [Config].Lease, or half a minute if that is
+// shorter: keys, slabs and data connections stay as they are. A device that connects again under the same identity with the
 // number of the session goes on with it. The donor asks it again for slabs that it wants back.
 // Data that arrives counts as life, where the transport shows it. A device that says goodbye, or
 // breaks the protocol, ends its session at once. So does a donor that does not get slabs back in
@@ -90,4 +91,23 @@
 // new key, the same content) or gives them up. The donor refuses another identity. A second
 // session of a device ends the first. The donor frees slabs that the device does not claim
 // within the lease, counted from the return, and sooner when it needs memory.
+//
+// # Recovery
+//
+// A device that is lost without a goodbye is in recovery: its server has died, and another one may
+// take over. So is a device with a session that has not claimed or given up all slabs that the donor
+// holds for it. A recovery takes half a minute at most, counted anew from each session, and two minutes
+// in all. Meanwhile the lease does not end, and the slabs count like mapped ones: leases of others go
+// first, and what the donor asks back has the same minute (3 seconds in a real shortage) to be
+// claimed. A claim takes the request back; if the donor still needs memory, it chooses anew.
+//
+// The end of the first session is the fence against its server: when the donor answers the Hello of
+// the second one, the keys of the first are gone and its data connections are closed, so that no WRITE
+// of it, however late, reaches a slab that the second claims. Over TCP the threads of the server have
+// forgotten the session. Over RDMA the queue pairs are destroyed, and the memory is registered anew
+// at another address under another remote key.
+//
+// Two servers of one device that both live end each other's sessions: the later Hello wins, and the
+// other server hears control.ErrSuperseded. It must not dial again. The donor cannot tell which of
+// them the kernel's device belongs to; on the device's machine only one process can have that.
 package donor

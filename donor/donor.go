@@ -41,6 +41,7 @@ type Donor struct {
 	ticks    atomic.Int64  // samples of the memory so far
 	poke     chan struct{} // one slot: a drain can do its next step
 	patience patience
+	takeover time.Duration  // takeoverTime, but in tests
 	rng      *rand.Rand     // of the goroutine of govern
 	recalls  sync.WaitGroup // recalls under way, within Serve
 	resizing sync.Mutex     // one Resize at a time; taken before all others
@@ -83,6 +84,7 @@ func open(cfg Config, net network) (*Donor, error) {
 		governor: evict.NewGovernor(evict.Config{HeadRoom: cfg.HeadRoom.of(sample.Total)}),
 		poke:     make(chan struct{}, 1),
 		patience: defaultPatience,
+		takeover: takeoverTime,
 		rng:      rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		devices:  make(map[deviceKey]*device),
 

@@ -223,6 +223,7 @@ func TestUnclaimedSlabsEnd(t *testing.T) {
 	cfg := testConfig()
 	cfg.Lease = 500 * time.Millisecond
 	d := lend(t, cfg)
+	d.takeover = cfg.Lease
 	uuid := control.NewUUID()
 	s := dial(t, d, dialConfig(uuid))
 	mapSlab(t, s, 1, false)

@@ -51,14 +51,19 @@ func (d *Donor) freeHeld(bytes int64, why string) (freed int64) {
 	return freed
 }
 
-// heldSlabs returns all slabs without a key in the order in which freeHeld frees them.
+// heldSlabs returns slabs without a key in the order in which freeHeld frees them. Those of a device
+// in recovery count like mapped ones, and those that the donor has asked back are on their way.
 func (d *Donor) heldSlabs() []heldSlab {
+	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var list []heldSlab
 	for _, dev := range d.devices {
+		if dev.recovery.under(now) {
+			continue
+		}
 		for i, s := range dev.slabs {
-			if s.key == 0 {
+			if s.key == 0 && s.recall == nil {
 				list = append(list, heldSlab{dev, i, s, s.expires, dev.session != nil})
 			}
 		}
@@ -81,7 +86,7 @@ func (d *Donor) freeOne(h heldSlab) bool {
 		return false
 	}
 	defer h.dev.op.Unlock()
-	if s := h.dev.slabs[h.index]; s != h.slab || s.key != 0 {
+	if s := h.dev.slabs[h.index]; s != h.slab || s.key != 0 || s.recall != nil || h.dev.recovery.under(time.Now()) {
 		return false
 	}
 	if err := d.remove(h.dev, h.index); err != nil {

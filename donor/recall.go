@@ -28,11 +28,12 @@ type patience struct {
 // that would take too long.
 var defaultPatience = patience{activity: 500 * time.Millisecond, calm: time.Minute, urgent: 3 * time.Second}
 
-// recall is the slabs of one session that the donor asks back together.
+// recall is the slabs of one device that the donor asks back together. It outlives a session that
+// breaks: a device that comes back within the time may claim its slabs, which takes the recall of
+// these back.
 type recall struct {
-	loan     // one of them, for the device and its session
-	slabs    []uint32
-	bytes    int64
+	dev      *device
+	name     string // the device's
 	why      string
 	urgent   bool
 	choosing time.Duration
@@ -40,6 +41,8 @@ type recall struct {
 	asked    time.Time
 
 	// Donor.mu guards the fields below, until done is closed.
+	slabs    []uint32  // ascending
+	bytes    int64     // of slabs
 	left     int       // not freed yet
 	returned time.Time // when the last of them became unreachable
 	freed    time.Time // when the donor unmapped its memory
@@ -50,13 +53,14 @@ type recall struct {
 	again    chan struct{} // one slot: the device is connected again
 }
 
-// takeBack frees at least that many bytes if devices hold them. It frees slabs without a session
-// at once, asks devices for the others, and returns once it has chosen those.
+// takeBack frees at least that many bytes if devices hold them. It frees slabs under lease at once,
+// asks devices for the others, and returns once it has chosen those. Slabs of a device in recovery are
+// among the others.
 //
 // The donor waits for the Unmap of each slab, not for the answer to Evict. A device that does not
 // unmap a further slab in time, for whatever reason, loses its session: that revokes its keys,
 // and the donor frees the slabs that it asked back. A device that does not know Evict loses its
-// session at once.
+// session at once. A device that is not there has the same time to come back and claim its slabs.
 func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why string) {
 	bytes -= d.freeHeld(bytes, why)
 	if bytes <= 0 {
@@ -69,21 +73,22 @@ func (d *Donor) takeBack(ctx context.Context, bytes int64, urgent bool, why stri
 	begun := time.Now()
 	chosen, checking := d.choose(ctx, bytes, extra)
 	choosing := time.Since(begun)
-	for _, part := range bySession(chosen) {
-		r := &recall{loan: part[0], why: why, urgent: urgent, choosing: choosing, checking: checking, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1), hurry: make(chan struct{}, 1), again: make(chan struct{}, 1)}
+	for dev, part := range byDevice(chosen) {
+		r := &recall{dev: dev, name: part[0].name, why: why, urgent: urgent, choosing: choosing, checking: checking, asked: time.Now(), done: make(chan struct{}), progress: make(chan struct{}, 1), hurry: make(chan struct{}, 1), again: make(chan struct{}, 1)}
 		if d.mark(r, part) {
 			d.recalls.Go(func() { d.await(ctx, r) })
 		}
 	}
 }
 
-// mark marks the slabs that the session still has as asked back. It reports whether there are
+// mark marks the slabs that the device still has as asked back. It reports whether there are
 // any.
 func (d *Donor) mark(r *recall, part []loan) bool {
+	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range part {
-		if s := l.dev.slabs[l.index]; s == l.slab && s.key != 0 && s.recall == nil && l.dev.session == l.ses {
+		if s := l.dev.slabs[l.index]; s == l.slab && s != nil && d.mayAsk(l.dev, s, now) {
 			s.recall = r
 			r.slabs = append(r.slabs, l.index)
 			r.bytes += int64(len(s.mem))
@@ -108,6 +113,25 @@ func (d *Donor) returned(r *recall, at time.Time) {
 	select {
 	case r.progress <- struct{}{}:
 	default:
+	}
+}
+
+// takeBackRecall takes back the recall of a slab that its device has just claimed: an order to return it
+// could reach the device before it knows that it has the slab. If the donor still needs memory, it
+// chooses anew. op and mu are held.
+func (d *Donor) takeBackRecall(dev *device, i uint32) {
+	s := dev.slabs[i]
+	r := s.recall
+	if r == nil {
+		return
+	}
+	s.recall = nil
+	at, _ := slices.BinarySearch(r.slabs, i)
+	r.slabs = slices.Delete(r.slabs, at, at+1)
+	r.bytes -= int64(len(s.mem))
+	d.ledger.askedBack(-int64(len(s.mem)))
+	if r.left--; r.left == 0 {
+		close(r.done)
 	}
 }
 
@@ -154,13 +178,12 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 		case <-r.again: // the wait goes on: the donor needs the memory
 			ask(wait == d.patience.urgent)
 		case <-late.C:
-			err := fmt.Errorf("%w: none in %v, of %d slabs of device %s", ErrOverdue, wait, len(r.slabs), r.name)
-			if refusal != nil {
-				err = fmt.Errorf("%w: it answered: %w", err, refusal)
-			}
-			d.dismiss(r.dev, r.ses, err) // frees the slabs
+			d.collect(r, wait, refusal)
 			forced = true
 		case <-r.done:
+			if len(r.slabs) == 0 {
+				return // the device has claimed all
+			}
 			d.evicted(status.DonorEviction{
 				At: r.freed, Device: r.name, UUID: r.dev.uuid.String(), Identity: r.dev.identity,
 				Slabs: len(r.slabs), Bytes: r.bytes, Why: r.why, Urgent: wait == d.patience.urgent, Forced: forced,
@@ -174,6 +197,48 @@ func (d *Donor) await(ctx context.Context, r *recall) {
 	}
 }
 
+// collect frees the slabs of a recall whose device is late. A session that has mapped some of them ends;
+// refusal is what its device has answered, if anything.
+func (d *Donor) collect(r *recall, wait time.Duration, refusal error) {
+	slabs, mapped, ses := d.recalled(r)
+	why := fmt.Errorf("%w: none in %v, of %d slabs of device %s", ErrOverdue, wait, len(slabs), r.name)
+	if refusal != nil {
+		why = fmt.Errorf("%w: it answered: %w", why, refusal)
+	}
+	if len(mapped) > 0 {
+		d.dismiss(r.dev, ses, why)
+	}
+	r.dev.op.Lock()
+	defer r.dev.op.Unlock()
+	if r.dev.gone {
+		return
+	}
+	for _, i := range slabs {
+		if s := r.dev.slabs[i]; s != nil && s.recall == r && s.key == 0 {
+			d.removeOrSay(r.dev, i)
+		}
+	}
+	d.forget(r.dev)
+}
+
+// recalled lists the slabs of a recall that the donor does not have back, and those of them that the
+// device has mapped, in a session.
+func (d *Donor) recalled(r *recall) (all, mapped []uint32, ses *session) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, i := range r.slabs {
+		s := r.dev.slabs[i]
+		if s == nil || s.recall != r {
+			continue
+		}
+		all = append(all, i)
+		if s.key != 0 {
+			mapped = append(mapped, i)
+		}
+	}
+	return all, mapped, r.dev.session
+}
+
 // askAgain has the slabs of a recall asked for again.
 func (r *recall) askAgain() {
 	select {
@@ -182,9 +247,12 @@ func (r *recall) askAgain() {
 	}
 }
 
+// ask asks a device for the slabs that it has mapped. It passes over those that the device has not
+// claimed yet.
 func (d *Donor) ask(ctx context.Context, r *recall, urgent bool) error {
-	for chunk := range slices.Chunk(r.slabs, control.MaxList) {
-		if err := d.connection(r.ses).Evict(ctx, chunk, urgent); err != nil {
+	_, mapped, ses := d.recalled(r)
+	for chunk := range slices.Chunk(mapped, control.MaxList) {
+		if err := d.connection(ses).Evict(ctx, chunk, urgent); err != nil {
 			return err
 		}
 	}

@@ -123,6 +123,8 @@ func (r *requests) mapSlab(ctx context.Context, req *control.Map) (*control.MRIn
 	d.mu.Lock()
 	sl.key, sl.server, sl.tick = grant.Key, server, d.ticks.Load()
 	dev.slabs[req.Slab] = sl
+	d.takeBackRecall(dev, req.Slab)
+	d.endRecovery(dev)
 	d.mu.Unlock()
 	d.line(dev).Str("device", dev.name).Str("identity", dev.identity).Uint32("slab", req.Slab).Int("bytes", len(sl.mem)).
 		Bool("claimed", req.Claim).Str("transport", server.Name()).Stringer("memory", got.Sub(begun).Round(time.Microsecond)).

@@ -246,7 +246,13 @@ func credentialOf(s *control.Session) verbs.Credential {
 
 func (r *reach) connectOver(s *control.Session, transport string) verbs.QP {
 	r.t.Helper()
-	conn, err := r.dev.Connect(r.t.Context(), s.DataAddress(transport), credentialOf(s), verbs.QPConfig{})
+	return r.connectAt(s, s.DataAddress(transport))
+}
+
+// connectAt opens a data connection of the session at an address, such as a proxy's.
+func (r *reach) connectAt(s *control.Session, address string) verbs.QP {
+	r.t.Helper()
+	conn, err := r.dev.Connect(r.t.Context(), address, credentialOf(s), verbs.QPConfig{})
 	if err != nil {
 		r.t.Fatal(err)
 	}

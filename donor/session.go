@@ -36,13 +36,14 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	}
 	ses := &session{
 		credential: credential, servers: servers, since: time.Now(),
-		grace: min(control.GraceOf(hello.Grace), d.cfg.Lease), control: s, left: make(chan struct{}),
+		grace: min(control.GraceOf(hello.Grace), max(d.cfg.Lease, d.takeover)), control: s, left: make(chan struct{}),
 	}
 	s.Alive = ses.heard
 	d.mu.Lock()
 	dev.session, dev.name, dev.slabSize, dev.shown = ses, hello.Name, int(hello.SlabSize), s.Shown()
 	d.mu.Unlock()
-	d.hold(dev, time.Now())
+	d.beginRecovery(dev, ses.since)
+	d.hold(dev, ses.since)
 	held := dev.held()
 	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Stringer("peer", s.Peer()).
 		Uint64("session", uint64(ses.id())).Int("held", len(held)).Dur("grace", ses.grace).Msg("session opened")
@@ -139,7 +140,9 @@ func (d *Donor) Ended(s *control.Session) {
 }
 
 // end ends the session of a device. It revokes the keys and connections of the session before it
-// does anything else with the slabs. op is held.
+// does anything else with the slabs: from then on no operation of the session, however late it comes,
+// reaches them. Slabs that the donor has asked back get no lease, because the donor needs them, unless
+// the device is likely to come back: then their recalls go on. op is held.
 func (d *Donor) end(dev *device, why error) {
 	ses := dev.session
 	for _, server := range ses.servers {
@@ -152,7 +155,7 @@ func (d *Donor) end(dev *device, why error) {
 	}
 	for i, sl := range dev.slabs {
 		sl.key, sl.server = 0, nil
-		if sl.recall != nil || excludes(why) {
+		if excludes(why) || sl.recall != nil && !mayReturn(why) {
 			asked = append(asked, i)
 		}
 	}
@@ -162,8 +165,11 @@ func (d *Donor) end(dev *device, why error) {
 	if since.IsZero() {
 		since = time.Now()
 	}
-	for _, i := range asked { // the donor needs these, or the device may not come back: they get no lease
+	for _, i := range asked {
 		d.removeOrSay(dev, i)
+	}
+	if mayReturn(why) {
+		d.beginRecovery(dev, since)
 	}
 	d.hold(dev, since)
 	d.log.Info().Str("device", dev.name).Str("identity", dev.identity).Stringer("uuid", dev.uuid).Uint64("session", uint64(ses.id())).

@@ -103,6 +103,7 @@ func TestGraceIsBoundByTheLease(t *testing.T) {
 	cfg := testConfig()
 	cfg.Lease = 50 * time.Millisecond
 	d := lend(t, cfg)
+	d.takeover = cfg.Lease
 	s, p := dialThrough(t, d, patient(control.NewUUID(), time.Hour))
 	if s.Grace() != cfg.Lease {
 		t.Errorf("granted %v", s.Grace())
