@@ -14,6 +14,17 @@ func TestNotInCoreFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = Unmap(mem) }()
+	requireNoDump(t, mem)
+	s := newStore(t)
+	if mem, err = s.Map(1<<20, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Unmap(mem) }()
+	requireNoDump(t, mem)
+}
+
+func requireNoDump(t *testing.T, mem []byte) {
+	t.Helper()
 	text, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		t.Fatal(err)

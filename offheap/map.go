@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +31,10 @@ func Map(size int, opt Options) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map %d bytes of memory: %w", size, err)
 	}
-	return prepare(mem, opt)
+	if err := prepare(mem, opt, touch); err != nil {
+		return nil, err
+	}
+	return mem, nil
 }
 
 // MapFile is Map of the first size bytes of a file in memory, which the file must have: a file of a
@@ -40,20 +44,19 @@ func MapFile(f *os.File, size int, opt Options) ([]byte, error) {
 	if size <= 0 {
 		return nil, fmt.Errorf("map %d bytes of %s: %w", size, f.Name(), unix.EINVAL)
 	}
-	flags := unix.MAP_SHARED
-	if opt.Populate {
-		flags |= unix.MAP_POPULATE
-		opt.Populate = false // touch would change the file
-	}
-	mem, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, flags)
+	mem, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map %d bytes of %s: %w", size, f.Name(), err)
 	}
-	return prepare(mem, opt)
+	if err := prepare(mem, opt, touchRead); err != nil {
+		return nil, err
+	}
+	return mem, nil
 }
 
-// prepare makes fresh memory what the options ask for, or gives it back.
-func prepare(mem []byte, opt Options) (_ []byte, err error) {
+// prepare does what opt says with memory that was just mapped, and notes it. fault touches every page. After
+// an error the memory is unmapped.
+func prepare(mem []byte, opt Options, fault func([]byte)) error {
 	if opt.Huge {
 		// A kernel without huge pages refuses. The memory works without them too.
 		_ = unix.Madvise(mem, unix.MADV_HUGEPAGE)
@@ -64,16 +67,15 @@ func prepare(mem []byte, opt Options) (_ []byte, err error) {
 	// What programs had in memory passes through here, and must not lie in a core file.
 	_ = unix.Madvise(mem, unix.MADV_DONTDUMP)
 	if opt.Lock {
-		err = lock(mem)
+		if err := lock(mem); err != nil {
+			_ = unix.Munmap(mem)
+			return err
+		}
 	} else if opt.Populate {
-		touch(mem)
-	}
-	if err != nil {
-		_ = unix.Munmap(mem)
-		return nil, err
+		fault(mem)
 	}
 	live.add(mem, opt.Purpose)
-	return mem, nil
+	return nil
 }
 
 // Unmap gives memory from Map back to the kernel.
@@ -93,6 +95,19 @@ func lock(mem []byte) error {
 	}
 	return nil
 }
+
+// touchRead reads a byte of every page: memory of a file has its pages from then on, and keeps what is in
+// them.
+func touchRead(mem []byte) {
+	var sum byte
+	for i := 0; i < len(mem); i += os.Getpagesize() {
+		sum |= mem[i]
+	}
+	touched.Store(uint32(sum))
+}
+
+// touched keeps the compiler from leaving the reads of touchRead out.
+var touched atomic.Uint32
 
 // touch writes to every page, so that no later access faults.
 func touch(mem []byte) {
