@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -48,6 +49,9 @@ type ListenConfig struct {
 	// The listener calls Rejected for each connection that does not become a session, from
 	// several goroutines at once. It may be nil.
 	Rejected func(remote string, err error)
+
+	// Socket listens already, at whatever address; nil: Listen binds one. The listener owns it.
+	Socket *net.TCPListener
 }
 
 // Listener accepts the sessions of devices.
@@ -80,6 +84,12 @@ func Listen(addr string, cfg ListenConfig) (*Listener, error) {
 	default:
 		l.tls = cfg.Identity.ServerConfig(RoleDevice)
 	}
+	if cfg.Socket != nil {
+		if l.tcp, err = netlimit.Over(cfg.Socket, handshakes); err != nil {
+			return nil, fmt.Errorf("listen on %s: %w", addr, err)
+		}
+		return l, nil
+	}
 	if l.tcp, err = netlimit.Listen(a.String(), handshakes); errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: %w: another donor may run here: stop it, or choose another port", addr, syscall.EADDRINUSE)
 	} else if err != nil {
@@ -91,6 +101,10 @@ func Listen(addr string, cfg ListenConfig) (*Listener, error) {
 // Addr is the bound address.
 func (l *Listener) Addr() net.Addr { return l.tcp.Addr() }
 
+// Socket is another descriptor of the listening socket: what connects waits in the kernel while that is open.
+// It is the caller's to close.
+func (l *Listener) Socket() (*os.File, error) { return l.tcp.File() }
+
 // Close unbinds a listener on which Serve has not run. After Serve it does nothing.
 func (l *Listener) Close() error {
 	if err := l.tcp.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -100,15 +114,21 @@ func (l *Listener) Close() error {
 }
 
 // Serve accepts sessions until the context ends. Then it ends all sessions, waits for the last and
-// returns nil. Any other return is an error of the network. Call it once.
+// returns nil. Devices hear that the donor has closed; with a cause of the context that wraps ErrPeerLost
+// they hear nothing, as if the network had failed, and those that have a grace time connect again. Any
+// other return is an error of the network. Call it once.
 func (l *Listener) Serve(ctx context.Context, svc Service) error {
 	stop := context.AfterFunc(ctx, func() { _ = l.tcp.Close() })
 	defer stop()
 	err := l.accept(ctx, svc)
 	_ = l.tcp.Close()
+	why := ErrClosed
+	if cause := context.Cause(ctx); errors.Is(cause, ErrPeerLost) {
+		why = cause
+	}
 	l.mu.Lock()
 	for s := range l.sessions {
-		s.Abort(ErrClosed)
+		s.Abort(why)
 	}
 	l.mu.Unlock()
 	l.wg.Wait()

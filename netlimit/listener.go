@@ -47,18 +47,43 @@ func Listen(address string, l Limits) (*Listener, error) {
 	if !ok {
 		return nil, fmt.Errorf("listen on %s: the network gave a %T", address, inner)
 	}
+	listener, err := Over(tcp, l)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, errors.Join(err, tcp.Close()))
+	}
+	return listener, nil
+}
+
+// Over listens on a socket that is bound already, such as one of another process. The result owns it.
+func Over(tcp *net.TCPListener, l Limits) (*Listener, error) {
 	raw, err := tcp.SyscallConn()
 	if err == nil {
 		err = resetByDefault(raw)
 	}
+	if err == nil {
+		err = forgetFilter(raw)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", address, errors.Join(err, tcp.Close()))
+		return nil, fmt.Errorf("take over a listening socket: %w", err)
 	}
 	door := NewDoor(l)
 	places := door.limits
 	places.Unproven *= lobbyPlaces
 	places.PerOrigin *= lobbyPlaces
 	return &Listener{TCPListener: tcp, door: door, raw: raw, lobby: newLobby(places, door.knows), sieve: newSieve(raw)}, nil
+}
+
+// forgetFilter takes away the filter that another listener may have left on the socket: the new one does not
+// know whom it keeps out.
+func forgetFilter(raw syscall.RawConn) error {
+	var failure error
+	err := raw.Control(func(fd uintptr) {
+		failure = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0)
+	})
+	if errors.Is(failure, unix.ENOENT) { // it has none
+		failure = nil
+	}
+	return errors.Join(err, failure)
 }
 
 // resetByDefault has accepted connections inherit that closing them resets them. So one system call gets rid

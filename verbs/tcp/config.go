@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"fmt"
+	"net"
 	"runtime"
 	"time"
 
@@ -34,6 +35,9 @@ type Config struct {
 	SendBuffer, ReceiveBuffer int
 	// Events tells what happens to a server's connections.
 	Events Events
+	// Socket listens already, whatever the address of Listen; nil: Listen binds one. The
+	// server owns it, and accepts nothing before Server.Begin.
+	Socket *net.TCPListener
 }
 
 // Events are a server's callbacks; each may be nil. They must not block, and

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -17,6 +18,7 @@ type Server struct {
 	cfg      Config
 	listener *netlimit.Listener
 	workers  []*worker
+	begin    func()             // begins to accept, once
 	stop     context.CancelFunc // ends handshakes
 	serving  sync.WaitGroup     // the accept loop and handshakes
 
@@ -52,7 +54,7 @@ func Listen(addr string, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	l, err := netlimit.Listen(addr, handshakes)
+	l, err := listenOn(addr, cfg.Socket)
 	if err != nil {
 		return nil, err // says "listen tcp ADDR: …" already
 	}
@@ -68,8 +70,18 @@ func Listen(addr string, cfg Config) (*Server, error) {
 		}
 		s.workers = append(s.workers, w)
 	}
-	s.serving.Go(func() { s.accept(ctx) })
+	s.begin = sync.OnceFunc(func() { s.serving.Go(func() { s.accept(ctx) }) })
+	if cfg.Socket == nil {
+		s.begin()
+	}
 	return s, nil
+}
+
+func listenOn(addr string, socket *net.TCPListener) (*netlimit.Listener, error) {
+	if socket != nil {
+		return netlimit.Over(socket, handshakes)
+	}
+	return netlimit.Listen(addr, handshakes)
 }
 
 // Address is host:port as the listener has it.
