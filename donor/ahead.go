@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"github.com/farswap/farswap/offheap"
 )
 
 // preparePause is the wait between a change and the preparation that follows. Preparation
@@ -94,7 +92,7 @@ func (p *pool) prepare() (again bool, err error) {
 	p.allowed -= int64(size)
 	p.mu.Unlock()
 
-	mem, err := offheap.Map(size, p.opt)
+	mem, err := p.store.Map(size, p.opt)
 	if err != nil {
 		p.give(int64(size), 0)
 		return false, fmt.Errorf("prepare a slab: %w", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/evict"
 	"github.com/farswap/farswap/internal/memory"
+	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/verbs/rdma"
 )
 
@@ -110,6 +111,11 @@ func (c Config) withDefaults() Config {
 		c.RDMA = &config
 	}
 	return c
+}
+
+// memoryOptions is how slabs lie in memory.
+func (c Config) memoryOptions() offheap.Options {
+	return offheap.Options{Huge: true, Lock: !c.Unlocked, Populate: true}
 }
 
 // Validate checks everything that it can check without opening anything. An error is one line

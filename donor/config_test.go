@@ -60,7 +60,7 @@ func TestOpenRefuses(t *testing.T) {
 	} {
 		cfg := testConfig()
 		c.spoil(&cfg)
-		d, err := open(cfg, n)
+		d, err := open(cfg, n, nil)
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		} else if strings.Contains(err.Error(), "\n") {

@@ -14,7 +14,6 @@ import (
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/evict"
 	"github.com/farswap/farswap/internal/refusals"
-	"github.com/farswap/farswap/offheap"
 	"github.com/farswap/farswap/status"
 )
 
@@ -28,13 +27,14 @@ type Donor struct {
 	ledger   *ledger
 	started  time.Time
 
+	network    network
 	transports *transports
 	sessions   atomic.Uint64 // sessions so far; numbers the next one
 
 	sessionRefusals, dataRefusals *refusals.Log
 	openings, changes, lines      *paces // sessions, Map and Unmap, lines about those
 
-	stop    context.CancelFunc // ends ctx
+	stop    context.CancelCauseFunc // ends ctx
 	ctx     context.Context
 	serving sync.WaitGroup
 
@@ -51,7 +51,8 @@ type Donor struct {
 	devices map[deviceKey]*device
 	machine machine
 
-	evictions    uint64 // slabs
+	resized      *status.DonorResize // what Resize has changed since the start; nil: nothing
+	evictions    uint64              // slabs
 	evictedBytes uint64
 	lastEviction *status.DonorEviction // nobody changes it once it is set
 }
@@ -60,15 +61,16 @@ type Donor struct {
 // serves. An error is one line that says what to do: Validate's, offheap.ErrLocked,
 // verbs.ErrUnavailable (with transport "rdma"), or the network's. After an error nothing stays
 // open.
-func Open(cfg Config) (*Donor, error) { return open(cfg, machineNetwork()) }
+func Open(cfg Config) (*Donor, error) { return open(cfg, machineNetwork(), nil) }
 
-func open(cfg Config, net network) (*Donor, error) {
+// open opens a donor that goes on with what another has left, or with nothing.
+func open(cfg Config, net network, left *legacy) (*Donor, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	cfg = cfg.withDefaults()
 	if !cfg.Unlocked {
-		if err := mayLock(cfg.Memory); err != nil {
+		if err := mayLock(max(cfg.Memory-left.locked(), 1)); err != nil {
 			return nil, err
 		}
 	}
@@ -76,11 +78,16 @@ func open(cfg Config, net network) (*Donor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read how much memory this machine has: %w", err)
 	}
+	store, err := left.memory()
+	if err != nil {
+		return nil, err
+	}
 	d := &Donor{
 		cfg:      cfg,
 		log:      cfg.Log,
 		started:  time.Now(),
-		pool:     newPool(cfg.Memory, cfg.Ahead, offheap.Options{Huge: true, Lock: !cfg.Unlocked, Populate: true}),
+		network:  net,
+		pool:     newPool(cfg.Memory, cfg.Ahead, store, cfg.memoryOptions()),
 		governor: evict.NewGovernor(evict.Config{HeadRoom: cfg.HeadRoom.of(sample.Total)}),
 		poke:     make(chan struct{}, 1),
 		patience: defaultPatience,
@@ -96,20 +103,35 @@ func open(cfg Config, net network) (*Donor, error) {
 		lines:    newPaces(linesAtOnce, linesPerSecond),
 	}
 	d.ledger = newLedger(d.governor, d.pool, cfg.Allow)
-	d.ctx, d.stop = context.WithCancel(context.Background())
+	d.ctx, d.stop = context.WithCancelCause(context.Background())
 	d.tick(d.ctx, cfg.Tick.Seconds()) // the first device already learns how much room there is
-	if d.listener, err = control.Listen(cfg.Listen, control.ListenConfig{
-		Identity: cfg.Identity, Insecure: cfg.Insecure, Timing: cfg.Timing,
-		Rejected: d.sessionRefused,
-	}); err != nil {
-		d.stop()
-		return nil, err
+	if err := d.bind(net, left); err != nil {
+		d.stop(err)
+		return nil, errors.Join(err, left.unused(store))
 	}
-	if err := d.openTransports(net); err != nil {
-		d.stop()
-		return nil, errors.Join(err, d.listener.Close())
+	if err := d.restore(left); err != nil {
+		d.stop(err)
+		return nil, errors.Join(err, d.listener.Close(), d.transports.close())
 	}
 	return d, nil
+}
+
+// bind opens the donor's addresses, or goes on with the sockets that another donor has left.
+func (d *Donor) bind(net network, left *legacy) (err error) {
+	socket, err := left.controlSocket()
+	if err != nil {
+		return err
+	}
+	if d.listener, err = control.Listen(d.cfg.Listen, control.ListenConfig{
+		Identity: d.cfg.Identity, Insecure: d.cfg.Insecure, Timing: d.cfg.Timing,
+		Rejected: d.sessionRefused, Socket: socket,
+	}); err != nil {
+		return err
+	}
+	if err := d.openTransports(net, left); err != nil {
+		return errors.Join(err, d.listener.Close())
+	}
+	return nil
 }
 
 // Addr is the bound control address, host:port.
@@ -125,8 +147,8 @@ func (d *Donor) DataAddr() string {
 	return address
 }
 
-// Serve lends until the context ends or Close is called. Then it ends all sessions, waits for
-// the last and returns nil. Slabs stay until Close. Call it once.
+// Serve lends until the context ends, Close is called or another process takes over (see Offer). Then it
+// ends all sessions, waits for the last and returns nil. Slabs stay until Close. Call it once.
 func (d *Donor) Serve(ctx context.Context) error {
 	d.mu.Lock()
 	if d.closed {
@@ -137,9 +159,9 @@ func (d *Donor) Serve(ctx context.Context) error {
 	d.mu.Unlock()
 	defer d.serving.Done()
 
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(d.ctx, cancel)()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })()
 	var background sync.WaitGroup
 	background.Go(func() {
 		d.pool.run(ctx, func(err error) { d.log.Warn().Err(err).Msg("cannot prepare memory ahead of need") })
@@ -152,8 +174,9 @@ func (d *Donor) Serve(ctx context.Context) error {
 	}
 	d.log.Info().Str("name", d.cfg.Name).Str("address", d.Addr()).Str("data", d.DataAddr()).
 		Str("transports", d.transports.names()).Int64("bytes", d.cfg.Memory).Int64("headroom", d.governor.HeadRoom()).Msg("donor serves")
+	d.transports.begin()
 	err := d.listener.Serve(ctx, d)
-	cancel()
+	cancel(nil)
 	background.Wait() // no recall begins after this
 	d.recalls.Wait()
 	return err
@@ -162,7 +185,7 @@ func (d *Donor) Serve(ctx context.Context) error {
 // Close ends Serve and frees everything: sessions, data connections and slabs. A second call
 // does nothing.
 func (d *Donor) Close() error {
-	d.stop()
+	d.stop(nil)
 	d.mu.Lock()
 	again := d.closed
 	d.closed = true
@@ -181,6 +204,7 @@ func (d *Donor) Close() error {
 		errs = append(errs, d.free(dev))
 	}
 	d.pool.close()
+	errs = append(errs, d.pool.store.Close())
 	d.sessionRefusals.Close()
 	d.dataRefusals.Close()
 	d.log.Info().Msg("donor closed")

@@ -49,7 +49,7 @@ func (d *Donor) drainOn(ctx context.Context) {
 		case <-ctx.Done():
 		}
 		d.log.Info().Msg("drained: the donor ends")
-		d.stop()
+		d.stop(nil)
 		return
 	}
 	if want := min(drainBatch, held) - returning; want > 0 {

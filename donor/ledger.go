@@ -89,6 +89,14 @@ func (l *ledger) reserve(identity string, size int64) error {
 	return nil
 }
 
+// adopt counts size bytes that an identity holds already, whatever the bounds.
+func (l *ledger) adopt(identity string, size int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held[identity] += size
+	l.sum += size
+}
+
 // overQuota returns how many bytes an identity holds and its quota. news says that size bytes
 // more do not fit, for the first time since they last did.
 func (l *ledger) overQuota(identity string, size int64) (held, most int64, news bool) {

@@ -30,7 +30,7 @@ func TestLedgerHistories(t *testing.T) {
 			list = append(list, one)
 		}
 		g := evict.NewGovernor(evict.Config{HeadRoom: 8 * page, Slack: page})
-		l := newLedger(g, newPool(limit, 0, offheap.Options{}), list)
+		l := newLedger(g, newPool(limit, 0, testStore, offheap.Options{}), list)
 		g.Tick(1, evict.Sample{Available: available, Total: 1 << 40}, l.lent())
 		canLend := max(available-9*page, 0)
 		held := make(map[string]int64)

@@ -42,10 +42,10 @@ func machineNetwork() network {
 
 // openTransports starts the servers that the configuration wants. With transport "auto" RDMA may
 // start later: an administrator can add an RDMA link while the donor runs.
-func (d *Donor) openTransports(net network) error {
+func (d *Donor) openTransports(net network, left *legacy) error {
 	ts := &transports{
 		log: d.log, retry: net.retry, late: d.pool.renew, why: make(map[string]string),
-		start: func(name string) (verbs.Server, error) { return d.startServer(net, name) },
+		start: func(name string) (verbs.Server, error) { return d.startServer(net, name, nil) },
 	}
 	for _, name := range []string{transportRDMA, transportTCP} {
 		if d.cfg.wants(name) {
@@ -54,16 +54,22 @@ func (d *Donor) openTransports(net network) error {
 	}
 	d.transports = ts
 	d.pool.prepared, d.pool.unmapped = ts.prepare, ts.forget
-	return ts.open(func(name string, err error) bool {
+	first := func(name string) (verbs.Server, error) { return d.startServer(net, name, left) }
+	return ts.open(first, func(name string, err error) bool {
 		return name == transportTCP || d.cfg.Transport == transportRDMA || errors.Is(err, ErrConfig)
 	})
 }
 
-// startServer starts the server of a transport. An error is one line that says what to do.
-func (d *Donor) startServer(net network, name string) (verbs.Server, error) {
+// startServer starts the server of a transport. Over TCP it may go on with a socket that another donor has
+// left. An error is one line that says what to do.
+func (d *Donor) startServer(net network, name string, left *legacy) (verbs.Server, error) {
 	address := d.cfg.dataAddress(name, d.listener.Addr())
 	if name == transportTCP {
-		s, err := net.tcp(address, tcp.Config{KeepProcs: true, Events: tcp.Events{Rejected: d.dataRefused, Ended: d.dataEnded}})
+		socket, err := left.dataSocket()
+		if err != nil {
+			return nil, err
+		}
+		s, err := net.tcp(address, tcp.Config{Socket: socket, KeepProcs: true, Events: tcp.Events{Rejected: d.dataRefused, Ended: d.dataEnded}})
 		if err != nil {
 			return nil, fmt.Errorf("serve data: %w: choose another data address if another program listens there", err)
 		}

@@ -20,7 +20,8 @@ var errPoolClosed = errors.New("the donor is closing")
 // slabs that it prepares or returns included; only setLimit can lower the limit below that. Its
 // methods may be called from any goroutine.
 type pool struct {
-	ahead int // slabs
+	ahead int            // slabs
+	store *offheap.Store // of all slabs, so that another process can have them
 	opt   offheap.Options
 	wake  chan struct{} // one slot: run has something to do
 
@@ -45,9 +46,9 @@ type readySlab struct {
 	round int
 }
 
-func newPool(limit int64, ahead int, opt offheap.Options) *pool {
+func newPool(limit int64, ahead int, store *offheap.Store, opt offheap.Options) *pool {
 	return &pool{
-		limit: limit, ahead: max(ahead, 0), opt: opt, size: firstSlab,
+		limit: limit, ahead: max(ahead, 0), store: store, opt: opt, size: firstSlab,
 		wake: make(chan struct{}, 1), settled: make(chan struct{}),
 		prepared: func([]byte) {}, unmapped: func([]byte) error { return nil },
 	}
@@ -96,7 +97,7 @@ func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
 		p.taken += int64(size)
 		p.mapped += int64(size)
 		p.mu.Unlock()
-		mem, err := offheap.Map(size, p.opt)
+		mem, err := p.store.Map(size, p.opt)
 		if err != nil {
 			p.give(int64(size), int64(size))
 			return nil, nil, fmt.Errorf("%w: %w", control.ErrNoMemory, err)
@@ -112,6 +113,15 @@ func (p *pool) tryGet(size int) ([]byte, <-chan struct{}, error) {
 	return nil, settled, nil
 }
 
+// adopt counts memory of another pool that devices hold. Its limit may be exceeded by that.
+func (p *pool) adopt(mem []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.taken += int64(len(mem))
+	p.mapped += int64(len(mem))
+	p.size = len(mem)
+}
+
 // put frees memory that get returned. Precondition: no remote operation reaches it.
 func (p *pool) put(mem []byte) error {
 	err := p.unmap(mem)
@@ -125,7 +135,7 @@ func (p *pool) unmap(mem []byte) error {
 	if err := p.unmapped(mem); err != nil {
 		return err
 	}
-	return offheap.Unmap(mem)
+	return p.store.Unmap(mem)
 }
 
 // close frees the prepared slabs. The holders of mapped slabs put them back before or after.

@@ -12,6 +12,15 @@ import (
 	"github.com/farswap/farswap/offheap"
 )
 
+// testStore is the memory of pools without a donor. It ends with the process.
+var testStore = func() *offheap.Store {
+	s, err := offheap.NewStore("test")
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
+
 const page = 4096 // stands for a slab, so that many are cheap
 
 func checkPool(t interface{ Fatalf(string, ...any) }, p *pool, held int64) {
@@ -31,7 +40,7 @@ func checkPool(t interface{ Fatalf(string, ...any) }, p *pool, held int64) {
 func TestPoolHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := int64(rapid.IntRange(1, 12).Draw(t, "limit")) * page
-		p := newPool(limit, rapid.IntRange(0, 4).Draw(t, "ahead"), offheap.Options{})
+		p := newPool(limit, rapid.IntRange(0, 4).Draw(t, "ahead"), testStore, offheap.Options{})
 		p.size = page
 		a := newAccount() // of a server that every other slab is lent over
 		p.prepared = a.prepare
@@ -128,7 +137,7 @@ func TestPoolHistories(t *testing.T) {
 }
 
 func TestPoolUnderThreads(t *testing.T) {
-	p := newPool(16*page, 3, offheap.Options{})
+	p := newPool(16*page, 3, testStore, offheap.Options{})
 	p.allow(1 << 40)
 	ctx, cancel := context.WithCancel(t.Context())
 	var background, users sync.WaitGroup
@@ -162,7 +171,7 @@ func TestPoolUnderThreads(t *testing.T) {
 
 // TestPreparedAhead: the pool prepares slabs of the size of the last get.
 func TestPreparedAhead(t *testing.T) {
-	p := newPool(16*page, 3, offheap.Options{})
+	p := newPool(16*page, 3, testStore, offheap.Options{})
 	p.size = page
 	p.allow(1 << 40)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -3,6 +3,8 @@ package donor
 import (
 	"errors"
 	"fmt"
+
+	"github.com/farswap/farswap/status"
 )
 
 // ErrDraining means that the donor is draining and about to end.
@@ -48,6 +50,24 @@ func (d *Donor) Resize(memory int64, keep HeadRoom) error {
 	bytes := cfg.HeadRoom.of(sample.Total)
 	d.governor.SetHeadRoom(bytes)
 	d.pool.setLimit(cfg.Memory)
+	d.noteResize(memory, keep)
 	d.log.Info().Int64("bytes", cfg.Memory).Int64("headroom", bytes).Msg("donor resized")
 	return nil
+}
+
+// noteResize remembers what was changed, for the next process.
+func (d *Donor) noteResize(memory int64, keep HeadRoom) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var now status.DonorResize
+	if d.resized != nil {
+		now = *d.resized
+	}
+	if memory != 0 {
+		now.Memory = memory
+	}
+	if keep != (HeadRoom{}) {
+		now.HeadRoom, now.HeadRoomShare = keep.Bytes, keep.Share
+	}
+	d.resized = &now
 }

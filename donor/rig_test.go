@@ -77,7 +77,7 @@ func tcpOnly() network {
 func lendOver(t testing.TB, cfg Config, n network) *Donor {
 	t.Helper()
 	checkFDs(t)
-	d, err := open(cfg, n)
+	d, err := open(cfg, n, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,11 +30,20 @@ type transports struct {
 	why     map[string]string // by name: why the transport is missing, as last logged
 }
 
+// begin has servers that were started on a socket of another donor accept connections.
+func (ts *transports) begin() {
+	for _, s := range ts.all() {
+		if h, ok := s.Server.(heritable); ok {
+			h.Begin()
+		}
+	}
+}
+
 // open starts the servers. If a server does not start, open asks must whether that is an error,
 // and then closes all. run tries the others again.
-func (ts *transports) open(must func(name string, err error) bool) error {
+func (ts *transports) open(start func(name string) (verbs.Server, error), must func(name string, err error) bool) error {
 	for _, name := range ts.wanted {
-		s, err := ts.start(name)
+		s, err := start(name)
 		if err == nil {
 			ts.servers = append(ts.servers, newServer(s))
 			continue

@@ -191,7 +191,7 @@ func lendBoth(t *testing.T, cfg Config, a *adapters) *Donor {
 	n := machineNetwork()
 	n.rdma, n.retry = a.listen, 10*time.Millisecond
 	checkFDs(t)
-	d, err := open(cfg, n)
+	d, err := open(cfg, n, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
