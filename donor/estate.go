@@ -32,7 +32,8 @@ type area struct{ Offset, Size int64 }
 // estate is what a donor has when it has stopped.
 type estate struct {
 	Schema   int
-	Sessions uint64 // so far; numbers the next one
+	Stopped  time.Time // when the donor began to stop
+	Sessions uint64    // so far; numbers the next one
 	Draining bool
 	Resized  *status.DonorResize `json:",omitempty"` // by somebody while it ran
 	Devices  []keptDevice

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/farswap/farswap/offheap"
 )
 
 // Heir is the side of a Succession that takes over.
 type Heir struct {
-	conn  *net.UnixConn
-	donor *Donor
+	conn    *net.UnixConn
+	donor   *Donor
+	stopped time.Time
 }
 
 // Inherit takes part in a succession, as far as this process could serve: Confirm does the rest. It waits for
@@ -25,7 +27,8 @@ func Inherit(ctx context.Context, cfg Config, conn *net.UnixConn) (*Heir, error)
 
 func inherit(ctx context.Context, cfg Config, conn *net.UnixConn, net network) (*Heir, error) {
 	defer bounded(ctx, conn)()
-	d, err := receive(cfg, conn, net)
+	h := &Heir{conn: conn}
+	err := h.receive(cfg, net)
 	if err != nil {
 		Decline(conn, err)
 		if !errors.Is(err, ErrSuccession) {
@@ -33,7 +36,7 @@ func inherit(ctx context.Context, cfg Config, conn *net.UnixConn, net network) (
 		}
 		return nil, err
 	}
-	return &Heir{conn, d}, nil
+	return h, nil
 }
 
 // Decline tells the other process that this one does not take over, and why.
@@ -42,24 +45,24 @@ func Decline(conn *net.UnixConn, why error) {
 }
 
 // receive does what comes before Confirm.
-func receive(cfg Config, conn *net.UnixConn, net network) (*Donor, error) {
+func (h *Heir) receive(cfg Config, net network) error {
 	if err := cfg.Validate(); err != nil {
-		return nil, err
+		return err
 	}
 	cfg = cfg.withDefaults()
-	files, err := readFiles(conn)
+	files, err := readFiles(h.conn)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	left, err := acceptFiles(files)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d, err := receiveInto(left, cfg, conn, net)
-	if err != nil {
-		return nil, errors.Join(err, left.close())
+	if h.donor, err = receiveInto(left, cfg, h.conn, net); err != nil {
+		return errors.Join(err, left.close())
 	}
-	return d, left.closeSockets()
+	h.stopped = left.estate.Stopped
+	return left.closeSockets()
 }
 
 func acceptFiles(files []*os.File) (*legacy, error) {
@@ -139,6 +142,9 @@ func checkSchema(schema int) error {
 
 // Donor is the donor that takes over. Do not call Serve before Confirm.
 func (h *Heir) Donor() *Donor { return h.donor }
+
+// Stopped is when the donor before began to stop: nobody has served since.
+func (h *Heir) Stopped() time.Time { return h.stopped }
 
 // Confirm says that the donor could serve, and returns when it is to. The other process does not serve any
 // more then. After an error, which wraps ErrSuccession, Abandon the donor: the other process goes on.

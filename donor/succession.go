@@ -110,7 +110,7 @@ func (s *Succession) Pass(ctx context.Context, between func() error) error {
 
 // stop stops the donor, and takes out of it what it has.
 func (s *Succession) stop() {
-	d := s.donor
+	d, begun := s.donor, time.Now()
 	d.stop(errHandedOver)
 	d.serving.Wait()
 	if err := errors.Join(d.listener.Close(), d.transports.close()); err != nil {
@@ -118,6 +118,7 @@ func (s *Succession) stop() {
 	}
 	d.pool.close() // frees prepared slabs
 	s.left.estate, s.left.slabs = d.settle()
+	s.left.estate.Stopped = begun
 	d.sessionRefusals.Close()
 	d.dataRefusals.Close()
 }

@@ -66,9 +66,10 @@ func Stop(ctx context.Context, path string) error {
 	return err
 }
 
-// Upgrade asks the server on the socket at path to hand its device over to a server of the program that is
-// installed now. It returns when that one is ready, which takes up to two minutes, and the server is about to end.
-// The errors are ErrRefused with the server's reason, and those of [Fetch]; then the server goes on.
+// Upgrade asks the server of a device or a donor on the socket at path to hand over to the program that is
+// installed now. The server of a device answers when that one is ready, which takes up to two minutes, and is
+// about to end; a donor answers when it has begun to. The errors are ErrRefused with the server's reason, and
+// those of [Fetch]; then the server goes on.
 func Upgrade(ctx context.Context, path string) error {
 	ctx, cancel := context.WithTimeout(ctx, upgradeTimeout)
 	defer cancel()

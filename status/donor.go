@@ -32,6 +32,8 @@ type DonorDaemon struct {
 
 	Certificate *Certificate `json:"certificate,omitempty"` // absent without TLS
 
+	Upgrade *DonorUpgrade `json:"upgrade,omitempty"` // the last one; absent before the first
+
 	LogDropped uint64 `json:"log_dropped"` // lines of the donor's log that were dropped because nobody read them in time
 }
 
@@ -70,6 +72,15 @@ type DonorEviction struct {
 	Asking    int64 `json:"asking_ns"`    // part of Returning: until the device answered that it had begun
 	Returning int64 `json:"returning_ns"` // from the question until the device had returned the last slab
 	Freeing   int64 `json:"freeing_ns"`   // until the kernel had the memory of the last slab
+}
+
+// DonorUpgrade is what became of a request to hand a donor over to a new process. The new process tells of
+// one that succeeded, and the old one of one that failed.
+type DonorUpgrade struct {
+	At     time.Time `json:"at"`              // when it was over
+	From   int       `json:"from,omitempty"`  // the process before; absent if it failed
+	Paused int64     `json:"paused_ns"`       // how long nobody served
+	Error  string    `json:"error,omitempty"` // why it failed; the donor went on as it was
 }
 
 // DonorResize is a request to change a running donor. A zero field changes nothing.

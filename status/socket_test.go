@@ -39,15 +39,17 @@ func (d device) Decisions(slab int) ([]Decision, error) {
 
 // daemon is a DonorSource whose answers a test sets.
 type daemon struct {
-	shows   DonorDaemon
-	drains  func() error
-	resizes func(DonorResize) error
+	shows    DonorDaemon
+	drains   func() error
+	resizes  func(DonorResize) error
+	upgrades func() error
 }
 
 func (d daemon) Status() DonorDaemon                            { return d.shows }
 func (d daemon) Stop(context.Context) error                     { return ErrRefused }
 func (d daemon) Drain(context.Context) error                    { return d.drains() }
 func (d daemon) Resize(_ context.Context, to DonorResize) error { return d.resizes(to) }
+func (d daemon) Upgrade(context.Context) error                  { return d.upgrades() }
 
 func serveDevice(t *testing.T, src DeviceSource) string {
 	t.Helper()
@@ -140,9 +142,13 @@ func TestDonorRequests(t *testing.T) {
 	var got DonorResize
 	drains := 0
 	path := serveDonor(t, daemon{
-		drains:  func() error { drains++; return answer },
-		resizes: func(r DonorResize) error { got = r; return answer },
+		drains:   func() error { drains++; return answer },
+		resizes:  func(r DonorResize) error { got = r; return answer },
+		upgrades: func() error { return answer },
 	})
+	if err := Upgrade(t.Context(), path); err != nil {
+		t.Errorf("upgrade: %v", err)
+	}
 	want := DonorResize{Memory: 1 << 40, HeadRoom: -1, HeadRoomShare: 0.25}
 	if err := errors.Join(Drain(t.Context(), path), Resize(t.Context(), path, want)); err != nil || drains != 1 || got != want {
 		t.Errorf("got %+v, %d drains, %v", got, drains, err)
@@ -153,6 +159,10 @@ func TestDonorRequests(t *testing.T) {
 	}
 	if err := Resize(t.Context(), path, DonorResize{HeadRoomShare: math.NaN()}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("resize that cannot be sent: %v", err)
+	}
+	answer = fmt.Errorf("%w: not now", ErrRefused)
+	if err := Upgrade(t.Context(), path); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "not now") {
+		t.Errorf("refused upgrade: %v", err)
 	}
 	// Each socket serves what its daemon has and nothing else.
 	path, other := serveDevice(t, device{}), path

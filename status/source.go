@@ -40,6 +40,10 @@ type DonorSource interface {
 	// Resize changes how much the donor lends. An error that wraps ErrInvalid is about the
 	// request.
 	Resize(context.Context, DonorResize) error
+	// Upgrade begins to hand the donor over to a new process, and returns without waiting for
+	// its end: see DonorDaemon.Upgrade. An error that wraps ErrRefused means that it cannot
+	// be done now.
+	Upgrade(context.Context) error
 }
 
 // ServeDevice serves a device on a unix socket at path, in goroutines of its own. Root and the
@@ -71,6 +75,7 @@ func ServeDonor(path string, src DonorSource) (*Server, error) {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, src.Status()) })
 	mux.HandleFunc("POST /stop", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Stop(r.Context())) })
 	mux.HandleFunc("POST /drain", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Drain(r.Context())) })
+	mux.HandleFunc("POST /upgrade", func(w http.ResponseWriter, r *http.Request) { answerDone(w, src.Upgrade(r.Context())) })
 	mux.HandleFunc("POST /resize", func(w http.ResponseWriter, r *http.Request) { answerDone(w, resize(w, r, src)) })
 	return serve(path, mux)
 }

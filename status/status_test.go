@@ -47,7 +47,7 @@ func TestContract(t *testing.T) {
 	} {
 		requireField(t, d, path)
 	}
-	donor := DonorDaemon{Sessions: []DonorSession{{}}, Leases: []DonorLease{{}}, Transports: []DonorTransport{{}}, Identities: []DonorIdentity{{}}, LastEviction: &DonorEviction{}}
+	donor := DonorDaemon{Sessions: []DonorSession{{}}, Leases: []DonorLease{{}}, Transports: []DonorTransport{{}}, Identities: []DonorIdentity{{}}, LastEviction: &DonorEviction{}, Upgrade: &DonorUpgrade{}}
 	for _, path := range []string{
 		"name", "address", "data_address",
 		"memory.total", "memory.mapped", "memory.prepared", "memory.free",
@@ -60,6 +60,7 @@ func TestContract(t *testing.T) {
 		"identities.name", "identities.mapped", "sessions.bytes", "leases.bytes", "evictions", "evicted_bytes",
 		"last_eviction.device", "last_eviction.identity", "last_eviction.slabs", "last_eviction.bytes", "last_eviction.why",
 		"last_eviction.choosing_ns", "last_eviction.checking_ns", "last_eviction.asking_ns", "last_eviction.returning_ns", "last_eviction.freeing_ns",
+		"upgrade.at", "upgrade.paused_ns",
 	} {
 		requireField(t, donor, path)
 	}

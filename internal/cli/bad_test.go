@@ -246,6 +246,10 @@ var badInputs = []badCase{
 	bad("resize word", 2, "donor resize --memory lots --state-root state", `"lots" is not a size`),
 	bad("resize no donor", 1, "donor resize --memory 1G --state-root state", "no donor runs here"),
 	bad("resize one that is not", 1, "donor resize d --memory 1G --state-root state", "donor d|no server answers"),
+	bad("upgrade no donor", 1, "donor upgrade --state-root state", "no donor runs here"),
+	bad("upgrade one that is not", 1, "donor upgrade d --state-root state", "donor d|no server answers"),
+	bad("upgrade two", 2, "donor upgrade a b", `unexpected argument "b"`),
+	bad("upgrade without time", 2, "donor upgrade d --timeout 0s --state-root state", "--timeout 0s"),
 	bad("donor argument", 2, runDonor+" more", `unexpected argument "more"`),
 
 	bad("authority nowhere", 2, "cert init", "FOLDER"),
@@ -413,6 +417,7 @@ var badInputs = []badCase{
 	badArgs("status of a donor without a name", 2, "donor status --state-root state", "the argument is empty", ""),
 	bad("drain a donor elsewhere", 2, "donor drain ../x --state-root state", `"../x" is not the name of a donor`),
 	bad("resize a donor elsewhere", 2, "donor resize ../x --memory 1G --state-root state", `"../x" is not the name of a donor`),
+	bad("upgrade a donor elsewhere", 2, "donor upgrade ../x --state-root state", `"../x" is not the name of a donor`),
 	bad("drain in the past", 2, "donor drain d --timeout=-1s --state-root state", "--timeout -1s"),
 	bad("events of a large one", 2, "ublk events 4294967296 --state-root state", `"4294967296" is not a device`),
 

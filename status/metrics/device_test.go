@@ -114,6 +114,7 @@ var notMetrics = map[string]string{
 	"Name": "the donor's label", "Sessions": "their number", "Leases": "their number and bytes",
 	"Identities.Most": "configuration", "Identities.Reserve": "configuration", "Transports.Address": "in info",
 	"Transports.IO.Refused": "in the sum", "LastEviction": "but for times for people",
+	"Upgrade.From": "for people",
 }
 
 // TestEveryFieldIsAMetric changes one field of status after the other and looks whether

@@ -39,6 +39,10 @@ var (
 	donorLastEvicted = donorGauge("last_eviction_timestamp_seconds", "When slabs were last taken back, since the Unix epoch; 0 before the first time.")
 	donorLastPhases  = donorGauge("last_eviction_duration_seconds", "The parts of the last eviction, one after the other: choosing, returning, freeing; asking is within returning.", "phase")
 
+	donorUpgraded      = donorGauge("upgrade_timestamp_seconds", "When the donor was last handed over to a new process, or that failed, since the Unix epoch; 0 before the first time.")
+	donorUpgradePause  = donorGauge("upgrade_pause_seconds", "How long nobody served during the last upgrade.")
+	donorUpgradeFailed = donorGauge("upgrade_failed", "Whether the last upgrade failed (1), and the donor went on as it was, or not (0).")
+
 	donorLogDropped = donorCounter("log_dropped_lines_total", "Lines of the donor's log that were dropped because nobody read them in time.")
 
 	donorOps     = donorCounter("operations_total", "One-sided operations served.", "op")
@@ -63,6 +67,7 @@ func (s *sink) donor(d *status.DonorDaemon) {
 	for _, l := range d.Leases {
 		leased += l.Bytes
 	}
+	s.upgrade(d.Upgrade)
 	s.put(donorLogDropped, float64(d.LogDropped))
 	s.put(donorSessions, float64(len(d.Sessions)))
 	s.put(donorLeases, float64(len(d.Leases)))
@@ -117,6 +122,15 @@ func (s *sink) evictions(d *status.DonorDaemon) {
 	s.put(donorLastPhases, seconds(last.Asking), "asking")
 	s.put(donorLastPhases, seconds(last.Returning), "returning")
 	s.put(donorLastPhases, seconds(last.Freeing), "freeing")
+}
+
+func (s *sink) upgrade(last *status.DonorUpgrade) {
+	if last == nil {
+		last = new(status.DonorUpgrade)
+	}
+	s.put(donorUpgraded, unixTime(last.At))
+	s.put(donorUpgradePause, seconds(last.Paused))
+	s.truth(donorUpgradeFailed, last.Error != "")
 }
 
 func (s *sink) transports(transports []status.DonorTransport) {

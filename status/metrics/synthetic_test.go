@@ -111,6 +111,7 @@ func (s *synthetic) move() {
 	d.Decisions = []status.Decision{{Seq: seq, At: d.At, Rule: "faster"}}
 	d.Slowest = []status.SlowPage{{At: d.At, Op: "read", Total: int64(n() * 1_000_000), Blame: status.BlameDonor}}
 	s.donor.LastEviction = &status.DonorEviction{At: d.At, Choosing: int64(n()), Asking: int64(n()), Returning: int64(n()), Freeing: int64(n())}
+	s.donor.Upgrade = &status.DonorUpgrade{At: d.At, Paused: int64(n())}
 	for i := range s.donor.Transports {
 		io := &s.donor.Transports[i].IO
 		io.Reads, io.Writes = io.Reads+n(), io.Writes+n()

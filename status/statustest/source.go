@@ -43,4 +43,7 @@ func (DonorFunc) Stop(context.Context) error { return status.ErrRefused }
 func (DonorFunc) Drain(context.Context) error { return status.ErrRefused }
 
 // Resize refuses every size.
+func (DonorFunc) Upgrade(context.Context) error { return status.ErrRefused }
+
+// Resize refuses.
 func (DonorFunc) Resize(context.Context, status.DonorResize) error { return status.ErrInvalid }

@@ -124,7 +124,7 @@ func (r *recovery) run(cmd *cobra.Command) error {
 	}
 	signal.Reset(unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	log.Warn().Str("device", dev.Path()).Int("pid", os.Getpid()).Msg("device taken over from a server that has died; it takes I/O again")
-	process.TakenOver(log)
+	process.Succeeded(log, os.Getpid())
 	end := process.WatchSignals()
 	defer end.Close()
 	defer r.options.follow(end.Again, log)()

@@ -10,5 +10,5 @@ import (
 
 // Commands returns the commands below `farswap donor`.
 func Commands(a *command.App) []*cobra.Command {
-	return []*cobra.Command{statusCommand(a), drainCommand(a), resizeCommand(a)}
+	return []*cobra.Command{statusCommand(a), drainCommand(a), resizeCommand(a), upgradeCommand(a)}
 }

@@ -63,6 +63,9 @@ func writeDonor(w io.Writer, d status.DonorDaemon, now time.Time) error {
 	fmt.Fprintf(t, "\nmachine\t%s: %s of %s available, headroom %s, room for %s more, tasks wait %.1f%%\n", human.OrDash(d.State), human.Bytes(m.Available),
 		human.Bytes(m.Machine), human.Bytes(m.HeadRoom), human.Bytes(m.Room), 100*m.Stall)
 	fmt.Fprintf(t, "evicted\t%s\n", evictions(d, now))
+	if u := d.Upgrade; u != nil {
+		fmt.Fprintf(t, "upgrade\t%s\n", upgrade(*u, now))
+	}
 	io := d.IO
 	fmt.Fprintf(t, "I/O\treads %d (%s), writes %d (%s), refused %d\n", io.Reads, human.Bytes(int64(io.BytesRead)),
 		io.Writes, human.Bytes(int64(io.BytesWritten)), io.Refused)
@@ -94,6 +97,15 @@ func evictions(d status.DonorDaemon, now time.Time) string {
 		text += ", its session was ended"
 	}
 	return text + fmt.Sprintf(", returned in %s", human.Nanos(e.Choosing+e.Returning+e.Freeing))
+}
+
+// upgrade says how the last upgrade went.
+func upgrade(u status.DonorUpgrade, now time.Time) string {
+	ago := human.Age(now.Sub(u.At))
+	if u.Error != "" {
+		return fmt.Sprintf("failed %s ago: %s", ago, u.Error)
+	}
+	return fmt.Sprintf("%s ago, from process %d; nobody served for %s", ago, u.From, human.Nanos(u.Paused))
 }
 
 // writeIdentities shows the identities if any of them has a bound. The list of devices shows

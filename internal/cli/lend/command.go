@@ -53,15 +53,22 @@ donor keeps reserve=SIZE of its memory for them alone.`,
   farswap donor --memory 8G --headroom 25% --cert ID --allow web1=2G --allow db1,reserve=4G`,
 		Args: a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := memory.Hide(); err != nil {
-				return err
-			}
-			config, err := o.config(a.Log)
+			before, err := inheritance()
 			if err != nil {
 				return err
 			}
+			if before != nil {
+				defer before.Close()
+			}
+			config, err := o.begin(a)
+			if err != nil {
+				if before != nil {
+					donor.Decline(before, err)
+				}
+				return err
+			}
 			o.listed = command.ListOf(cmd, "allow")
-			return o.serve(config, a)
+			return o.serve(config, a, before)
 		},
 	}
 	f := cmd.Flags()
@@ -84,6 +91,14 @@ donor keeps reserve=SIZE of its memory for them alone.`,
 	flags.StateRoot(cmd, &o.root)
 	command.WithConfig(cmd, defaultConfig)
 	return cmd
+}
+
+// begin does what comes before lending.
+func (o *options) begin(a *command.App) (donor.Config, error) {
+	if err := memory.Hide(); err != nil {
+		return donor.Config{}, err
+	}
+	return o.config(a.Log)
 }
 
 func (o *options) config(log zerolog.Logger) (donor.Config, error) {

@@ -49,9 +49,8 @@ func Ready(log zerolog.Logger, serving string) {
 	notify(log, daemon.SdNotifyReady+"\nSTATUS=serving "+serving)
 }
 
-// TakenOver tells systemd that this process is the service from now on: the one that systemd has started has
-// ended.
-func TakenOver(log zerolog.Logger) { notify(log, fmt.Sprintf("MAINPID=%d", os.Getpid())) }
+// Succeeded tells systemd which process of this service is the main one from now on.
+func Succeeded(log zerolog.Logger, pid int) { notify(log, fmt.Sprintf("MAINPID=%d", pid)) }
 
 // StillStarting tells systemd what the start of the process is busy with, and to wait for
 // another while.
