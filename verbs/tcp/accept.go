@@ -101,6 +101,9 @@ func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter, prove func(
 		return peer{}, fmt.Errorf("wait for the credential: %w", err)
 	}
 	ses, c, err := s.judge(buf, server)
+	if errors.Is(err, verbs.ErrClosed) {
+		return peer{}, err // no verdict: another process may go on with the session
+	}
 	p := peer{depth: c.Depth, session: ses}
 	verdict, secret := handshake.Refused, &[32]byte{}
 	switch {
@@ -112,6 +115,9 @@ func (s *Server) authenticate(ctx context.Context, rw io.ReadWriter, prove func(
 		}
 		if p.tenure, err = s.fence(ctx, ses, c); err != nil {
 			s.uncount(ses)
+			if errors.Is(err, verbs.ErrClosed) {
+				return p, err
+			}
 			verdict = fenceVerdict(err)
 		}
 	case errors.Is(err, verbs.ErrVersion):
@@ -139,8 +145,11 @@ func (s *Server) judge(buf []byte, server handshake.Nonce) (*session, handshake.
 		return nil, c, err
 	}
 	s.mu.Lock()
-	ses := s.sessions[c.Session]
+	ses, closed := s.sessions[c.Session], s.closed
 	s.mu.Unlock()
+	if closed {
+		return nil, c, fmt.Errorf("session %d: %w", c.Session, verbs.ErrClosed)
+	}
 	if ses == nil {
 		return nil, c, fmt.Errorf("session %d: %w: %w", c.Session, verbs.ErrNoSession, verbs.ErrRefused)
 	}
