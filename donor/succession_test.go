@@ -1,7 +1,10 @@
 package donor
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
@@ -325,5 +328,80 @@ func TestSuccessionThatFails(t *testing.T) {
 			}
 			r.wantPage(r.connect(s), key, 0, 0x42)
 		})
+	}
+}
+
+// TestSuccessorServesWhenTheOtherDies: the process before ends after it has told all, and before it could tell
+// the successor to serve. Nobody else has what the successor has.
+func TestSuccessorServesWhenTheOtherDies(t *testing.T) {
+	cfg := testConfig()
+	old := serveOnly(t, cfg)
+	s := dial(t, old, patient(control.NewUUID(), time.Hour))
+	key := mapSlab(t, s, 1, false)
+	ours, theirs := pair(t)
+	inherited := make(chan *Heir, 1)
+	go func() {
+		h, err := inherit(context.Background(), cfg, theirs, tcpOnly())
+		if err != nil {
+			t.Error(err)
+		}
+		inherited <- h
+	}()
+	passing, err := old.Offer(t.Context(), ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passing.stop()
+	if err := sendLetter(ours, passing.left.estate); err != nil {
+		t.Fatal(err)
+	}
+	h := <-inherited
+	_ = ours.Close()
+	if err := h.Confirm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := passing.Release(); err != nil {
+		t.Error(err)
+	}
+	serveDonor(t, h.Donor())
+	<-s.Cut()
+	if err := s.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r := newReach(t)
+	r.wantPage(r.connect(s), key, 0, 0)
+}
+
+// TestSchemas: a program takes over from its own release and the one before, and from no other.
+func TestSchemas(t *testing.T) {
+	for schema := -1; schema < estateSchema+3; schema++ {
+		err := checkSchema(schema)
+		if want := schema > 0 && (schema == estateSchema || schema == estateSchema-1); (err == nil) != want {
+			t.Errorf("version %d: %v", schema, err)
+		}
+		o := offer{Schema: schema, Name: "donor-1", Listen: "127.0.0.1:0", Insecure: true}
+		if (err == nil) != (o.check(testConfig()) == nil) {
+			t.Errorf("an offer of version %d: %v", schema, o.check(testConfig()))
+		}
+		if err != nil && !errors.Is(err, ErrSuccession) {
+			t.Errorf("version %d: %v", schema, err)
+		}
+	}
+}
+
+// TestNextReleaseIsRead: what this release does not know of the next one's words is passed over.
+func TestNextReleaseIsRead(t *testing.T) {
+	ours, theirs := pair(t)
+	text := `{"Schema":1,"Sessions":7,"Later":{"x":[1]},"Devices":[{"UUID":[1,2,0,0,0,0,0,0,0,0,0,0,0,0,0,3],"Name":"d","SlabSize":4194304,"New":true,"Slabs":[{"Index":1,"Area":{"Offset":2097152,"Size":4194304},"Key":5}]}]}`
+	if _, err := ours.Write(append(binary.LittleEndian.AppendUint32(nil, uint32(len(text))), text...)); err != nil {
+		t.Fatal(err)
+	}
+	var e estate
+	if err := readLetter(theirs, &e); err != nil || e.Sessions != 7 || len(e.Devices) != 1 || e.Devices[0].Slabs[0].Key != 5 {
+		t.Errorf("%+v, %v", e, err)
+	}
+	again, err := json.Marshal(e)
+	if err != nil || !bytes.Contains(again, []byte(`"UUID":[1,2,0,0,0,0,0,0,0,0,0,0,0,0,0,3]`)) {
+		t.Errorf("it would be written as %s, %v", again, err)
 	}
 }

@@ -44,6 +44,8 @@ type order struct {
 	Listeners int    // of the plain server
 	Flood     floodtest.Config
 	Killed    killedOrder
+
+	Succession succession // of a process of a donor
 }
 
 func (o order) identity(name string) (*control.Identity, error) {
@@ -59,6 +61,7 @@ var parts = map[string]func(order) error{
 	"plain":    playPlain,
 	"flood":    playFlood,
 	"server":   playServer,
+	"heir":     playHeir,
 }
 
 // play plays the part of this process, and returns its exit code.
