@@ -149,6 +149,10 @@ fuzz TIME="10s":
 strangers TIME="30s" RATE="10000":
     go test -count 1 -v -timeout 0 -run StrangersAreCheap ./swapdev -strangers {{ TIME }} -strangers-rate {{ RATE }}
 
+# N flipped bits and exchanged pages, in a donor's memory and on the wire, sealed and unsealed: all found, all reads right
+flips N="10000":
+    go test -count 1 -v -timeout 0 -run 'FlippedAndExchanged|ExchangeOfEqualPages' ./swapdev -flipped {{ N }}
+
 # A donor that is slow and well in turns for TIME: no slab may move more than twice in ten minutes
 flapping TIME="10m" KERNEL="7.3": build
     @CGO_ENABLED=0 go test -c -tags vm -o .cache/bin/vmtest.test ./vmtest
