@@ -51,9 +51,9 @@ compare-probes *ARGS: build
 compare-donor *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-donor" "$@"
 
-# Everything: lint, unit tests with the race detector, the page in a browser, what a page costs, the suite on both kernels, a small machine
+# Everything: lint, unit tests with the race detector, the page in a browser, what a page costs, the suite on both kernels, a small machine, faults at random
 test:
-    @vmtest/steps lint unit dash-test path-cost "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5"
+    @vmtest/steps lint unit dash-test path-cost "vmsuite 6.12" "vmsuite 7.3" "torture --mem 512 --time 5" "chaos --minutes 3"
 
 # Boot a virtual machine and run a script in it, or a shell; see vmtest/vm/vm
 [no-cd]
@@ -140,6 +140,11 @@ soak-rdma TIME="1m" KERNEL="7.3" *ARGS: build
 # Machines too small for what runs on them, swapping over farswap alone; see vmtest/torture
 torture *ARGS: build
     @vmtest/torture "$@"
+
+# Faults of all kinds at random, alone and in pairs, under a device that swaps, with donors on a second virtual machine: --minutes N --seed S --kernel NAME
+chaos *ARGS: build
+    @CGO_ENABLED=0 go build -o .cache/bin/chaos ./vmtest/chaos
+    @.cache/bin/chaos "$@"
 
 # Every fuzz target for TIME each
 fuzz TIME="10s":

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+)
+
+// weather is what a proxy does to the bytes that it passes on.
+type weather struct {
+	Refuse  bool          // connections are ended, and new ones at once
+	Hold    bool          // bytes wait
+	Delay   time.Duration // each piece waits so long
+	Jitter  time.Duration // and up to this long more, each connection for itself
+	Corrupt float64       // share of pieces in which a bit is flipped
+}
+
+// proxy passes connections on to an address, in a weather that can be changed. It ends TCP: a bit that it flips
+// has a right checksum of TCP afterwards. Its methods may be called from any goroutine.
+type proxy struct {
+	to       string
+	listener net.Listener
+
+	mu      sync.Mutex // guards the fields below; never held across I/O
+	now     weather
+	changed chan struct{} // closed when the weather changes
+	random  *rand.Rand
+	conns   map[net.Conn]struct{}
+	flipped int64
+}
+
+// startProxy passes connections to an address on to another.
+func startProxy(listen, to string, seed uint64) (*proxy, error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{
+		to: to, listener: l, changed: make(chan struct{}), conns: make(map[net.Conn]struct{}),
+		random: rand.New(rand.NewPCG(seed, 0xb175)),
+	}
+	go p.accept()
+	return p, nil
+}
+
+// set changes the weather.
+func (p *proxy) set(w weather) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now = w
+	close(p.changed)
+	p.changed = make(chan struct{})
+	if w.Refuse {
+		for c := range p.conns {
+			_ = c.Close()
+		}
+	}
+}
+
+// flips is how many bits were flipped so far.
+func (p *proxy) flips() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.flipped
+}
+
+func (p *proxy) accept() {
+	for {
+		near, err := p.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		} else if err != nil {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		go p.pass(near)
+	}
+}
+
+// pass connects one connection with the address behind the proxy.
+func (p *proxy) pass(near net.Conn) {
+	if !p.keep(near) {
+		return
+	}
+	defer p.drop(near)
+	far, err := net.DialTimeout("tcp", p.to, 10*time.Second)
+	if err != nil || !p.keep(far) {
+		return
+	}
+	defer p.drop(far)
+	var both sync.WaitGroup
+	both.Go(func() { p.copy(far, near) })
+	both.Go(func() { p.copy(near, far) })
+	both.Wait()
+}
+
+// keep remembers a connection, unless it is to end at once.
+func (p *proxy) keep(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now.Refuse {
+		_ = c.Close()
+		return false
+	}
+	p.conns[c] = struct{}{}
+	return true
+}
+
+func (p *proxy) drop(c net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+	_ = c.Close()
+}
+
+// copy passes bytes on until either end breaks. The end of the stream is passed on, too.
+func (p *proxy) copy(to, from net.Conn) {
+	b := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(b)
+		p.wait(b[:n])
+		if n > 0 {
+			if _, err := to.Write(b[:n]); err != nil {
+				_ = from.Close()
+				return
+			}
+		}
+		if err != nil {
+			if end, ok := to.(*net.TCPConn); ok {
+				_ = end.CloseWrite()
+			}
+			return
+		}
+	}
+}
+
+// wait lets a piece wait as long as the weather wants, and flips a bit of it.
+func (p *proxy) wait(piece []byte) {
+	for {
+		p.mu.Lock()
+		w, changed := p.now, p.changed
+		late := w.Delay
+		if w.Jitter > 0 {
+			late += time.Duration(p.random.Int64N(int64(w.Jitter)))
+		}
+		if !w.Hold && len(piece) > 0 && p.random.Float64() < w.Corrupt {
+			piece[p.random.IntN(len(piece))] ^= 1 << p.random.IntN(8)
+			p.flipped++
+		}
+		p.mu.Unlock()
+		if !w.Hold {
+			time.Sleep(late)
+			return
+		}
+		<-changed
+	}
+}

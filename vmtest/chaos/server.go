@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/farswap/farswap/status"
+)
+
+// server is the device that swaps, and whoever serves it.
+type server struct {
+	log        string
+	path       string // /dev/ublkbN
+	id         int
+	supervised bool // a standby takes over when the server dies
+}
+
+// deviceSize is that of the device, in bytes. The workload's pages need less.
+const deviceSize = 64 << 20
+
+// startServer makes the device, with its backing file on a disk.
+func startServer(out, certs string, d *disk) (*server, error) {
+	s := &server{log: filepath.Join(out, "device.log")}
+	help, err := run("farswap", "ublk", "add", "--help")
+	if err != nil {
+		return nil, err
+	}
+	argv := []string{
+		"farswap", "ublk", "add", "--size", strconv.Itoa(deviceSize), "--slab", "8M", "--hot", "0.01", "--seal", "off", "--queues", "2",
+		"--backing", d.path, "--overwrite", "--cert", filepath.Join(certs, "device"), "--transport", "tcp",
+	}
+	for n := 1; n <= donorCount; n++ {
+		argv = append(argv, "--donor", proxyHost(n)+":9400")
+	}
+	if s.supervised = strings.Contains(help, "--supervise"); s.supervised {
+		argv = append(argv, "--supervise")
+	}
+	path, err := os.Create("/run/device")
+	if err != nil {
+		return nil, err
+	}
+	defer path.Close()
+	log, err := os.Create(s.log)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Stdout, cmd.Stderr = path, log
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for end := time.Now().Add(2 * time.Minute); s.path == ""; time.Sleep(50 * time.Millisecond) {
+		text, _ := os.ReadFile("/run/device")
+		s.path = strings.TrimSpace(string(text))
+		select {
+		case err := <-ended:
+			return nil, fmt.Errorf("farswap ublk add has ended: %w: see %s", err, s.log)
+		default:
+		}
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("farswap ublk add makes no device: see %s", s.log)
+		}
+	}
+	s.id, err = strconv.Atoi(strings.TrimPrefix(s.path, "/dev/ublkb"))
+	return s, err
+}
+
+// status is what the server says.
+func (s *server) status() (status.Device, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return status.Fetch(ctx, status.Socket(status.StateDir(status.DefaultRoot, s.id)))
+}
+
+// stopped stops the server for a while.
+func (s *server) stopped(while time.Duration) error {
+	now, err := s.status()
+	if err != nil {
+		return nil // the other fault of a pair has stopped or killed it
+	}
+	_ = syscall.Kill(now.PID, syscall.SIGSTOP) // it may end meanwhile, by the other fault
+	time.Sleep(while)
+	_ = syscall.Kill(now.PID, syscall.SIGCONT)
+	return nil
+}
+
+// killed kills the server. A standby takes its place, or a new process after a while.
+func (s *server) killed(after time.Duration) error {
+	now, err := s.status()
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(now.PID, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill the server: %w", err)
+	}
+	if !s.supervised {
+		time.Sleep(after / 4)
+		cmd, err := start(s.log, "farswap", "ublk", "recover", strconv.Itoa(s.id))
+		if err != nil {
+			return err
+		}
+		go func() { _ = cmd.Wait() }() // it serves the device
+	}
+	return s.replaced(now.PID)
+}
+
+// upgraded has a new process take the server's place.
+func (s *server) upgraded() error {
+	now, err := s.status()
+	if err != nil {
+		return err
+	}
+	cmd, err := start(s.log, "farswap", "ublk", "upgrade", strconv.Itoa(s.id))
+	if err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // it may serve the device
+	return s.replaced(now.PID)
+}
+
+// replaced waits until another process serves the device.
+func (s *server) replaced(old int) error {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if now, err := s.status(); err == nil && now.PID != old {
+			return nil
+		}
+	}
+	return errors.New("no other process serves the device after a minute")
+}
+
+// well reports whether the device is as it was before any fault, but for pages that are lost.
+func well(s status.Device, warm bool) bool {
+	for _, d := range s.Donors {
+		if d.State != "up" {
+			return false
+		}
+	}
+	return len(s.Donors) == donorCount && s.BackingOK && s.Scrub.Lacking <= s.Pages.Lost && (!warm || s.Pages.Backing == 0)
+}
