@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,10 @@ type disk struct {
 	folder  string // where the file system is mounted
 	loop    string
 	sectors string
+
+	mu    sync.Mutex    // guards what follows; held while the disk gets a table
+	fails int           // faults that have it fail
+	delay time.Duration // that faults add up to
 }
 
 // makeDisk makes a disk of so many bytes, which a file system on another disk holds.
@@ -57,20 +62,40 @@ func makeDisk(on string, size int64) (*disk, error) {
 	return d, err
 }
 
-// The tables of device-mapper: 0 SECTORS TARGET ….
-func (d *disk) well() string    { return "0 " + d.sectors + " linear " + d.loop + " 0" }
-func (d *disk) failing() string { return "0 " + d.sectors + " error" }
-func (d *disk) late(by time.Duration) string {
-	return fmt.Sprintf("0 %s delay %s 0 %d", d.sectors, d.loop, by.Milliseconds())
+// well is the table of device-mapper for a disk that does well: 0 SECTORS TARGET ….
+func (d *disk) well() string { return "0 " + d.sectors + " linear " + d.loop + " 0" }
+
+// table is that for the faults that are on.
+func (d *disk) table() string {
+	switch {
+	case d.fails > 0:
+		return "0 " + d.sectors + " error"
+	case d.delay > 0:
+		return fmt.Sprintf("0 %s delay %s 0 %d", d.sectors, d.loop, d.delay.Milliseconds())
+	}
+	return d.well()
 }
 
-// as has the disk behave as a table says for a while.
-func (d *disk) as(table string, while time.Duration) error {
-	err := d.load(table)
-	if err == nil {
-		time.Sleep(while)
-	}
-	return errors.Join(err, d.load(d.well()))
+// failing has the disk refuse reads and writes for a while.
+func (d *disk) failing(while time.Duration) error {
+	err := d.change(func() { d.fails++ })
+	time.Sleep(while)
+	return errors.Join(err, d.change(func() { d.fails-- }))
+}
+
+// late has the disk answer late for a while.
+func (d *disk) late(by, while time.Duration) error {
+	err := d.change(func() { d.delay += by })
+	time.Sleep(while)
+	return errors.Join(err, d.change(func() { d.delay -= by }))
+}
+
+// change changes which faults are on.
+func (d *disk) change(how func()) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	how()
+	return d.load(d.table())
 }
 
 // load gives the disk a table. It neither flushes nor freezes: both would wait for those who use the disk.

@@ -256,6 +256,9 @@ func (d *donor) upgraded() error {
 		return errMissing
 	}
 	_, err := run("nsenter", "--net=/run/netns/"+d.name(), "farswap", "donor", "upgrade", d.name())
+	if _, gone := d.pid(); gone != nil {
+		return nil // the other fault of a pair has killed it
+	}
 	return err
 }
 
@@ -265,11 +268,10 @@ func (d *donor) under(w weather, while time.Duration, a *answer) error {
 	before := d.proxies[1].flips()
 	control := w
 	control.Corrupt = 0
-	d.proxies[0].set(control)
-	d.proxies[1].set(w)
+	ends := []func(){d.proxies[0].begin(control), d.proxies[1].begin(w)}
 	time.Sleep(while)
-	for _, p := range d.proxies {
-		p.set(weather{})
+	for _, end := range ends {
+		end()
 	}
 	a.Flipped = d.proxies[1].flips() - before
 	return nil

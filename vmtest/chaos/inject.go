@@ -20,9 +20,9 @@ func (m *deviceMachine) inject(f Fault) (flipped int64, err error) {
 	case DiskFull:
 		return 0, m.disk.full(f.For)
 	case DiskSlow:
-		return 0, m.disk.as(m.disk.late(time.Duration(100+f.Dice%900)*time.Millisecond), f.For)
+		return 0, m.disk.late(time.Duration(100+f.Dice%900)*time.Millisecond, f.For)
 	case DiskFail:
-		return 0, m.disk.as(m.disk.failing(), f.For)
+		return 0, m.disk.failing(f.For)
 	case Pressure:
 		return 0, hog(f.For)
 	case ClockAhead:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -17,14 +18,22 @@ type weather struct {
 	Corrupt float64       // share of pieces in which a bit is flipped
 }
 
+// and is both weathers at once.
+func (w weather) and(o weather) weather {
+	return weather{
+		Refuse: w.Refuse || o.Refuse, Hold: w.Hold || o.Hold,
+		Delay: w.Delay + o.Delay, Jitter: max(w.Jitter, o.Jitter), Corrupt: max(w.Corrupt, o.Corrupt),
+	}
+}
+
 // proxy passes connections on to an address, in a weather that can be changed. It ends TCP: a bit that it flips
 // has a right checksum of TCP afterwards. Its methods may be called from any goroutine.
 type proxy struct {
 	to       string
 	listener net.Listener
 
-	mu      sync.Mutex // guards the fields below; never held across I/O
-	now     weather
+	mu      sync.Mutex    // guards the fields below; never held across I/O
+	faults  []*weather    // that are on
 	changed chan struct{} // closed when the weather changes
 	random  *rand.Rand
 	conns   map[net.Conn]struct{}
@@ -45,18 +54,38 @@ func startProxy(listen, to string, seed uint64) (*proxy, error) {
 	return p, nil
 }
 
-// set changes the weather.
-func (p *proxy) set(w weather) {
+// begin adds a weather to what there is, until end is called.
+func (p *proxy) begin(w weather) (end func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now = w
-	close(p.changed)
-	p.changed = make(chan struct{})
+	fault := &w
+	p.faults = append(p.faults, fault)
+	p.change()
 	if w.Refuse {
 		for c := range p.conns {
 			_ = c.Close()
 		}
 	}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.faults = slices.DeleteFunc(p.faults, func(f *weather) bool { return f == fault })
+		p.change()
+	}
+}
+
+// change tells those who wait that the weather is another.
+func (p *proxy) change() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// now is the weather.
+func (p *proxy) now() (w weather) {
+	for _, f := range p.faults {
+		w = w.and(*f)
+	}
+	return w
 }
 
 // flips is how many bits were flipped so far.
@@ -100,7 +129,7 @@ func (p *proxy) pass(near net.Conn) {
 func (p *proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.now.Refuse {
+	if p.now().Refuse {
 		_ = c.Close()
 		return false
 	}
@@ -140,7 +169,7 @@ func (p *proxy) copy(to, from net.Conn) {
 func (p *proxy) wait(piece []byte) {
 	for {
 		p.mu.Lock()
-		w, changed := p.now, p.changed
+		w, changed := p.now(), p.changed
 		late := w.Delay
 		if w.Jitter > 0 {
 			late += time.Duration(p.random.Int64N(int64(w.Jitter)))

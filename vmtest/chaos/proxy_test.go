@@ -68,13 +68,14 @@ func TestProxy(t *testing.T) {
 		t.Error("what passes in good weather is changed")
 	}
 
-	p.set(weather{Delay: 20 * time.Millisecond, Jitter: time.Millisecond})
+	end := p.begin(weather{Delay: 20 * time.Millisecond, Jitter: time.Millisecond})
 	begun := time.Now()
 	if got := there(c); !bytes.Equal(got, sent) || time.Since(begun) < 40*time.Millisecond {
 		t.Errorf("there and back took %v", time.Since(begun))
 	}
 
-	p.set(weather{Corrupt: 1})
+	end()
+	end = p.begin(weather{Corrupt: 1})
 	flipped := 0
 	for i, b := range there(c) {
 		flipped += bits.OnesCount8(b ^ sent[i])
@@ -83,7 +84,10 @@ func TestProxy(t *testing.T) {
 		t.Errorf("%d bits arrived wrong, %d were flipped", flipped, p.flips())
 	}
 
-	p.set(weather{Hold: true})
+	end()
+	end = p.begin(weather{Hold: true})
+	endOther := p.begin(weather{Hold: true})
+	endOther() // the first goes on
 	arrived := make(chan bool)
 	go func() { arrived <- bytes.Equal(there(c), sent) }()
 	time.Sleep(10 * time.Millisecond)
@@ -91,20 +95,20 @@ func TestProxy(t *testing.T) {
 	case <-arrived:
 		t.Error("bytes arrive that are held back")
 	default:
-		p.set(weather{})
+		end()
 		if !<-arrived {
 			t.Error("what was held back is changed")
 		}
 	}
 
-	p.set(weather{Refuse: true})
+	end = p.begin(weather{Refuse: true})
 	if _, err := io.ReadAll(c); err != nil && !bytes.Contains([]byte(err.Error()), []byte("reset")) {
 		t.Errorf("a connection that is cut: %v", err)
 	}
 	if _, err := dial(t, p).Read(make([]byte, 1)); err == nil {
 		t.Error("a new connection is not refused")
 	}
-	p.set(weather{})
+	end()
 	if !bytes.Equal(there(dial(t, p)), sent) {
 		t.Error("what passes afterwards is changed")
 	}

@@ -83,11 +83,21 @@ func (s *server) status() (status.Device, error) {
 	return status.Fetch(ctx, status.Socket(status.StateDir(status.DefaultRoot, s.id)))
 }
 
+// current is what the server says, once there is one: the other fault of a pair may have stopped or killed it.
+func (s *server) current() (now status.Device, err error) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if now, err = s.status(); err == nil {
+			return now, nil
+		}
+	}
+	return now, fmt.Errorf("no server answers for a minute: %w", err)
+}
+
 // stopped stops the server for a while.
 func (s *server) stopped(while time.Duration) error {
-	now, err := s.status()
+	now, err := s.current()
 	if err != nil {
-		return nil // the other fault of a pair has stopped or killed it
+		return err
 	}
 	_ = syscall.Kill(now.PID, syscall.SIGSTOP) // it may end meanwhile, by the other fault
 	time.Sleep(while)
@@ -97,13 +107,11 @@ func (s *server) stopped(while time.Duration) error {
 
 // killed kills the server. A standby takes its place, or a new process after a while.
 func (s *server) killed(after time.Duration) error {
-	now, err := s.status()
+	now, err := s.current()
 	if err != nil {
 		return err
 	}
-	if err := syscall.Kill(now.PID, syscall.SIGKILL); err != nil {
-		return fmt.Errorf("kill the server: %w", err)
-	}
+	_ = syscall.Kill(now.PID, syscall.SIGKILL) // the other fault may have ended it
 	if !s.supervised {
 		time.Sleep(after / 4)
 		cmd, err := start(s.log, "farswap", "ublk", "recover", strconv.Itoa(s.id))
@@ -117,7 +125,7 @@ func (s *server) killed(after time.Duration) error {
 
 // upgraded has a new process take the server's place.
 func (s *server) upgraded() error {
-	now, err := s.status()
+	now, err := s.current()
 	if err != nil {
 		return err
 	}
