@@ -1,21 +1,22 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/farswap/farswap/status"
 )
+
+// deviceSize is that of the device that swaps, in bytes: it has room for all pages.
+const deviceSize = 64 << 20
 
 // ownRAM is what the workload needs beside its pages, in bytes, measured.
 const ownRAM = 7 << 20
@@ -34,12 +35,14 @@ const (
 // deviceMachine has the device and the workload, and plays the rounds.
 type deviceMachine struct {
 	seed      uint64
-	size      int64         // of the workload's pages, in bytes
+	size      int64 // of the workload's pages, in bytes
+	only      [][]Kind
 	length    time.Duration // from the boot of the machine to the end of the faults
 	out       string
 	disk      *disk
 	server    *server
 	program   *program
+	direct    *direct
 	kernel    *kernelLog
 	available map[Kind]bool
 
@@ -59,10 +62,16 @@ func runDevice(args []string) error {
 	flags.DurationVar(&m.length, "for", 3*time.Minute, "how long after the machine's boot faults end")
 	flags.Int64Var(&m.size, "size", 16<<20, "bytes of the workload's pages")
 	certs := flags.String("certs", "", "folder of identities")
+	only := flags.String("only", "", "rounds that are played in turns")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	err := errors.Join(protect(), m.network())
+	rounds, err := parseOnly(*only)
+	if err != nil {
+		return err
+	}
+	m.only = rounds
+	err = errors.Join(protect(), m.network())
 	if err == nil {
 		err = m.prepare(*certs)
 	}
@@ -113,7 +122,10 @@ func (m *deviceMachine) prepare(certs string) error {
 		}
 	}
 	m.phase("the device, swap and the workload")
-	if m.server, err = startServer(m.out, certs, m.disk); err != nil {
+	if m.server, err = startServer("swapping", m.out, certs, m.disk.path, deviceSize); err != nil {
+		return err
+	}
+	if m.direct, err = startDirect(m.out, certs, filepath.Join(m.disk.folder, "direct"), m.seed); err != nil {
 		return err
 	}
 	if err := runAll("mkswap "+m.server.path, "swapon --discard=pages "+m.server.path); err != nil {
@@ -135,8 +147,16 @@ func (m *deviceMachine) prepare(certs string) error {
 func (m *deviceMachine) play() error {
 	m.phase("faults")
 	schedule := newSchedule(m.seed)
+	schedule.only = m.only
+	can := func(k Kind) bool { return m.available[k] }
+	if len(m.only) > 0 && !slices.ContainsFunc(m.only, func(r []Kind) bool { return slices.ContainsFunc(r, can) }) {
+		return fmt.Errorf("%q: %w", m.only, errMissing)
+	}
 	for monotonic() < m.length || len(m.played()) < leastRounds {
 		if err := m.playRound(m.possible(schedule.Next())); err != nil {
+			return err
+		}
+		if err := m.direct.failure(); err != nil {
 			return err
 		}
 		if s := judge(m.played(), m.program.said(), nil); s.Wrong > 0 {
@@ -286,7 +306,9 @@ func (m *deviceMachine) finish() (time.Duration, error) {
 		phase("the workload ends, then swap and the device"),
 		func() error { return m.program.end(time.Minute) },
 		swapOff,
-		func() error { return within(time.Minute, "farswap", "ublk", "stop", strconv.Itoa(m.server.id)) },
+		m.direct.end,
+		m.server.stop,
+		m.direct.server.stop,
 	)
 	return took, err
 }
@@ -297,20 +319,6 @@ func inOrder(steps ...func() error) error {
 		if err := step(); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// within runs a program that has to end in time.
-func within(timeout time.Duration, argv ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
-	if ctx.Err() != nil {
-		return fmt.Errorf("%s has not ended after %v", strings.Join(argv, " "), timeout)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
@@ -347,6 +355,9 @@ func (m *deviceMachine) tell(err error, swapOff time.Duration) error {
 	m.mu.Lock()
 	r.NotAvailable = m.missing
 	m.mu.Unlock()
+	if m.direct != nil {
+		r.Direct = m.direct.done.Load()
+	}
 	if err != nil {
 		r.fail("%v", err)
 		r.Good = false

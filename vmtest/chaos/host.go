@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,7 @@ import (
 )
 
 // errUsage is a command line that makes no sense.
-var errUsage = errors.New("usage: chaos [--minutes N] [--seed S] [--kernel SERIES]")
+var errUsage = errors.New("usage: chaos [--minutes N] [--seed S] [--kernel SERIES] [--only FAULT[+FAULT],…]")
 
 // host starts the two machines, and waits for the outcome.
 type host struct {
@@ -21,17 +22,23 @@ type host struct {
 	kernel             string
 	seed               uint64
 	minutes            int
+	only               string
 }
 
 // runHost is the program on the machine of whoever tests.
 func runHost(args []string) error {
 	h := &host{}
 	flags := flag.NewFlagSet("chaos", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the error says it
 	flags.IntVar(&h.minutes, "minutes", 3, "how many minutes after the boot of the machines faults end")
 	flags.Uint64Var(&h.seed, "seed", 1, "what faults, times and places follow from")
 	flags.StringVar(&h.kernel, "kernel", "6.12", "series of the kernel")
+	flags.StringVar(&h.only, "only", "", "these rounds in turns, instead of random ones: faults with commas between, a plus between two at the same time")
 	if err := flags.Parse(args); err != nil {
-		return errors.Join(errUsage, err)
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if _, err := parseOnly(h.only); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if h.minutes < 1 || flags.NArg() > 0 {
 		return fmt.Errorf("%w: want a whole number of minutes from 1 on, and nothing else", errUsage)
@@ -97,7 +104,7 @@ func (h *host) machines(self string) error {
 		size *= 2
 	}
 	device := h.vm(filepath.Join(out, "device"), "a", "--mem", "448M", "--cpus", "2", "--time", limit, "--disk", "160M", self, "device",
-		"-certs", h.certs, "-seed", seed, "-size", strconv.Itoa(size), "-for", strconv.Itoa(h.minutes*60)+"s")
+		"-certs", h.certs, "-seed", seed, "-size", strconv.Itoa(size), "-only", h.only, "-for", strconv.Itoa(h.minutes*60)+"s")
 	err := together(device, donors)
 	if err != nil {
 		return fmt.Errorf("chaos with seed %d on %s: %w; logs are in %s", h.seed, h.kernel, err, out)

@@ -47,6 +47,7 @@ type result struct {
 	Faults       map[Kind]int `json:"faults"`
 	NotAvailable map[Kind]int `json:"not_available"` // faults of the schedule that this farswap cannot be given
 	Verified     int64        `json:"pages_verified"`
+	Direct       int64        `json:"direct_requests"` // on the second device
 	Wrong        int          `json:"pages_wrong"`
 	Lost         int64        `json:"pages_lost"` // by the device, in rounds that explain it
 	Explained    int          `json:"errors_explained"`

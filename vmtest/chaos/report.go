@@ -18,6 +18,7 @@ func (r result) table(w io.Writer) {
 	}
 	fmt.Fprintf(w, "rounds: %d, of them pairs: %d; bits flipped: %d\n", r.Rounds, r.Pairs, r.Flipped)
 	fmt.Fprintf(w, "pages: %d verified, %d wrong, %d lost as two faults explain\n", r.Verified, r.Wrong, r.Lost)
+	fmt.Fprintf(w, "direct I/O on a second device: %d requests\n", r.Direct)
 	fmt.Fprintf(w, "errors: %d explained, %d unexplained\n", r.Explained, r.Unexplained)
 	fmt.Fprintf(w, "longest stall: %v, in %s; hangs: %d; swapoff took %v\n",
 		time.Duration(r.Longest)*time.Millisecond, r.LongestIn, r.Hangs, time.Duration(r.SwapOff)*time.Millisecond)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,6 +52,28 @@ type Schedule struct {
 	random *rand.Rand
 	bag    []Kind // single faults that are still to come before any comes again
 	count  int
+	only   [][]Kind // if there are any: these rounds in turns
+}
+
+// parseOnly reads rounds: kinds with commas between, and with a plus between those of a pair.
+func parseOnly(text string) (rounds [][]Kind, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		var round []Kind
+		for name := range strings.SplitSeq(part, "+") {
+			if !slices.Contains(kinds, Kind(name)) {
+				return nil, fmt.Errorf("there is no fault %q, only %q", name, kinds)
+			}
+			round = append(round, Kind(name))
+		}
+		if len(round) > 2 {
+			return nil, fmt.Errorf("%q are more than two faults", part)
+		}
+		rounds = append(rounds, round)
+	}
+	return rounds, nil
 }
 
 // newSchedule is the schedule of a seed.
@@ -65,6 +88,13 @@ const pairEvery = 3
 // before any comes again.
 func (s *Schedule) Next() Round {
 	s.count++
+	if len(s.only) > 0 {
+		var r Round
+		for _, k := range s.only[(s.count-1)%len(s.only)] {
+			r = append(r, s.fault(k))
+		}
+		return r
+	}
 	if s.count%pairEvery == 0 {
 		first := s.random.IntN(len(kinds))
 		second := (first + 1 + s.random.IntN(len(kinds)-1)) % len(kinds)

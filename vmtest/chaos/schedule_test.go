@@ -61,3 +61,28 @@ func TestScheduleHasAll(t *testing.T) {
 		t.Errorf("faults are at donors %v", donors)
 	}
 }
+
+func TestOnly(t *testing.T) {
+	only, err := parseOnly("cut,donor-kill+disk-fail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSchedule(1)
+	s.only = only
+	for range 3 {
+		if r := s.Next(); len(r) != 1 || r[0].Kind != Cut {
+			t.Errorf("%v", r)
+		}
+		if r := s.Next(); len(r) != 2 || r[0].Kind != DonorKill || r[1].Kind != DiskFail || !r.mayLose() {
+			t.Errorf("%v", r)
+		}
+	}
+	if only, err := parseOnly(""); only != nil || err != nil {
+		t.Errorf("%v, %v", only, err)
+	}
+	for _, bad := range []string{"kut", "cut,", "cut+", "cut+delay+silence"} {
+		if only, err := parseOnly(bad); err == nil {
+			t.Errorf("%q is read as %v", bad, only)
+		}
+	}
+}

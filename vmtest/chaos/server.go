@@ -15,7 +15,7 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// server is the device that swaps, and whoever serves it.
+// server is a device, and whoever serves it.
 type server struct {
 	log        string
 	path       string // /dev/ublkbN
@@ -23,19 +23,16 @@ type server struct {
 	supervised bool // a standby takes over when the server dies
 }
 
-// deviceSize is that of the device, in bytes. The workload's pages need less.
-const deviceSize = 64 << 20
-
-// startServer makes the device, with its backing file on a disk.
-func startServer(out, certs string, d *disk) (*server, error) {
-	s := &server{log: filepath.Join(out, "device.log")}
+// startServer makes a device of so many bytes. Its name is also that of its log.
+func startServer(name, out, certs, backing string, size int) (*server, error) {
+	s := &server{log: filepath.Join(out, name+".log")}
 	help, err := run("farswap", "ublk", "add", "--help")
 	if err != nil {
 		return nil, err
 	}
 	argv := []string{
-		"farswap", "ublk", "add", "--size", strconv.Itoa(deviceSize), "--slab", "8M", "--hot", "0.01", "--seal", "off", "--queues", "2",
-		"--backing", d.path, "--overwrite", "--cert", filepath.Join(certs, "device"), "--transport", "tcp",
+		"farswap", "ublk", "add", "--name", name, "--size", strconv.Itoa(size), "--slab", "8M", "--hot", "0.01", "--seal", "off", "--queues", "2",
+		"--backing", backing, "--overwrite", "--cert", filepath.Join(certs, "device"), "--transport", "tcp",
 	}
 	for n := 1; n <= donorCount; n++ {
 		argv = append(argv, "--donor", proxyHost(n)+":9400")
@@ -43,7 +40,8 @@ func startServer(out, certs string, d *disk) (*server, error) {
 	if s.supervised = strings.Contains(help, "--supervise"); s.supervised {
 		argv = append(argv, "--supervise")
 	}
-	path, err := os.Create("/run/device")
+	paths := filepath.Join("/run", name)
+	path, err := os.Create(paths)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +59,7 @@ func startServer(out, certs string, d *disk) (*server, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for end := time.Now().Add(2 * time.Minute); s.path == ""; time.Sleep(50 * time.Millisecond) {
-		text, _ := os.ReadFile("/run/device")
+		text, _ := os.ReadFile(paths)
 		s.path = strings.TrimSpace(string(text))
 		select {
 		case err := <-ended:
@@ -145,6 +143,11 @@ func (s *server) replaced(old int) error {
 		}
 	}
 	return errors.New("no other process serves the device after a minute")
+}
+
+// stop takes the device away.
+func (s *server) stop() error {
+	return within(time.Minute, "farswap", "ublk", "stop", strconv.Itoa(s.id))
 }
 
 // well reports whether the device is as it was before any fault, but for pages that are lost.

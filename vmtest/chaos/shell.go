@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,20 @@ func runAll(lines ...string) error {
 		if _, err := run(strings.Fields(line)...); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// within runs a program that has to end in time.
+func within(timeout time.Duration, argv ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).CombinedOutput()
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s has not ended after %v", strings.Join(argv, " "), timeout)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
