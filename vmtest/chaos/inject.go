@@ -32,7 +32,7 @@ func (m *deviceMachine) inject(f Fault) (flipped int64, err error) {
 	case ServerStop:
 		return 0, m.server.stopped(f.For)
 	case ServerKill:
-		return 0, m.server.killed(f.For)
+		return 0, m.server.killed(f)
 	case Upgrade:
 		return 0, m.server.upgraded()
 	default: // is about a donor

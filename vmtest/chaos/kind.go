@@ -23,7 +23,7 @@ const (
 	ClockAhead   Kind = "clock-ahead"   // the clock of both machines is set an hour ahead, then right
 	ClockBack    Kind = "clock-back"    // the clock of both machines is set an hour back, then right
 	ServerStop   Kind = "server-stop"   // the device's server gets SIGSTOP, then SIGCONT
-	ServerKill   Kind = "server-kill"   // the device's server gets SIGKILL, and another takes over
+	ServerKill   Kind = "server-kill"   // the device's server gets SIGKILL, or it and its standby; another takes over
 	Upgrade      Kind = "upgrade"       // a new process takes the server's place
 )
 

@@ -17,28 +17,20 @@ import (
 
 // server is a device, and whoever serves it.
 type server struct {
-	log        string
-	path       string // /dev/ublkbN
-	id         int
-	supervised bool // a standby takes over when the server dies
+	log  string
+	path string // /dev/ublkbN
+	id   int
 }
 
 // startServer makes a device of so many bytes. Its name is also that of its log.
 func startServer(name, out, certs, backing string, size int) (*server, error) {
 	s := &server{log: filepath.Join(out, name+".log")}
-	help, err := run("farswap", "ublk", "add", "--help")
-	if err != nil {
-		return nil, err
-	}
 	argv := []string{
 		"farswap", "ublk", "add", "--name", name, "--size", strconv.Itoa(size), "--slab", "8M", "--hot", "0.01", "--seal", "off", "--queues", "2",
 		"--backing", backing, "--overwrite", "--cert", filepath.Join(certs, "device"), "--transport", "tcp",
 	}
 	for n := 1; n <= donorCount; n++ {
 		argv = append(argv, "--donor", proxyHost(n)+":9400")
-	}
-	if s.supervised = strings.Contains(help, "--supervise"); s.supervised {
-		argv = append(argv, "--supervise")
 	}
 	paths := filepath.Join("/run", name)
 	path, err := os.Create(paths)
@@ -103,21 +95,26 @@ func (s *server) stopped(while time.Duration) error {
 	return nil
 }
 
-// killed kills the server. A standby takes its place, or a new process after a while.
-func (s *server) killed(after time.Duration) error {
+// killed kills the server, and its standby takes over. Or it kills both, and after a while somebody runs recover.
+func (s *server) killed(f Fault) error {
 	now, err := s.current()
 	if err != nil {
 		return err
 	}
-	_ = syscall.Kill(now.PID, syscall.SIGKILL) // the other fault may have ended it
-	if !s.supervised {
-		time.Sleep(after / 4)
-		cmd, err := start(s.log, "farswap", "ublk", "recover", strconv.Itoa(s.id))
-		if err != nil {
-			return err
-		}
-		go func() { _ = cmd.Wait() }() // it serves the device
+	if f.Dice%3 > 0 && now.StandbyPID != 0 {
+		_ = syscall.Kill(now.PID, syscall.SIGKILL) // the other fault may have ended it
+		return s.replaced(now.PID)
 	}
+	if now.StandbyPID != 0 {
+		_ = syscall.Kill(now.StandbyPID, syscall.SIGKILL)
+	}
+	_ = syscall.Kill(now.PID, syscall.SIGKILL)
+	time.Sleep(f.For)
+	cmd, err := start(s.log, "farswap", "ublk", "recover", strconv.Itoa(s.id))
+	if err != nil {
+		return err
+	}
+	go func() { _ = cmd.Wait() }() // it serves the device
 	return s.replaced(now.PID)
 }
 
@@ -127,12 +124,11 @@ func (s *server) upgraded() error {
 	if err != nil {
 		return err
 	}
-	cmd, err := start(s.log, "farswap", "ublk", "upgrade", strconv.Itoa(s.id))
-	if err != nil {
-		return err
+	_, err = run("farswap", "ublk", "upgrade", strconv.Itoa(s.id))
+	if other := s.replaced(now.PID); other != nil {
+		return errors.Join(err, other)
 	}
-	go func() { _ = cmd.Wait() }() // it may serve the device
-	return s.replaced(now.PID)
+	return nil // if the command failed, the other fault of a pair has had the server replaced
 }
 
 // replaced waits until another process serves the device.
@@ -156,6 +152,9 @@ func well(s status.Device, warm bool) bool {
 		if d.State != "up" {
 			return false
 		}
+	}
+	if s.Swap && s.StandbyPID == 0 { // a server that dies now needs somebody who runs recover
+		return false
 	}
 	return len(s.Donors) == donorCount && s.BackingOK && s.Scrub.Lacking <= s.Pages.Lost && (!warm || s.Pages.Backing == 0)
 }
