@@ -15,7 +15,7 @@ import (
 	"github.com/farswap/farswap/internal/kept"
 )
 
-var kills = flag.Int("kills", 8, "how often TestKilledServer kills the server of each variant")
+var kills = flag.Int("kills", 4, "how often TestKilledServer kills the server of each variant")
 
 // TestKilledServer kills servers with SIGKILL under load, at any instruction, and has the next one take the
 // device over, which moves its slabs about all the time. The kernel is simulated: what was not answered is

@@ -107,3 +107,43 @@ func (w *World) noKernelErrors(d *Device) {
 		}
 	}
 }
+
+// recoveredByHand kills the server of a device that is swap and has no standby. Of two that take it over, one
+// does, and the other says why it does not.
+func recoveredByHand(w *World) {
+	d := w.Swap("128M", w.donors(1, "160M"), "--supervise", "off")
+	d.SwapOn()
+	pages := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "4", "--pattern", "uniform")
+	w.Until(time.Minute, "the program pages", func() bool { return d.Status().IO.Reads > 100 })
+	d.Kill()
+	if list := w.Must("farswap", "ublk", "list"); !strings.Contains(list, "farswap ublk recover "+d.ID()) {
+		w.Errorf("ublk list does not say what helps: %s", list)
+	}
+	racing := []*Process{w.Start(nil, "farswap", "ublk", "recover", d.ID()), w.Start(nil, "farswap", "ublk", "recover", d.ID())}
+	var next status.Device
+	w.Until(time.Minute, "one of them serves", func() bool {
+		var err error
+		next, err = d.ask()
+		return err == nil && next.State == status.StateLive && next.IO.Reads > 100
+	})
+	for _, p := range racing {
+		if p.PID() != next.PID {
+			w.OnlyError(p.Wait(time.Minute), 1, "state folder in use", strconv.Itoa(next.PID))
+		}
+	}
+	if next.Generation != 2 || next.StandbyPID != 0 {
+		w.Errorf("server %d, standby %d", next.Generation, next.StandbyPID)
+	}
+	w.OnlyError(w.Run("farswap", "ublk", "recover", d.ID()), 1, "state folder in use") // its server lives
+	pages.Told(4 * time.Minute)
+	w.noKernelErrors(d)
+	d.SwapOff()
+	d.CheckIO()
+	w.Must("farswap", "ublk", "stop", d.ID())
+	for _, p := range racing {
+		if p.PID() == next.PID {
+			p.Succeed(commandTimeout)
+		}
+	}
+	w.NoFile(d.Path)
+}
