@@ -106,7 +106,7 @@ func open(ctx context.Context, conn net.Conn, way redial) (*Session, error) {
 	s.welcome, s.again, s.Alive = welcome, way, way.cfg.Alive
 	s.line.settle()
 	s.start(way.cfg.Handler)
-	if err := s.fetchHeld(ctx); err != nil {
+	if err := s.fetchHeld(ctx, welcome); err != nil {
 		_ = s.Close()
 		return nil, err
 	}
@@ -217,9 +217,8 @@ func readBeforeWriteError(r *bufio.Reader, writeErr error) error {
 	return writeErr
 }
 
-// fetchHeld completes the list of held slabs in Welcome.
-func (s *Session) fetchHeld(ctx context.Context) error {
-	w := s.welcome
+// fetchHeld completes the list of held slabs in a Welcome.
+func (s *Session) fetchHeld(ctx context.Context, w *Welcome) error {
 	if w.HeldTotal > maxHeld {
 		return fmt.Errorf("%v: %w: the donor holds %d slabs, at most %d are allowed", s.Peer(), ErrProtocol, w.HeldTotal, maxHeld)
 	}

@@ -100,7 +100,9 @@ type Hello struct {
 //
 // Grace is how long the donor keeps the session after its connection has broken, in milliseconds: at
 // most what the device asked for, and 0 if it is a donor of an earlier release. Resumed says that the
-// session is the one in the Hello's Resume, with its keys and data connections.
+// session is the one in the Hello's Resume, with its keys and data connections. Held then lists slabs of
+// the session itself that have no key: the device has not claimed them yet, or the donor goes on in another
+// process, and the keys of their transport have ended with the one before. The device claims these anew.
 type Welcome struct {
 	Session   uint64     `cbor:"1,keyasint"`
 	Name      string     `cbor:"2,keyasint"`

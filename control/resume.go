@@ -27,7 +27,7 @@ func (l *line) settle() {
 // what they were. The connection that there is, if any, stays until the donor has accepted the new
 // one's certificate, and it stays if the donor does not. Resume takes until the context's
 // deadline, or Timing.Handshake if that has none: a donor that is slow may need longer than one that is
-// well. An error is one line, and one of Dial's, or ErrNoSession if the donor does not keep the session
+// well. See Lapsed for what is to be claimed then. An error is one line, and one of Dial's, or ErrNoSession if the donor does not keep the session
 // any more; Resume may be tried again then. One goroutine at a time.
 func (s *Session) Resume(ctx context.Context) error {
 	if err := s.Err(); err != nil {
@@ -67,12 +67,28 @@ func (s *Session) Resume(ctx context.Context) error {
 	l := newLine(s, conn, g.shown, g.pulse, g.reader)
 	l.settle()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.err != nil {
+		defer s.mu.Unlock()
 		rawClose(conn)
 		return s.err
 	}
 	s.line = l
 	l.start()
+	s.mu.Unlock()
+	if err := s.fetchHeld(ctx, welcome); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lapsed = welcome.Held
 	return nil
+}
+
+// Lapsed lists the slabs that the donor held without a key at the last Resume. A donor that goes on in another
+// process does not have the keys of every transport any more: a slab of these for which this device has
+// one is to be claimed anew. Nobody changes the list.
+func (s *Session) Lapsed() []uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lapsed
 }

@@ -48,9 +48,10 @@ type Session struct {
 	welcome *Welcome // as the donor sent it; device's side only
 	done    chan struct{}
 
-	mu   sync.Mutex // guards the fields below; never held across I/O
-	err  error
-	line *line // the connection now, or the last one
+	mu     sync.Mutex // guards the fields below; never held across I/O
+	err    error
+	line   *line    // the connection now, or the last one
+	lapsed []uint32 // device's side
 }
 
 // newSession makes a session that does not run yet. p reads from conn, and r from p.

@@ -110,4 +110,11 @@
 // Two servers of one device that both live end each other's sessions: the later Hello wins, and the
 // other server hears control.ErrSuperseded. It must not dial again. The donor cannot tell which of
 // them the kernel's device belongs to; on the device's machine only one process can have that.
+//
+// # Upgrades
+//
+// A donor can go on in another process: see [Succession] and [Heir]. Slabs lie in a file without a name,
+// which the other process maps and locks while this one still serves. Sessions are suspended
+// meanwhile. Keys over TCP stay; over RDMA the adapter ends them with the process, and the donor
+// lists these slabs as held when the device connects again.
 package donor

@@ -17,6 +17,7 @@ import (
 
 	"github.com/farswap/farswap/control"
 	"github.com/farswap/farswap/verbs"
+	"github.com/farswap/farswap/verbs/tcp"
 )
 
 // pair is the two ends of a local connection, as two processes have them.
@@ -44,12 +45,17 @@ func pair(t testing.TB) (ours, theirs *net.UnixConn) {
 // not be used any more.
 func succeed(t *testing.T, d *Donor, cfg Config) *Donor {
 	t.Helper()
+	return succeedOver(t, d, cfg, tcpOnly())
+}
+
+func succeedOver(t *testing.T, d *Donor, cfg Config, n network) *Donor {
+	t.Helper()
 	ours, theirs := pair(t)
 	var heir *Heir
 	var failure error
 	var inheriting sync.WaitGroup
 	inheriting.Go(func() {
-		if heir, failure = inherit(t.Context(), cfg, theirs, tcpOnly()); failure == nil {
+		if heir, failure = inherit(t.Context(), cfg, theirs, n); failure == nil {
 			failure = heir.Confirm(t.Context())
 		}
 	})
@@ -403,5 +409,62 @@ func TestNextReleaseIsRead(t *testing.T) {
 	again, err := json.Marshal(e)
 	if err != nil || !bytes.Contains(again, []byte(`"UUID":[1,2,0,0,0,0,0,0,0,0,0,0,0,0,0,3]`)) {
 		t.Errorf("it would be written as %s, %v", again, err)
+	}
+}
+
+// adapterLike is a machine whose transport cannot go on with keys and sockets, as RDMA cannot.
+func adapterLike() network {
+	n := tcpOnly()
+	listen := n.tcp
+	n.tcp = func(addr string, cfg tcp.Config) (verbs.Server, error) {
+		s, err := listen(addr, cfg)
+		return struct{ verbs.Server }{s}, err
+	}
+	return n
+}
+
+// TestKeysOfAnAdapterEnd: the device hears which slabs to claim anew, and claims them with their content.
+func TestKeysOfAnAdapterEnd(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig()
+	cfg.DataListen, cfg.Lease = free.Addr().String(), time.Millisecond
+	_ = free.Close()
+	old, err := open(cfg, adapterLike(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveUntilPassed(t, old)
+	s := dial(t, old, patient(control.NewUUID(), time.Hour))
+	r := newReach(t)
+	qp := r.connect(s)
+	before := map[uint32]verbs.Key{}
+	for i := range uint32(2) {
+		before[i] = mapSlab(t, s, i, false)
+		if st := r.write(qp, before[i], 0, byte(i+1)); st != verbs.StatusOK {
+			t.Fatal(st)
+		}
+	}
+	d := succeedOver(t, old, cfg, adapterLike())
+	<-s.Cut()
+	time.Sleep(20 * cfg.Lease) // it does not end before the claims
+	if err := s.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Lapsed(); !slices.Equal(got, []uint32{0, 1}) {
+		t.Fatalf("to be claimed: %v", got)
+	}
+	qp = r.connect(s)
+	for i, was := range before {
+		key := mapSlab(t, s, i, true)
+		if key == was {
+			t.Errorf("slab %d has the key of before", i)
+		}
+		r.wantPage(qp, key, 0, byte(i+1))
+	}
+	if st := d.Status(); len(st.Leases) != 0 || st.Memory.Mapped != 2*slabSize {
+		t.Errorf("%+v", st)
 	}
 }

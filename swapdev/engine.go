@@ -102,7 +102,7 @@ func (e *engine) wire(backing *path.BackingFile, key *seal.Key) {
 		Answer: func(donor uint16, req control.Message) (control.Message, error) {
 			return answer(e.pages, e.moves.Order, donor, req)
 		},
-		Left: e.left, Claimed: e.claimed, Forsaken: e.forsaken, Joined: e.life.joined,
+		Left: e.left, Claimed: e.claimed, Renewed: e.renewed, Forsaken: e.forsaken, Joined: e.life.joined,
 		Lost: e.lost,
 		Returned: func(donor uint16, otherTransport bool) {
 			e.steering.Returned(donor, otherTransport)

@@ -35,8 +35,10 @@ type lender struct {
 	asked     atomic.Int64                  // Maps, refused ones included
 	stall     atomic.Pointer[chan struct{}] // each QueryMem waits until it is closed; nil: none waits
 	name      string                        // as devices know it
+	forgets   atomic.Bool                   // sessions outlive their connections; their keys do not
 
 	mu       sync.Mutex
+	kept     map[verbs.SessionID]*borrower // sessions without a connection
 	sessions map[*control.Session]*borrower
 	maps     []string // the transport of each Map
 }
@@ -50,6 +52,7 @@ type namedServer struct {
 type borrower struct {
 	lender *lender
 	id     verbs.SessionID
+	secret control.Secret
 	slabs  map[uint32]lentSlab
 }
 
@@ -61,7 +64,7 @@ type lentSlab struct {
 
 func startLender(t testing.TB, transports ...string) *lender {
 	t.Helper()
-	l := &lender{t: t, name: "lender", sessions: make(map[*control.Session]*borrower)}
+	l := &lender{t: t, name: "lender", sessions: make(map[*control.Session]*borrower), kept: make(map[verbs.SessionID]*borrower)}
 	for _, name := range transports {
 		s, err := tcp.Listen("127.0.0.1:0", tcp.Config{})
 		if err != nil {
@@ -127,10 +130,17 @@ func (l *lender) mapped(transport string) int {
 }
 
 // Admit implements control.Service.
-func (l *lender) Admit(_ context.Context, s *control.Session, _ *control.Hello) (*control.Welcome, control.Handler, error) {
+func (l *lender) Admit(_ context.Context, s *control.Session, hello *control.Hello) (*control.Welcome, control.Handler, error) {
+	if hello.Resume != 0 {
+		return l.resume(s, verbs.SessionID(hello.Resume))
+	}
 	b := &borrower{lender: l, id: verbs.SessionID(l.last.Add(1)), slabs: make(map[uint32]lentSlab)}
 	credential := verbs.NewCredential(b.id)
+	b.secret = credential.Secret
 	w := &control.Welcome{Session: uint64(b.id), Name: b.lender.name, Secret: credential.Secret}
+	if l.forgets.Load() {
+		w.Grace = hello.Grace
+	}
 	for _, server := range l.servers {
 		if err := server.Admit(credential); err != nil {
 			return nil, nil, err
@@ -143,11 +153,59 @@ func (l *lender) Admit(_ context.Context, s *control.Session, _ *control.Hello) 
 	return w, b, nil
 }
 
+// resume goes on with a session, as a donor does in another process: the memory is there, and the keys are
+// not.
+func (l *lender) resume(s *control.Session, id verbs.SessionID) (*control.Welcome, control.Handler, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.kept[id]
+	if b == nil {
+		return nil, nil, control.ErrNoSession
+	}
+	delete(l.kept, id)
+	l.sessions[s] = b
+	w := &control.Welcome{Session: uint64(id), Name: l.name, Secret: b.secret, Grace: 60_000, Resumed: true}
+	for _, server := range l.servers {
+		w.Data = append(w.Data, control.Endpoint{Transport: server.name, Address: server.Address()})
+	}
+	for i, slab := range b.slabs {
+		if slab.key != 0 {
+			if err := slab.server.Deregister(b.id, slab.key); err != nil {
+				return nil, nil, err
+			}
+		}
+		slab.key = 0
+		b.slabs[i] = slab
+		w.Held = append(w.Held, i)
+	}
+	return w, b, nil
+}
+
+// claim gives a slab another key.
+func (b *borrower) claim(req *control.Map) (*control.MRInfo, error) {
+	slab, ok := b.slabs[req.Slab]
+	if !ok || slab.key != 0 {
+		return nil, control.ErrUnknownSlab
+	}
+	grant, err := slab.server.Register(b.id, slab.mem)
+	if err != nil {
+		return nil, err
+	}
+	slab.key = grant.Key
+	b.slabs[req.Slab] = slab
+	return &control.MRInfo{Slab: req.Slab, Key: uint64(grant.Key), Bytes: req.Bytes}, nil
+}
+
 // Ended implements control.Service.
 func (l *lender) Ended(s *control.Session) {
 	l.mu.Lock()
 	b := l.sessions[s]
 	delete(l.sessions, s)
+	if l.forgets.Load() && errors.Is(s.Err(), control.ErrPeerLost) {
+		l.kept[b.id] = b
+		l.mu.Unlock()
+		return
+	}
 	l.mu.Unlock()
 	for _, server := range l.servers {
 		server.Revoke(b.id)
@@ -192,6 +250,9 @@ func (b *borrower) mapSlab(req *control.Map) (*control.MRInfo, error) {
 	}
 	if b.lender.full.Load() {
 		return nil, control.ErrNoMemory
+	}
+	if req.Claim {
+		return b.claim(req)
 	}
 	for _, server := range b.lender.servers {
 		if server.name != req.Transport {

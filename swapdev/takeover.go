@@ -17,10 +17,10 @@ func (e *engine) left(donor uint16) []lenders.Left {
 	for slab := range e.pages.Geometry().Slabs() {
 		s := e.pages.Slab(slab)
 		if old, moves := e.pages.OldDonor(slab); moves && old == donor {
-			list = append(list, lenders.Left{Slab: slab, Epoch: s.Epoch - 1})
+			list = append(list, lenders.Left{Slab: slab, Epoch: s.Epoch - 1, Key: e.shared.Keys.Get(slab, s.Epoch-1)})
 		}
 		if placement.Holds(s) && s.Donor == donor {
-			list = append(list, lenders.Left{Slab: slab, Epoch: s.Epoch})
+			list = append(list, lenders.Left{Slab: slab, Epoch: s.Epoch, Key: e.shared.Keys.Get(slab, s.Epoch)})
 		}
 	}
 	return list
@@ -32,6 +32,11 @@ func (e *engine) claimed(donor uint16, l lenders.Left, key verbs.Key) {
 	if old, moves := e.pages.OldDonor(l.Slab); moves && old == donor {
 		e.moves.Resume(l.Slab, donor, key)
 	}
+}
+
+// renewed has operations on a slab use another key, and reports whether they used the one before.
+func (e *engine) renewed(l lenders.Left, key verbs.Key) bool {
+	return e.shared.Keys.Replace(l.Slab, l.Epoch, l.Key, key)
 }
 
 // forsaken takes note that a donor has not got a slab any more.

@@ -29,11 +29,13 @@ type Config struct {
 	Grace      time.Duration  // in which a broken connection may come back before the donor is lost; 0: none
 	Journal    *journal.Journal
 
-	// Left are the slabs that an earlier server of this device has left at a donor. nil: there was none.
+	// Left are the slabs that this device, or an earlier server of it, has at a donor. nil: there is none.
 	// Claimed hears the key of one that the donor still has, before the donor is used; Forsaken hears
-	// of one that it has not.
+	// of one that it has not. Renewed hears another key of one that is in use, and reports whether the
+	// device still has the slab as it was.
 	Left     func(donor uint16) []Left
 	Claimed  func(donor uint16, slab Left, key verbs.Key)
+	Renewed  func(slab Left, key verbs.Key) bool
 	Forsaken func(donor uint16, slab Left)
 
 	// Joined is called with the address of a donor of the cluster before the donor gets a number,

@@ -43,7 +43,7 @@ func (l *Lenders) holdSession(ctx context.Context, d *Donor, s *control.Session)
 		if err := s.Err(); err != nil {
 			return err
 		}
-		if err := l.regain(ctx, d, s.Grace(), s.Trouble(), s.Resume); err != nil {
+		if err := l.regain(ctx, d, s.Grace(), s.Trouble(), func(ctx context.Context) error { return l.resume(ctx, d, s) }); err != nil {
 			return err
 		}
 	}
@@ -57,7 +57,7 @@ func (l *Lenders) holdLink(ctx context.Context, d *Donor, k *link, w way) error 
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case broken := <-k.lost:
-			connect := func(ctx context.Context) error { return l.connectQueue(ctx, d, k, w) }
+			connect := func(ctx context.Context) error { return silent(l.connectQueue(ctx, d, k, w)) }
 			if err := l.regain(ctx, d, l.cfg.Grace, broken, connect); err != nil {
 				return err
 			}

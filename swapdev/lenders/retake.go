@@ -16,10 +16,11 @@ import (
 // connections are void, so nothing that it had sent can still change a page. Then the device claims each
 // slab, with its content, and gets another key. Until then the donor is suspended.
 
-// Left is a slab that an earlier server of the device has left at a donor.
+// Left is a slab that the device, or an earlier server of it, has at a donor.
 type Left struct {
 	Slab  int
-	Epoch uint64 // under which operations reach it
+	Epoch uint64    // under which operations reach it
+	Key   verbs.Key // that they use now; 0: none yet
 }
 
 // retake takes over what an earlier server has left at a donor, within the grace time. The donor is
@@ -129,7 +130,7 @@ func (l *Lenders) claimSlabs(ctx context.Context, d *Donor, s *control.Session, 
 			l.cfg.Forsaken(d.id, left)
 			continue
 		}
-		key, err := l.claimSlab(ctx, s, slab, t)
+		key, err := l.claimSlab(ctx, s, slab, t.Name)
 		switch {
 		case errors.Is(err, control.ErrUnknownSlab):
 			l.cfg.Forsaken(d.id, left)
@@ -148,10 +149,10 @@ func (l *Lenders) claimSlabs(ctx context.Context, d *Donor, s *control.Session, 
 	return nil
 }
 
-func (l *Lenders) claimSlab(ctx context.Context, s *control.Session, slab uint32, t *Transport) (verbs.Key, error) {
+func (l *Lenders) claimSlab(ctx context.Context, s *control.Session, slab uint32, transport string) (verbs.Key, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestAttempt)
 	defer cancel()
-	info, err := s.Map(ctx, slab, uint64(l.cfg.SlabSize), true, t.Name)
+	info, err := s.Map(ctx, slab, uint64(l.cfg.SlabSize), true, transport)
 	if err != nil {
 		return 0, err
 	}
