@@ -24,7 +24,7 @@ func sleeps(w *World) {
 	d := w.Swap("128M", w.donors(1, "128M"))
 	d.SwapOn()
 	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
-	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
 
 	w.Phase("the server is frozen before a program that waits for a page")
 	d.Signal(syscall.SIGSTOP)

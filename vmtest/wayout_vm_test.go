@@ -58,7 +58,7 @@ func deadSwap(w *World) {
 	d := w.Swap("128M", w.donors(1, "128M"))
 	d.SwapOn()
 	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
-	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
 	d.Kill()
 	w.Until(10*time.Second, "nothing serves the device", func() bool { return d.listed().Advice != "" })
 	if err := os.RemoveAll(filepath.Join(status.DefaultRoot, kept.FolderName, d.ID())); err != nil {
@@ -100,7 +100,7 @@ func swapTakenOff(w *World) {
 	d := w.Swap("128M", donors)
 	d.SwapOn()
 	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
-	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
 	stop := []string{"farswap", "ublk", "stop", "--swapoff", d.ID()}
 
 	w.Phase("it is refused while the program's control group has no room")
@@ -134,7 +134,7 @@ func swapTakenOff(w *World) {
 	w.Phase("a signal does the same")
 	d = w.Swap("128M", donors, "--swapoff-on-stop", "on", "--swapon")
 	load = w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
-	w.Until(time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
 	load.limit(pagingSize * 3)
 	d.Signal(syscall.SIGTERM)
 	d.Succeed(3 * time.Minute)

@@ -74,7 +74,7 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 		}
 		if s.takesOff {
 			if err := s.takeOff(signals); errors.Is(err, errEnded) {
-				return s.ended()
+				continue // it has failed, or was handed over
 			} else if err != nil {
 				s.log.Warn().Msg("not stopping: " + command.OneLine(err))
 				process.Ready(s.log, s.dev.Path())

@@ -133,6 +133,20 @@ func TestDeviceEndsMeanwhile(t *testing.T) {
 	}
 }
 
+// TestHandedOverMeanwhile: a device that is handed to another server while its swap comes off ends this
+// one without an error. What took swap off is canceled, and the next server hears the next signal.
+func TestHandedOverMeanwhile(t *testing.T) {
+	dev := newFakeDevice()
+	signals := make(chan os.Signal, 1)
+	signals <- unix.SIGTERM
+	s := &session{dev: dev, log: zerolog.Nop(), takesOff: true, handedOver: make(chan struct{})}
+	swap := &fakeSwap{on: true, waits: func() { s.leaving.Store(true); close(dev.done); close(s.handedOver) }}
+	s.off = swap.tools()
+	if err := s.run(io.Discard, &options{priority: -1}, signals); err != nil || dev.stops != 0 || !swap.on {
+		t.Errorf("%v, %d stops, swap %v", err, dev.stops, swap.on)
+	}
+}
+
 func TestTakesOff(t *testing.T) {
 	for value, want := range map[string][2]bool{"auto": {false, true}, "on": {true, true}, "off": {false, false}} {
 		for i, systemd := range []bool{false, true} {
