@@ -36,7 +36,7 @@ func sleeps(w *World) {
 	w.alive(d)
 
 	w.Phase("the freezer takes what it gets first")
-	const tries = 4
+	const tries = 2
 	failed := 0
 	for range tries {
 		if err := freeze(); err != nil {
