@@ -51,7 +51,7 @@ var modules = []string{
 // rooms are those of this module that farswapd may link, with all below them.
 var rooms = []string{
 	"bpf", "cluster", "cmd/farswapd", "control", "donor", "evict", "offheap", "slabmap", "status", "swapdev", "ublk", "uring", "verbs",
-	"netlimit", "internal/asynclog", "internal/awake", "internal/devserver", "internal/filestate", "internal/flusher", "internal/human", "internal/inuse", "internal/loghist", "internal/memory",
+	"netlimit", "internal/asynclog", "internal/awake", "internal/devserver", "internal/filestate", "internal/flusher", "internal/human", "internal/inuse", "internal/kept", "internal/loghist", "internal/memory",
 	"internal/owned", "internal/refusals", "internal/signature", "internal/store", "internal/swapoff",
 	"internal/cli/add", "internal/cli/advice", "internal/cli/program", "internal/cli/command", "internal/cli/daemon", "internal/cli/flags",
 	"internal/cli/lend", "internal/cli/process", "internal/cli/usage",
