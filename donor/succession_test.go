@@ -183,6 +183,7 @@ func TestSuccessionKeepsTheLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	late := mapSlab(t, s, 2, false) // the successor has not heard of it
 	resumed := make(chan error, 1)
 	go func() {
 		err := passing.Pass(context.Background(), func() error {
@@ -210,7 +211,13 @@ func TestSuccessionKeepsTheLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := newReach(t)
-	r.wantPage(r.connect(s), key, 0, 0)
+	qp := r.connect(s)
+	r.wantPage(qp, key, 0, 0)
+	if st := r.write(qp, late, 0, 9); st != verbs.StatusOK {
+		t.Error(st)
+	}
+	r.wantPage(qp, mapSlab(t, s, 3, false), 0, 0) // elsewhere in the file
+	r.wantPage(qp, late, 0, 9)
 	if err := passing.Release(); err != nil {
 		t.Error(err)
 	}

@@ -59,6 +59,10 @@ func (s *Store) Map(size int, opt Options) ([]byte, error) {
 		return nil, fmt.Errorf("map %d bytes: %w", size, unix.EINVAL)
 	}
 	s.mu.Lock()
+	if err := s.grown(); err != nil {
+		s.mu.Unlock()
+		return nil, err
+	}
 	offset := s.end
 	end := (offset + int64(size) + storeAlign - 1) / storeAlign * storeAlign
 	err := unix.Ftruncate(int(s.file.Fd()), end)
@@ -80,8 +84,12 @@ func (s *Store) Map(size int, opt Options) ([]byte, error) {
 // it is in the file.
 func (s *Store) MapAt(offset int64, size int, opt Options) ([]byte, error) {
 	s.mu.Lock()
+	err := s.grown()
 	end := s.end
 	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
 	if size <= 0 || offset < 0 || offset%storeAlign != 0 || int64(size) > end-offset {
 		return nil, fmt.Errorf("map %d bytes at %d of a file of memory with %d: %w", size, offset, end, unix.EINVAL)
 	}
@@ -96,6 +104,16 @@ func (s *Store) MapAt(offset int64, size int, opt Options) ([]byte, error) {
 	s.areas[address(mem)] = offset
 	s.mu.Unlock()
 	return mem, nil
+}
+
+// grown takes note of what another process has added to the file: that must not be used twice. mu is held.
+func (s *Store) grown() error {
+	var info unix.Stat_t
+	if err := unix.Fstat(int(s.file.Fd()), &info); err != nil {
+		return fmt.Errorf("look at a file of memory: %w", err)
+	}
+	s.end = max(s.end, info.Size)
+	return nil
 }
 
 // Offset is where memory of Map or MapAt is in the file.

@@ -123,3 +123,30 @@ func TestStoreRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestStoreGrowsElsewhere: what one process has added after the other has opened the file can be mapped there,
+// and is not given out again.
+func TestStoreGrowsElsewhere(t *testing.T) {
+	s := newStore(t)
+	other := again(t, s)
+	mem, err := s.Map(4096, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mem[0] = 7
+	offset, _ := s.Offset(mem)
+	same, err := other.MapAt(offset, 4096, Options{})
+	if err != nil || same[0] != 7 {
+		t.Fatalf("%v", err)
+	}
+	if _, err := s.Map(4096, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := other.Map(4096, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, _ := other.Offset(fresh); at != 2*storeAlign {
+		t.Errorf("memory at %d, where another process has some", at)
+	}
+}
