@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -156,12 +157,15 @@ func (l *lender) Admit(_ context.Context, s *control.Session, hello *control.Hel
 // resume goes on with a session, as a donor does in another process: the memory is there, and the keys are
 // not.
 func (l *lender) resume(s *control.Session, id verbs.SessionID) (*control.Welcome, control.Handler, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.kept[id]
-	if b == nil {
-		return nil, nil, control.ErrNoSession
+	var b *borrower
+	for b == nil { // the end of the connection before may not have been noticed yet
+		l.mu.Lock()
+		if b = l.kept[id]; b == nil {
+			l.mu.Unlock()
+			time.Sleep(time.Millisecond)
+		}
 	}
+	defer l.mu.Unlock()
 	delete(l.kept, id)
 	l.sessions[s] = b
 	w := &control.Welcome{Session: uint64(id), Name: l.name, Secret: b.secret, Grace: 60_000, Resumed: true}

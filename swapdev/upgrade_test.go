@@ -231,6 +231,9 @@ func TestHistoryWithUpgrades(t *testing.T) {
 	if s.IO.Errors != 0 || s.IO.Corrupt != 0 || s.IO.Failovers != 0 || s.Pages.Lost != 0 || suspensions(s) == 0 {
 		t.Errorf("%+v", s.IO)
 	}
+	if len(goroutines) == 0 {
+		t.Fatal("no upgrade came to its end")
+	}
 	if first, last := goroutines[0], goroutines[len(goroutines)-1]; last > first+8 {
 		t.Errorf("goroutines of the donor: %v", goroutines)
 	}
