@@ -71,7 +71,7 @@ func runDevice(args []string) error {
 		return err
 	}
 	m.only = rounds
-	err = errors.Join(protect(), m.network())
+	err = errors.Join(ownPrograms(), protect(), m.network())
 	if err == nil {
 		err = m.prepare(*certs)
 	}

@@ -42,7 +42,7 @@ func runDonors(args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if err := errors.Join(protect(), m.network()); err != nil {
+	if err := errors.Join(ownPrograms(), protect(), m.network()); err != nil {
 		return err
 	}
 	for i := range m.donors {

@@ -64,7 +64,21 @@ func runHost(args []string) error {
 	if err := h.identities(); err != nil {
 		return err
 	}
-	return h.machines(self)
+	programs := filepath.Join(h.certs, "bin")
+	if err := h.copyPrograms(programs); err != nil {
+		return err
+	}
+	return h.machines(filepath.Join(programs, filepath.Base(self)))
+}
+
+// copyPrograms puts the programs into a folder: a build while the machines run would change them under their processes.
+func (h *host) copyPrograms(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	bin := filepath.Join(h.repo, ".cache/bin")
+	_, err := run("cp", filepath.Join(bin, "farswap"), filepath.Join(bin, "farswapd"), filepath.Join(bin, "chaos"), dir)
+	return err
 }
 
 // identities makes an authority, and the certificates of the device and the donors.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,9 +16,17 @@ import (
 func run(argv ...string) (string, error) {
 	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, brief(out))
 	}
 	return string(out), nil
+}
+
+// mostOutput is how many bytes of a program's output an error has: that of one that crashes is long.
+const mostOutput = 500
+
+// brief is the begin of what a program has written.
+func brief(out []byte) string {
+	return strings.TrimSpace(string(out[:min(len(out), mostOutput)]))
 }
 
 // runAll runs command lines of words between spaces, until one fails.
@@ -39,7 +48,7 @@ func within(timeout time.Duration, argv ...string) error {
 		return fmt.Errorf("%s has not ended after %v", strings.Join(argv, " "), timeout)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, brief(out))
 	}
 	return nil
 }
@@ -77,6 +86,15 @@ func setClock(by time.Duration) error {
 		return fmt.Errorf("set the clock by %v: %w", by, err)
 	}
 	return nil
+}
+
+// ownPrograms puts the folder of this program first on the path: the others of a run lie there.
+func ownPrograms() error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return os.Setenv("PATH", filepath.Dir(self)+":"+os.Getenv("PATH"))
 }
 
 // protect keeps this process in memory, and from the kernel's OOM killer: it has to see all of a fault.
