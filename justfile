@@ -4,7 +4,7 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 
 export PATH := env("PATH") + ":/usr/local/go/bin:/usr/sbin:/sbin:" + justfile_directory() + "/.cache/servers/usr/bin"
 
-scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/path-gate vmtest/fuzz vmtest/readme-trial vmtest/torture vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
+scripts := "do .ci/run bpf/generate bpf/stale vmtest/steps vmtest/tally vmtest/failures vmtest/slowest vmtest/path-gate vmtest/fuzz vmtest/readme-trial vmtest/torture vmtest/shutdown vmtest/dash-live vmtest/vm-suite vmtest/with-adapter vmtest/sanitize vmtest/vm/* benchmarks/demo/* benchmarks/bench-in-vm"
 
 # The folders with tests that only the virtual machine runs
 suites := "./vmtest ./verbs/rdma ./bpf ./swapdev ./ublk ./ublk/targets ./internal/devserver"
@@ -140,6 +140,10 @@ soak-rdma TIME="1m" KERNEL="7.3" *ARGS: build
 # Machines too small for what runs on them, swapping over farswap alone; see vmtest/torture
 torture *ARGS: build
     @vmtest/torture "$@"
+
+# Reboot and power off by Debian's systemd while the device of a unit swaps; see vmtest/shutdown
+shutdown *ARGS: build
+    @vmtest/shutdown "$@"
 
 # Faults of all kinds at random, alone and in pairs, under a device that swaps, with donors on a second virtual machine: --minutes N --seed S --kernel NAME
 chaos *ARGS: build
