@@ -26,5 +26,5 @@
 // A Store is memory that another process can go on with: it lies in a file without a name, whose
 // descriptor goes over a local socket. Transparent huge pages in it depend on a setting of the machine
 // of its own, /sys/kernel/mm/transparent_hugepage/shmem_enabled, which is "never" by default. Without
-// them a slab of 64 MiB takes 70 ms to map and lock instead of 8; it is as fast afterwards.
+// them a slab of 64 MiB takes 70 ms to map and lock instead of 8.
 package offheap

@@ -62,8 +62,8 @@ func (p *Paging) Told(timeout time.Duration) benchmarks.PagingResult {
 	return p.Check(timeout)
 }
 
-// limit changes the bytes of RAM that the program may have.
-func (p *Paging) limit(bytes int64) {
+// Limit changes the bytes of RAM that the program may have.
+func (p *Paging) Limit(bytes int64) {
 	p.w.Helper()
 	err := os.WriteFile(filepath.Join(p.group, "memory.max"), strconv.AppendInt(nil, bytes, 10), 0)
 	if err != nil {

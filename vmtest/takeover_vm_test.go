@@ -28,7 +28,9 @@ func serverTakenOver(w *World) {
 
 // serverUpgraded has servers hand over a device that is swap, each under load.
 func serverUpgraded(w *World) {
-	replaced(w, func(d *Device, _ status.Device) { w.Start(nil, "farswap", "ublk", "upgrade", d.ID()).Succeed(3 * time.Minute) })
+	replaced(w, func(d *Device, _ status.Device) {
+		w.Start(nil, "farswap", "ublk", "upgrade", d.ID()).Succeed(3 * time.Minute)
+	})
 }
 
 // replaced has the servers of a device replaced under load, one after the other.

@@ -107,7 +107,7 @@ func swapTakenOff(w *World) {
 	w.OnlyError(w.Run("farswap", "ublk", "stop", d.ID()), 3, d.Path, "stop --swapoff")
 	w.OnlyError(w.Run(stop...), 3, d.Path, "control group", "memory.max")
 	w.alive(d)
-	load.limit(pagingSize * 3)
+	load.Limit(pagingSize * 3)
 
 	w.Phase("it is canceled while a page is on its way")
 	d.Signal(syscall.SIGSTOP)
@@ -135,7 +135,7 @@ func swapTakenOff(w *World) {
 	d = w.Swap("128M", donors, "--swapoff-on-stop", "on", "--swapon")
 	load = w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
 	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
-	load.limit(pagingSize * 3)
+	load.Limit(pagingSize * 3)
 	d.Signal(syscall.SIGTERM)
 	d.Succeed(3 * time.Minute)
 	w.NoFile(d.Path)
