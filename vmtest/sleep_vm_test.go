@@ -14,6 +14,13 @@ import (
 // A machine that is to sleep while a device is swap. The kernel's pm_test freezes all programs, as for
 // suspend and hibernation, and thaws them at once.
 
+// The program is small: each attempt to freeze the machine suspends the donor, and it pages from the
+// backing file for a while.
+const (
+	sleepSize  = 32 << 20
+	sleepLimit = 16 << 20
+)
+
 // sleeps freezes a machine whose programs page.
 func sleeps(w *World) {
 	// Milliseconds for which the freezer tries, and seconds for which a test leaves programs frozen.
@@ -23,8 +30,8 @@ func sleeps(w *World) {
 
 	d := w.Swap("128M", w.donors(1, "128M"))
 	d.SwapOn()
-	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
-	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	load := w.PageUntilTold(sleepSize, sleepLimit, "--threads", "2", "--pattern", "uniform")
+	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > sleepLimit/2 })
 
 	w.Phase("the server is frozen before a program that waits for a page")
 	d.Signal(syscall.SIGSTOP)
@@ -45,7 +52,7 @@ func sleeps(w *World) {
 		w.alive(d)
 	}
 	w.Logf("the freezer failed %d of %d times while a program paged", failed, tries)
-	load.Told(2 * time.Minute)
+	load.Told(4 * time.Minute)
 
 	w.Phase("nothing pages")
 	if err := freeze(); err != nil {

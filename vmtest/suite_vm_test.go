@@ -65,7 +65,7 @@ var scenarios = []Scenario{
 	{43, "two-devices", 2 * time.Minute, both, twoDevices},
 	{56, "dead-swap", 3 * time.Minute, onlyTCP, deadSwap},
 	{57, "swap-taken-off", 5 * time.Minute, onlyTCP, swapTakenOff},
-	{65, "sleep", 3 * time.Minute, onlyTCP, sleeps},
+	{65, "sleep", 8 * time.Minute, onlyTCP, sleeps},
 	{44, "readme-trial", 6 * time.Minute, onlyTCP, readmeTrial},
 
 	{50, "bad-donor", 2 * time.Minute, onlyTCP, badDonor},
