@@ -103,12 +103,9 @@ func (e *engine) wire(backing *path.BackingFile, key *seal.Key) {
 			return answer(e.pages, e.moves.Order, donor, req)
 		},
 		Left: e.left, Claimed: e.claimed, Renewed: e.renewed, Forsaken: e.forsaken, Joined: e.life.joined,
-		Lost: e.lost,
-		Returned: func(donor uint16, otherTransport bool) {
-			e.steering.Returned(donor, otherTransport)
-			e.mapper.Wake()
-		},
-		HasRoom: func() { e.mapper.Wake() },
+		Lost:     e.lost,
+		Returned: e.returned,
+		HasRoom:  func() { e.mapper.Wake() },
 	}, cfg.Donors)
 	place := placement.Config{
 		Pages: e.pages, Keys: keys, Notes: notes, Donors: e.donors, Journal: e.journal, Log: cfg.Log,

@@ -3,6 +3,7 @@ package swapdev
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -40,11 +41,14 @@ func TestKilledServer(t *testing.T) {
 			})
 			o := order{Folder: folder, Killed: killedOrder{Ack: RemoteFirst, Seal: SealOn, Backing: filepath.Join(folder, "backing")}}
 			change(&o.Killed)
+			var donors []*testDonor
 			for range 3 {
 				d := startDonorAs(t, 16*testSlab, func(c *daemon.Config) { c.Lease = time.Minute })
 				t.Cleanup(d.kill)
+				donors = append(donors, d)
 				o.Killed.Donors = append(o.Killed.Donors, d.cfg.Listen)
 			}
+			files := openFiles(t)
 			m, err := openModel(folder)
 			if err != nil {
 				t.Fatal(err)
@@ -77,6 +81,16 @@ func TestKilledServer(t *testing.T) {
 			if end.Remote == 0 || end.Generation != *kills+1 {
 				t.Errorf("of generation %d, with %d pages at donors: nothing was taken over", end.Generation, end.Remote)
 			}
+			// A move that the server before has begun goes on, and what was lent in vain is given back.
+			settles(t, fmt.Sprintf("the donors lend %d slabs", end.Slabs), func() bool {
+				lent := 0
+				for _, d := range donors {
+					lent += int(d.donor.Status().Memory.Mapped / testSlab)
+				}
+				return lent == end.Slabs
+			})
+			s.kill()
+			settles(t, "the connections to dead servers are closed", func() bool { return openFiles(t) <= files })
 		})
 	}
 }
@@ -120,3 +134,24 @@ func openModel(folder string) (*model, error) {
 }
 
 func (m *model) close() error { return unix.Munmap(m.mem) }
+
+// openFiles counts the open files of this process, donors included.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(files)
+}
+
+// settles waits for a condition that others bring about.
+func settles(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Errorf("%s: not after a minute", what)
+			return
+		}
+	}
+}

@@ -34,7 +34,7 @@ type killedOrder struct {
 
 // killedEnd is what the last server says.
 type killedEnd struct {
-	Written, Wrong, Lost, Remote, Generation int
+	Written, Wrong, Lost, Remote, Slabs, Generation int
 }
 
 const (
@@ -256,5 +256,8 @@ func (s *killedServer) lookAtAll() (end killedEnd, err error) {
 	}
 	pages := s.engine.report().Pages
 	end.Lost, end.Remote = int(pages.Lost), int(pages.Remote+pages.Both)
+	for _, held := range s.engine.holds() {
+		end.Slabs += held
+	}
 	return end, nil
 }

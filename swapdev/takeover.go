@@ -26,11 +26,19 @@ func (e *engine) left(donor uint16) []lenders.Left {
 	return list
 }
 
-// claimed makes a slab usable that a donor still has. A move away from there goes on.
-func (e *engine) claimed(donor uint16, l lenders.Left, key verbs.Key) {
+// claimed makes a slab usable that a donor still has.
+func (e *engine) claimed(_ uint16, l lenders.Left, key verbs.Key) {
 	e.shared.Keys.Set(l.Slab, l.Epoch, key)
-	if old, moves := e.pages.OldDonor(l.Slab); moves && old == donor {
-		e.moves.Resume(l.Slab, donor, key)
+}
+
+// returned hears that a donor can be used. Moves away from there that the server before has begun go on.
+func (e *engine) returned(donor uint16, otherTransport bool) {
+	e.steering.Returned(donor, otherTransport)
+	e.mapper.Wake()
+	for slab := range e.pages.Geometry().Slabs() {
+		if old, moves := e.pages.OldDonor(slab); moves && old == donor {
+			e.moves.Resume(slab, donor, e.shared.Keys.Get(slab, e.pages.Slab(slab).Epoch-1))
+		}
 	}
 }
 

@@ -3,6 +3,8 @@
 package vmtest
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,6 +40,7 @@ func replaced(w *World, replace func(*Device, status.Device)) {
 	d := w.Swap("128M", w.donors(2, "160M"))
 	d.SwapOn()
 	pages := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "4", "--pattern", "uniform")
+	w.Logf("memory of the standby: %s", locked(d.withStandby(1).StandbyPID))
 	watch := WatchDevice(d.Path)
 	times := takeoversWhole
 	if testing.Short() {
@@ -148,4 +151,19 @@ func recoveredByHand(w *World) {
 		}
 	}
 	w.NoFile(d.Path)
+}
+
+// locked is what a process has locked, and what of that no other process shares, as the kernel writes it.
+func locked(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return err.Error()
+	}
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if name, _, _ := strings.Cut(line, ":"); slices.Contains([]string{"Pss", "Private_Clean", "Private_Dirty", "Locked"}, name) {
+			found = append(found, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	return strings.Join(found, ", ")
 }

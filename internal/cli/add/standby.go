@@ -179,7 +179,7 @@ func (s *standby) start() (_ *exec.Cmd, ready *os.File, err error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, ready.Close())
 	}
-	cmd := exec.Command(program, "ublk", "recover", "--state-root", s.root, strconv.Itoa(s.id))
+	cmd := exec.Command(program, "ublk", "recover", "--log-level", s.log.GetLevel().String(), "--state-root", s.root, strconv.Itoa(s.id))
 	cmd.Env = append(os.Environ(), standbyVar+"=1")
 	cmd.ExtraFiles = []*os.File{self, says}
 	cmd.Stderr = os.Stderr
