@@ -19,8 +19,8 @@ import (
 var kills = flag.Int("kills", 4, "how often TestKilledServer kills the server of each variant")
 
 // TestKilledServer kills servers with SIGKILL under load, at any instruction, and has the next one take the
-// device over, which moves its slabs about all the time. The kernel is simulated: what was not answered is
-// sent again. No page is ever wrong, and none is lost.
+// device over, which moves its slabs about all the time; some are killed while they take it over. The kernel is
+// simulated: what was not answered is sent again. No page is ever wrong, none is lost, and nothing stays lent.
 func TestKilledServer(t *testing.T) {
 	for name, change := range map[string]func(*killedOrder){
 		"remote-first": func(*killedOrder) {},
@@ -59,6 +59,11 @@ func TestKilledServer(t *testing.T) {
 				}
 			}()
 			for range *kills {
+				if o.Killed.Later { // one that does not get far
+					s := startPart(t, "server", o)
+					time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
+					s.kill()
+				}
 				s := startPart(t, "server", o)
 				o.Killed.Later = true
 				var ready bool
@@ -78,7 +83,7 @@ func TestKilledServer(t *testing.T) {
 			if end.Written == 0 || end.Wrong != 0 || end.Lost != 0 || m.word(modelWrong).Load() != 0 {
 				t.Errorf("at the end: %+v", end)
 			}
-			if end.Remote == 0 || end.Generation != *kills+1 {
+			if end.Remote == 0 || end.Generation < *kills+1 {
 				t.Errorf("of generation %d, with %d pages at donors: nothing was taken over", end.Generation, end.Remote)
 			}
 			// A move that the server before has begun goes on, and what was lent in vain is given back.
