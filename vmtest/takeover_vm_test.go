@@ -3,8 +3,11 @@
 package vmtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +26,30 @@ const takeovers, takeoversWhole = 3, 50
 func serverTakenOver(w *World) {
 	replaced(w, func(_ *Device, s status.Device) {
 		if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
+			w.Fatal(err)
+		}
+	})
+}
+
+// standbyAlone is serverTakenOver while no program of farswap can be read: the standby has all that it needs. The
+// next one is started once they can be read again.
+func standbyAlone(w *World) {
+	path, err := exec.LookPath("farswapd")
+	if err != nil {
+		w.Fatal(err)
+	}
+	programs := filepath.Dir(path)
+	replaced(w, func(d *Device, s status.Device) {
+		w.Must("mount", "-t", "tmpfs", "nothing", programs)
+		if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
+			w.Fatal(err)
+		}
+		err := syscall.Kill(s.PID, syscall.SIGKILL)
+		w.Until(time.Minute, "the standby serves, and says that it cannot start another", func() bool {
+			next, askErr := d.ask()
+			return askErr == nil && next.PID == s.StandbyPID && next.IO.Reads > 0 && strings.Contains(d.Stderr(), "the device has no standby")
+		})
+		if err := errors.Join(err, syscall.Unmount(programs, 0)); err != nil {
 			w.Fatal(err)
 		}
 	})
