@@ -9,8 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/internal/cli/command"
-	"github.com/farswap/farswap/internal/cli/flags"
-	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/internal/human"
 	"github.com/farswap/farswap/status"
 )
@@ -19,32 +17,14 @@ import (
 const pollDrain = 200 * time.Millisecond
 
 func drainCommand(a *command.App) *cobra.Command {
-	var root string
-	var timeout time.Duration
-	cmd := &cobra.Command{
+	return waiting(a, &cobra.Command{
 		Use:   "drain [NAME]",
 		Short: "Give back all memory that a donor lends, and end it",
 		Long: `drain tells a donor of this machine to lend nothing more and to ask its devices for
 all slabs. The devices move the slabs to other donors, or keep the pages in their
 backing files. The donor ends when the last slab is back. A device that does not return a slab
 within a minute loses its session.`,
-		Args: a.PerhapsOne,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := chosenDonor(args, root)
-			if err != nil {
-				return err
-			}
-			if timeout <= 0 {
-				return usage.Errorf("--timeout %v: want more than 0", timeout)
-			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
-			defer cancel()
-			return drainDonor(ctx, cmd.OutOrStdout(), status.DonorDir(root, name), name)
-		},
-	}
-	flags.StateRoot(cmd, &root)
-	cmd.Flags().DurationVar(&timeout, "timeout", 10*time.Minute, "how long to wait for the end")
-	return cmd
+	}, 10*time.Minute, "the end", drainDonor)
 }
 
 // drainDonor begins a drain and waits until the donor has ended.

@@ -10,8 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/internal/cli/command"
-	"github.com/farswap/farswap/internal/cli/flags"
-	"github.com/farswap/farswap/internal/cli/usage"
 	"github.com/farswap/farswap/internal/human"
 	"github.com/farswap/farswap/status"
 )
@@ -28,9 +26,7 @@ const (
 var errUpgrade = errors.New("the upgrade has failed; the donor goes on as it was")
 
 func upgradeCommand(a *command.App) *cobra.Command {
-	var root string
-	var timeout time.Duration
-	cmd := &cobra.Command{
+	return waiting(a, &cobra.Command{
 		Use:   "upgrade [NAME]",
 		Short: "Hand a running donor over to the program that is installed now",
 		Long: `upgrade has a donor of this machine start its program anew, from the file that is
@@ -38,23 +34,7 @@ installed now and with the same arguments, and hand over to it: memory, sessions
 listening sockets. The new process reads configuration, certificates and lists anew. Devices
 lose no page: they wait for a moment and connect again. If the new process does not get ready,
 the old one goes on.`,
-		Args: a.PerhapsOne,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, err := chosenDonor(args, root)
-			if err != nil {
-				return err
-			}
-			if timeout <= 0 {
-				return usage.Errorf("--timeout %v: want more than 0", timeout)
-			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
-			defer cancel()
-			return upgradeDonor(ctx, cmd.OutOrStdout(), status.DonorDir(root, name), name)
-		},
-	}
-	flags.StateRoot(cmd, &root)
-	cmd.Flags().DurationVar(&timeout, "timeout", 20*time.Minute, "how long to wait for the new process")
-	return cmd
+	}, 20*time.Minute, "the new process", upgradeDonor)
 }
 
 // upgradeDonor begins an upgrade and waits until it is over.
