@@ -55,7 +55,7 @@ func (d *Device) swapped() int64 {
 
 // deadSwap removes a device whose server was killed under swap, and of which nothing is kept.
 func deadSwap(w *World) {
-	d := w.Swap("128M", w.donors(1, "128M"))
+	d := w.Swap("128M", w.donors(1, "128M"), "--supervise", "off")
 	d.SwapOn()
 	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
 	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })

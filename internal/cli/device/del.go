@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -70,7 +71,7 @@ func deleteDevice(stderr io.Writer, root string, id int, force bool) error {
 	if err := deleteFromKernel(stderr, facts, force); err != nil {
 		return errors.Join(err, lock.Release())
 	}
-	return errors.Join(forget(root, facts), lock.Remove())
+	return errors.Join(forget(root, id), lock.Remove())
 }
 
 // deleteFromKernel removes the device from the kernel. A device of ours may
@@ -103,9 +104,10 @@ func deleteFromKernel(stderr io.Writer, facts remedy.Facts, force bool) error {
 	return control.Delete(facts.ID)
 }
 
-// forget removes what was kept for another server of a device that is gone.
-func forget(root string, facts remedy.Facts) error {
-	if !facts.Kept {
+// forget removes what was kept for another server of a device that is gone, and the place where it was if
+// that is empty.
+func forget(root string, id int) error {
+	if _, err := os.Lstat(filepath.Join(root, kept.FolderName)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	place, err := kept.Open(root)
@@ -115,5 +117,5 @@ func forget(root string, facts remedy.Facts) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(place.Remove(facts.ID), place.Close())
+	return errors.Join(place.Remove(id), place.Close())
 }
