@@ -18,6 +18,7 @@ const lookPause = 5 * time.Millisecond
 // methods may be called from any goroutine.
 type Watch struct {
 	stop, ended chan struct{}
+	once        sync.Once // closes stop
 
 	mu      sync.Mutex // guards what follows
 	longest time.Duration
@@ -73,9 +74,10 @@ func (w *Watch) Longest() (time.Duration, error) {
 	return d, w.err
 }
 
-// End ends the watch, and returns the error of a read that failed.
+// End ends the watch, and returns the error of a read that failed. While it goes on the device is open, and the
+// driver does not delete it. It may be called again.
 func (w *Watch) End() error {
-	close(w.stop)
+	w.once.Do(func() { close(w.stop) })
 	<-w.ended
 	_, err := w.Longest()
 	return err

@@ -65,8 +65,22 @@ func (p *Paging) Told(timeout time.Duration) benchmarks.PagingResult {
 // Limit changes the bytes of RAM that the program may have.
 func (p *Paging) Limit(bytes int64) {
 	p.w.Helper()
-	err := os.WriteFile(filepath.Join(p.group, "memory.max"), strconv.AppendInt(nil, bytes, 10), 0)
-	if err != nil {
+	p.set("memory.max", bytes)
+}
+
+// Throttle has the kernel slow the program down, and not kill it, where it has more than bytes of RAM and swap is
+// not fast enough. With a bare limit the kernel's OOM killer takes a program whose pages get nowhere for about a
+// second.
+func (p *Paging) Throttle(bytes int64) {
+	p.w.Helper()
+	p.set("memory.high", bytes)
+	p.Limit(2 * bytes)
+}
+
+// set sets a value of the program's control group.
+func (p *Paging) set(file string, value int64) {
+	p.w.Helper()
+	if err := os.WriteFile(filepath.Join(p.group, file), strconv.AppendInt(nil, value, 10), 0); err != nil {
 		p.w.Fatal(err)
 	}
 }
@@ -74,10 +88,7 @@ func (p *Paging) Limit(bytes int64) {
 // LimitZswap bounds the bytes of memory that zswap's copies of the program's pages take.
 func (p *Paging) LimitZswap(bytes int64) {
 	p.w.Helper()
-	err := os.WriteFile(filepath.Join(p.group, "memory.zswap.max"), strconv.AppendInt(nil, bytes, 10), 0)
-	if err != nil {
-		p.w.Fatal(err)
-	}
+	p.set("memory.zswap.max", bytes)
 }
 
 // Check waits for the end of the run. Every page must have been right, and

@@ -67,8 +67,10 @@ func replaced(w *World, replace func(*Device, status.Device)) {
 	d := w.Swap("128M", w.donors(2, "160M"))
 	d.SwapOn()
 	pages := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "4", "--pattern", "uniform")
+	pages.Throttle(pagingLimit)
 	w.Logf("memory of the standby: %s", locked(d.withStandby(1).StandbyPID))
 	watch := WatchDevice(d.Path)
+	w.Defer(func() { _ = watch.End() }) // also on Fatal
 	times := takeoversWhole
 	if testing.Short() {
 		times = takeovers
@@ -94,6 +96,7 @@ func replaced(w *World, replace func(*Device, status.Device)) {
 	slices.Sort(pauses)
 	w.Logf("%d servers replaced; the device's pauses: median %v, longest %v", times, pauses[times/2], pauses[times-1])
 	last := d.withStandby(times + 1)
+	w.Until(2*time.Minute, "the program has filled its memory", func() bool { return strings.Contains(pages.Stderr(), "uniform:") })
 	pages.Told(4 * time.Minute)
 	if err := watch.End(); err != nil || last.IO.Errors != 0 {
 		w.Errorf("%d requests failed; %v", last.IO.Errors, err)
@@ -146,6 +149,7 @@ func recoveredByHand(w *World) {
 	d := w.Swap("128M", w.donors(1, "160M"), "--supervise", "off")
 	d.SwapOn()
 	pages := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "4", "--pattern", "uniform")
+	pages.Throttle(pagingLimit)
 	w.Until(time.Minute, "the program pages", func() bool { return d.Status().IO.Reads > 100 })
 	d.Kill()
 	if list := w.Must("farswap", "ublk", "list"); !strings.Contains(list, "farswap ublk recover "+d.ID()) {
@@ -167,6 +171,7 @@ func recoveredByHand(w *World) {
 		w.Errorf("server %d, standby %d", next.Generation, next.StandbyPID)
 	}
 	w.OnlyError(w.Run("farswap", "ublk", "recover", d.ID()), 1, "state folder in use") // its server lives
+	w.Until(2*time.Minute, "the program has filled its memory", func() bool { return strings.Contains(pages.Stderr(), "uniform:") })
 	pages.Told(4 * time.Minute)
 	w.noKernelErrors(d)
 	d.SwapOff()
