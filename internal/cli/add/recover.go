@@ -176,7 +176,11 @@ func (r *recovery) wait(s *swapdev.Standby, log zerolog.Logger) (*swapdev.Device
 		log.Error().Err(err).Str("device", ublk.BlockPath(r.id)).Msg("the device cannot be taken over yet")
 		for s = nil; s == nil; {
 			time.Sleep(recoverPause)
-			if s, err = swapdev.NewStandby(r.config); err != nil {
+			s, err = swapdev.NewStandby(r.config)
+			if errors.Is(err, swapdev.ErrNotKept) { // the device has been removed meanwhile
+				return nil, err
+			}
+			if err != nil {
 				log.Error().Err(err).Str("device", ublk.BlockPath(r.id)).Msg("the device cannot be taken over yet")
 			}
 		}
