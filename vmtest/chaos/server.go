@@ -26,7 +26,7 @@ type server struct {
 func startServer(name, out, certs, backing string, size int) (*server, error) {
 	s := &server{log: filepath.Join(out, name+".log")}
 	argv := []string{
-		"farswap", "ublk", "add", "--name", name, "--size", strconv.Itoa(size), "--slab", "8M", "--hot", "0.01", "--seal", "off", "--queues", "2",
+		"farswap", "ublk", "add", "--name", name, "--size", strconv.Itoa(size), "--slab", "8M", "--hot", "0.01", "--seal", "off", "--probes", "off", "--queues", "2",
 		"--backing", backing, "--overwrite", "--cert", filepath.Join(certs, "device"), "--transport", "tcp",
 	}
 	for n := 1; n <= donorCount; n++ {
