@@ -93,7 +93,7 @@ lint:
 unit *ARGS:
     @status=0; \
     go test -v ./sim "$@" || status=1; \
-    go test -race -v ./swapdev ./internal/cli $(go list ./... | grep -vxFf <(go list ./sim ./swapdev ./internal/cli)) "$@" || status=1; \
+    go test -race -timeout 25m -v ./swapdev ./internal/cli $(go list ./... | grep -vxFf <(go list ./sim ./swapdev ./internal/cli)) "$@" || status=1; \
     exit $status
 
 # The dashboard's page in headless Chromium, against what status says; pictures go to out/dash
