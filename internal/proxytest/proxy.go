@@ -111,10 +111,15 @@ func (p *Proxy) pass(near net.Conn) {
 		return
 	}
 	defer p.drop(far)
-	var both sync.WaitGroup
-	both.Go(func() { p.copy(far, near) })
-	both.Go(func() { p.copy(near, far) })
-	both.Wait()
+	Pass(near, far, p.await)
+}
+
+// await waits until bytes pass.
+func (p *Proxy) await([]byte) {
+	p.mu.Lock()
+	open := p.open
+	p.mu.Unlock()
+	<-open
 }
 
 // keep remembers a connection, unless it is to end at once.
@@ -134,26 +139,4 @@ func (p *Proxy) drop(c net.Conn) {
 	defer p.mu.Unlock()
 	delete(p.conns, c)
 	_ = c.Close()
-}
-
-// copy passes bytes on until either end breaks. The end of the stream is passed on, too.
-func (p *Proxy) copy(to, from net.Conn) {
-	b := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(b)
-		p.mu.Lock()
-		open := p.open
-		p.mu.Unlock()
-		<-open
-		if n > 0 {
-			if _, err := to.Write(b[:n]); err != nil {
-				_ = from.Close()
-				return
-			}
-		}
-		if err != nil {
-			_ = to.(*net.TCPConn).CloseWrite()
-			return
-		}
-	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/farswap/farswap/internal/proxytest"
 )
 
 // weather is what a proxy does to the bytes that it passes on.
@@ -119,10 +121,7 @@ func (p *proxy) pass(near net.Conn) {
 		return
 	}
 	defer p.drop(far)
-	var both sync.WaitGroup
-	both.Go(func() { p.copy(far, near) })
-	both.Go(func() { p.copy(near, far) })
-	both.Wait()
+	proxytest.Pass(near, far, p.wait)
 }
 
 // keep remembers a connection, unless it is to end at once.
@@ -142,27 +141,6 @@ func (p *proxy) drop(c net.Conn) {
 	defer p.mu.Unlock()
 	delete(p.conns, c)
 	_ = c.Close()
-}
-
-// copy passes bytes on until either end breaks. The end of the stream is passed on, too.
-func (p *proxy) copy(to, from net.Conn) {
-	b := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(b)
-		p.wait(b[:n])
-		if n > 0 {
-			if _, err := to.Write(b[:n]); err != nil {
-				_ = from.Close()
-				return
-			}
-		}
-		if err != nil {
-			if end, ok := to.(*net.TCPConn); ok {
-				_ = end.CloseWrite()
-			}
-			return
-		}
-	}
 }
 
 // wait lets a piece wait as long as the weather wants, and flips a bit of it.
