@@ -163,6 +163,26 @@ func TestSuccession(t *testing.T) {
 	}
 }
 
+// offerTo has a donor offer what it has to a successor, which inherits in a goroutine of its own. ours is the
+// donor's end of the socket between them.
+func offerTo(t *testing.T, old *Donor, cfg Config) (passing *Succession, ours *net.UnixConn, inherited <-chan *Heir) {
+	t.Helper()
+	ours, theirs := pair(t)
+	heirs := make(chan *Heir, 1)
+	go func() {
+		h, err := inherit(context.Background(), cfg, theirs, tcpOnly())
+		if err != nil {
+			t.Error(err)
+		}
+		heirs <- h
+	}()
+	passing, err := old.Offer(t.Context(), ours)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return passing, ours, heirs
+}
+
 // TestSuccessionKeepsTheLine: a device that connects while nobody serves waits, and is not refused.
 func TestSuccessionKeepsTheLine(t *testing.T) {
 	cfg := testConfig()
@@ -170,19 +190,7 @@ func TestSuccessionKeepsTheLine(t *testing.T) {
 	s := dial(t, old, patient(control.NewUUID(), time.Hour))
 	key := mapSlab(t, s, 1, false)
 	address, data := old.Addr(), old.DataAddr()
-	ours, theirs := pair(t)
-	inherited := make(chan *Heir, 1)
-	go func() {
-		h, err := inherit(context.Background(), cfg, theirs, tcpOnly())
-		if err != nil {
-			t.Error(err)
-		}
-		inherited <- h
-	}()
-	passing, err := old.Offer(t.Context(), ours)
-	if err != nil {
-		t.Fatal(err)
-	}
+	passing, _, inherited := offerTo(t, old, cfg)
 	late := mapSlab(t, s, 2, false) // the successor has not heard of it
 	resumed := make(chan error, 1)
 	go func() {
@@ -351,19 +359,7 @@ func TestSuccessorServesWhenTheOtherDies(t *testing.T) {
 	old := serveOnly(t, cfg)
 	s := dial(t, old, patient(control.NewUUID(), time.Hour))
 	key := mapSlab(t, s, 1, false)
-	ours, theirs := pair(t)
-	inherited := make(chan *Heir, 1)
-	go func() {
-		h, err := inherit(context.Background(), cfg, theirs, tcpOnly())
-		if err != nil {
-			t.Error(err)
-		}
-		inherited <- h
-	}()
-	passing, err := old.Offer(t.Context(), ours)
-	if err != nil {
-		t.Fatal(err)
-	}
+	passing, ours, inherited := offerTo(t, old, cfg)
 	passing.stop()
 	if err := sendLetter(ours, passing.left.estate); err != nil {
 		t.Fatal(err)

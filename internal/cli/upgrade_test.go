@@ -159,21 +159,28 @@ func fds(t *testing.T, pid int) int {
 	return len(list)
 }
 
+// session opens a session with the donor, which lends memory for slab 3.
+func (u *upgradable) session(address string) *control.Session {
+	u.Helper()
+	s, err := control.Dial(u.Context(), address, control.DialConfig{
+		Device: control.NewUUID(), Name: "dev", SlabSize: control.MinSlab, Insecure: true, Grace: time.Hour,
+	})
+	if err == nil {
+		_, err = s.Map(u.Context(), 3, control.MinSlab, false, "")
+	}
+	if err != nil {
+		u.Fatal(err)
+	}
+	return s
+}
+
 // TestDonorUpgrade: processes follow on one another, a session with its slab stays, systemd knows the process
 // that counts, and no descriptor is left open from one to the next.
 func TestDonorUpgrade(t *testing.T) {
 	u := startUpgradable(t)
 	first := u.status()
-	s, err := control.Dial(t.Context(), first.Address, control.DialConfig{
-		Device: control.NewUUID(), Name: "dev", SlabSize: control.MinSlab, Insecure: true, Grace: time.Hour,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := u.session(first.Address)
 	defer s.Close()
-	if _, err := s.Map(t.Context(), 3, control.MinSlab, false, ""); err != nil {
-		t.Fatal(err)
-	}
 	before, open := first, 0
 	for n := range 4 {
 		u.install(u.program) // the running one is "(deleted)" from here on
@@ -220,16 +227,8 @@ func TestDonorUpgrade(t *testing.T) {
 func TestDonorUpgradeFails(t *testing.T) {
 	u := startUpgradable(t)
 	before := u.status()
-	s, err := control.Dial(t.Context(), before.Address, control.DialConfig{
-		Device: control.NewUUID(), Name: "dev", SlabSize: control.MinSlab, Insecure: true, Grace: time.Hour,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := u.session(before.Address)
 	defer s.Close()
-	if _, err := s.Map(t.Context(), 3, control.MinSlab, false, ""); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct{ name, content, want string }{
 		{"not a program", "nonsense", "exec format error"},
 		{"one that ends", "#!/bin/sh\nexit 7\n", "exit status 7"},

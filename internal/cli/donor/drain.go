@@ -29,13 +29,9 @@ within a minute loses its session.`,
 
 // drainDonor begins a drain and waits until the donor has ended.
 func drainDonor(ctx context.Context, out io.Writer, dir, name string) error {
-	socket := status.Socket(dir)
-	before, err := status.FetchDonor(ctx, socket)
+	before, err := begin(ctx, dir, name, status.Drain)
 	if err != nil {
-		return donorError(name, err)
-	}
-	if err := status.Drain(ctx, socket); err != nil {
-		return donorError(name, err)
+		return err
 	}
 	p := progress{out: out, terminal: command.IsTerminal(out), name: name, begun: time.Now()}
 	slabs, bytes := lent(before)
@@ -48,7 +44,7 @@ func drainDonor(ctx context.Context, out io.Writer, dir, name string) error {
 		if !alive || pid != before.PID { // another may have started in its place
 			return p.end(fmt.Sprintf("%s drained: %d slabs, %s, in %s", name, slabs, human.Bytes(bytes), human.Nanos(int64(time.Since(p.begun)))))
 		}
-		if d, err := status.FetchDonor(ctx, socket); err == nil && d.PID == before.PID {
+		if d, err := status.FetchDonor(ctx, status.Socket(dir)); err == nil && d.PID == before.PID {
 			leftSlabs, leftBytes = lent(d)
 			p.show(leftSlabs, leftBytes, bytes)
 		}

@@ -39,17 +39,13 @@ the old one goes on.`,
 
 // upgradeDonor begins an upgrade and waits until it is over.
 func upgradeDonor(ctx context.Context, out io.Writer, dir, name string) error {
-	socket := status.Socket(dir)
-	before, err := status.FetchDonor(ctx, socket)
+	before, err := begin(ctx, dir, name, status.Upgrade)
 	if err != nil {
-		return donorError(name, err)
-	}
-	if err := status.Upgrade(ctx, socket); err != nil {
-		return donorError(name, err)
+		return err
 	}
 	held := time.Now()
 	for {
-		now, err := status.FetchDonor(ctx, socket) // for a moment nobody answers
+		now, err := status.FetchDonor(ctx, status.Socket(dir)) // for a moment nobody answers
 		switch u := now.Upgrade; {
 		case err != nil || u == nil || before.Upgrade != nil && u.At.Equal(before.Upgrade.At):
 		case u.Error != "":

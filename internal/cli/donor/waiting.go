@@ -36,3 +36,16 @@ func waiting(a *command.App, cmd *cobra.Command, timeout time.Duration, what str
 	cmd.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait for "+what)
 	return cmd
 }
+
+// begin asks a donor for something, and returns its status from before.
+func begin(ctx context.Context, dir, name string, ask func(ctx context.Context, socket string) error) (status.DonorDaemon, error) {
+	socket := status.Socket(dir)
+	before, err := status.FetchDonor(ctx, socket)
+	if err == nil {
+		err = ask(ctx, socket)
+	}
+	if err != nil {
+		return before, donorError(name, err)
+	}
+	return before, nil
+}
