@@ -79,7 +79,7 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 		return errors.Join(err, lenders.CloseTransports(transports))
 	}
 	if d.engine, err = newEngine(cfg, life, transports, d.backing); err != nil {
-		return errors.Join(err, life.end(false), lenders.CloseTransports(transports))
+		return errors.Join(err, life.end(), lenders.CloseTransports(transports))
 	}
 	d.engine.cluster = d.cluster
 	sessions, err := d.engine.donors.Reach(ctx)

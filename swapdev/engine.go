@@ -198,7 +198,7 @@ func (e *engine) close() error {
 	e.unmapAll()
 	e.donors.Close()
 	e.telling.end()
-	return errors.Join(e.probes.Close(), lenders.CloseTransports(e.transports), e.life.end(false))
+	return errors.Join(e.probes.Close(), lenders.CloseTransports(e.transports), e.life.end())
 }
 
 // leaveAll ends the control work of a device that stays in the kernel. Donors hear nothing: they keep what

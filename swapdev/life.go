@@ -74,7 +74,7 @@ func (l *life) keep(cfg Config, r kept.Record, bytes int) (err error) {
 	l.memory = l.state.Map()
 	for _, address := range cfg.Donors {
 		if err := l.state.AddDonor(address); err != nil {
-			return errors.Join(err, l.end(false))
+			return errors.Join(err, l.end())
 		}
 	}
 	return nil
@@ -124,15 +124,13 @@ func (l *life) generation() int {
 	return l.state.Record().Generation
 }
 
-// end ends the use of the map. If the device stays in the kernel, so does its state.
-func (l *life) end(stays bool) error {
+// end ends the life of a device that the kernel does not have any more.
+func (l *life) end() error {
 	switch {
 	case l.state == nil && l.memory == nil:
 		return nil
 	case l.state == nil:
 		return offheap.Unmap(l.memory)
-	case stays:
-		return errors.Join(l.state.Close(), l.place.Close())
 	default:
 		return errors.Join(l.state.Remove(), l.place.Close())
 	}

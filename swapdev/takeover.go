@@ -27,7 +27,7 @@ func (e *engine) left(donor uint16) []lenders.Left {
 }
 
 // claimed makes a slab usable that a donor still has.
-func (e *engine) claimed(_ uint16, l lenders.Left, key verbs.Key) {
+func (e *engine) claimed(l lenders.Left, key verbs.Key) {
 	e.shared.Keys.Set(l.Slab, l.Epoch, key)
 }
 

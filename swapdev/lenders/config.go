@@ -34,7 +34,7 @@ type Config struct {
 	// of one that it has not. Renewed hears another key of one that is in use, and reports whether the
 	// device still has the slab as it was.
 	Left     func(donor uint16) []Left
-	Claimed  func(donor uint16, slab Left, key verbs.Key)
+	Claimed  func(slab Left, key verbs.Key)
 	Renewed  func(slab Left, key verbs.Key) bool
 	Forsaken func(donor uint16, slab Left)
 

@@ -137,7 +137,7 @@ func (l *Lenders) claimSlabs(ctx context.Context, d *Donor, s *control.Session, 
 		case err != nil:
 			return err
 		default:
-			l.cfg.Claimed(d.id, left, key)
+			l.cfg.Claimed(left, key)
 		}
 		delete(held, slab)
 	}

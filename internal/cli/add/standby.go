@@ -135,8 +135,11 @@ func (s *standby) renew() error {
 	defer s.mu.Unlock()
 	before := s.now
 	s.now, s.renewed = cmd, true
-	if before != nil {
-		return before.Process.Kill()
+	if before == nil {
+		return nil
+	}
+	if err := before.Process.Kill(); !errors.Is(err, os.ErrProcessDone) {
+		return err
 	}
 	return nil
 }
