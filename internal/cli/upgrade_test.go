@@ -141,7 +141,11 @@ func (u *upgradable) stop() {
 		u.Error(err)
 	}
 	ended := []unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}
-	if n, err := unix.Poll(ended, int(commandTimeout.Milliseconds())); n != 1 {
+	n, err := unix.Poll(ended, int(commandTimeout.Milliseconds()))
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Poll(ended, int(commandTimeout.Milliseconds()))
+	}
+	if n != 1 {
 		u.Errorf("process %d does not end: %v\n%s", d.PID, err, u.logged())
 	}
 	if _, err := os.Stat(filepath.Join(u.dir, "state", "donor-d")); err == nil {
@@ -229,11 +233,15 @@ func TestDonorUpgradeFails(t *testing.T) {
 	before := u.status()
 	s := u.session(before.Address)
 	defer s.Close()
+	other := filepath.Join(t.TempDir(), program.Farswapd)
+	if err := os.WriteFile(other, u.program, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ name, content, want string }{
 		{"not a program", "nonsense", "exec format error"},
 		{"one that ends", "#!/bin/sh\nexit 7\n", "exit status 7"},
 		{"one that is killed", "#!/bin/sh\nkill -9 $$\n", "cannot take the donor over"},
-		{"one with another configuration", "#!/bin/sh\nexec -a farswapd /proc/self/exe\n", ""},
+		{"one with another configuration", "#!/bin/sh\nexec " + other + " \"$@\" --name e\n", `name was "d" and is "e" now`},
 		{"gone", "", "no such file"},
 	} {
 		u.install([]byte(c.content))
