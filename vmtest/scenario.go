@@ -60,7 +60,7 @@ func (s Scenario) run(t *testing.T, fixture *Fixture, transport string) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), s.Limit, fmt.Errorf("time limit of %v", s.Limit))
 	defer cancel()
 	w := &World{
-		TB: t, Fixture: fixture, Transport: transport, ctx: ctx,
+		TB: t, Fixture: fixture, Transport: transport, id: id, ctx: ctx,
 		Dir: filepath.Join(fixture.Scratch, id), logs: filepath.Join("/tmp/logs", id),
 	}
 	for _, dir := range []string{w.Dir, w.logs} {
@@ -72,12 +72,4 @@ func (s Scenario) run(t *testing.T, fixture *Fixture, transport string) {
 	w.Defer(func() { os.RemoveAll(w.Dir) })
 	defer w.end() // also on Fatal
 	s.Run(w)
-}
-
-// logKernel writes a line into the kernel's log.
-func logKernel(text string) {
-	if f, err := os.OpenFile("/dev/kmsg", os.O_WRONLY, 0); err == nil {
-		fmt.Fprintf(f, "<5>vmtest: %s\n", text)
-		f.Close()
-	}
 }

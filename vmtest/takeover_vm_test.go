@@ -137,11 +137,11 @@ func (d *Device) withStandby(n int) status.Device {
 	return d.Status()
 }
 
-// noKernelErrors checks that the kernel has seen no error of a device.
+// noKernelErrors checks that the kernel has seen no error of a device in this scenario.
 func (w *World) noKernelErrors(d *Device) {
 	w.Helper()
 	name := strings.TrimPrefix(d.Path, "/dev/")
-	for line := range strings.Lines(w.Must("dmesg")) {
+	for line := range strings.Lines(w.kernelLog()) {
 		if strings.Contains(line, "error") && strings.Contains(line, name) {
 			w.Errorf("the kernel says: %s", line)
 		}

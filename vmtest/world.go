@@ -22,6 +22,7 @@ type World struct {
 	Dir       string // empty folder on the scratch disk, gone afterwards
 	Transport string // TCP or RDMA: how pages travel
 
+	id    string          // of the scenario and its transport
 	ctx   context.Context // ends at the scenario's time limit
 	logs  string          // folder of what the processes print
 	count int             // processes started, for the names of their logs
@@ -59,7 +60,7 @@ func (w *World) unwind() {
 // are written elsewhere: two processes of the guest do not always see the same
 // of a file that lies on the host.
 func (w *World) keepLogs() {
-	target := filepath.Join(w.Logs, filepath.Base(w.logs))
+	target := filepath.Join(w.Logs, w.id)
 	paths, _ := filepath.Glob(filepath.Join(w.logs, "*")) // the pattern is right
 	for _, path := range paths {
 		data, err := os.ReadFile(path)
