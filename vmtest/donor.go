@@ -2,6 +2,7 @@ package vmtest
 
 import (
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/farswap/farswap/status"
@@ -79,4 +80,41 @@ func (d *Donor) stop(p *Process) {
 	if r := p.Wait(commandTimeout); r.Code != 0 {
 		d.w.Errorf("%s: exit code %d: %s", d.Name, r.Code, tail(r.Stderr, 5))
 	}
+}
+
+// Upgrade has a new process of the installed program take the donor over, and returns when it serves.
+func (d *Donor) Upgrade() {
+	d.w.Helper()
+	old := d.holder()
+	if d.PID() == old {
+		d.w.Defer(d.endHeir)
+	}
+	d.w.Must(append(d.w.on(d.n), "farswap", "donor", "upgrade", d.Name)...)
+	if d.PID() == old {
+		if r := d.Wait(commandTimeout); r.Code != 0 {
+			d.w.Errorf("%s: the process that was replaced ended with %d: %s", d.Name, r.Code, tail(r.Stderr, 5))
+		}
+	}
+	if heir := d.holder(); heir == old {
+		d.w.Fatalf("%s is still process %d after its upgrade", d.Name, old)
+	}
+}
+
+// holder is the process that has the donor.
+func (d *Donor) holder() int {
+	d.w.Helper()
+	pid, alive, err := status.Holder(status.DonorDir(status.DefaultRoot, d.Name))
+	if err != nil || !alive {
+		d.w.Fatalf("%s has no process: %v", d.Name, err)
+	}
+	return pid
+}
+
+// endHeir ends the process that a donor goes on in. It is no child of this one.
+func (d *Donor) endHeir() {
+	heir := d.holder()
+	if err := syscall.Kill(heir, syscall.SIGINT); err != nil {
+		d.w.Errorf("end %s, process %d: %v", d.Name, heir, err)
+	}
+	d.w.Until(commandTimeout, d.Name+" has ended", func() bool { return !d.lockedBy(heir) })
 }

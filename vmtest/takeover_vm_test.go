@@ -12,14 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/farswap/farswap/status"
 )
-
-// takeovers is how often a server is replaced, in the short form and in the whole one.
-const takeovers, takeoversWhole = 3, 50
 
 // withoutProbes keeps probes out of a device whose servers are replaced under load. Each of them attaches its own, for
 // which the kernel patches its code while others run it. An emulated processor has once run the patched code too
@@ -29,7 +25,7 @@ var withoutProbes = []string{"--probes", "off"}
 // serverTakenOver kills servers of a device that is swap, each under load. The standby of each takes the device
 // over, and the program that pages sees a pause.
 func serverTakenOver(w *World) {
-	replaced(w, func(_ *Device, s status.Device) {
+	replaced(w, 50, func(_ *Device, s status.Device) {
 		if err := syscall.Kill(s.PID, syscall.SIGKILL); err != nil {
 			w.Fatal(err)
 		}
@@ -44,7 +40,7 @@ func standbyAlone(w *World) {
 		w.Fatal(err)
 	}
 	programs := filepath.Dir(path)
-	replaced(w, func(d *Device, s status.Device) {
+	replaced(w, 10, func(d *Device, s status.Device) {
 		w.Must("mount", "-t", "tmpfs", "nothing", programs)
 		if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
 			w.Fatal(err)
@@ -62,58 +58,50 @@ func standbyAlone(w *World) {
 
 // serverUpgraded has servers hand over a device that is swap, each under load.
 func serverUpgraded(w *World) {
-	replaced(w, func(d *Device, _ status.Device) {
+	replaced(w, 20, func(d *Device, _ status.Device) {
 		w.Start(nil, "farswap", "ublk", "upgrade", d.ID()).Succeed(3 * time.Minute)
 	})
 }
 
-// replaced has the servers of a device replaced under load, one after the other.
-func replaced(w *World, replace func(*Device, status.Device)) {
-	d := w.Swap("128M", w.donors(2, "160M"), withoutProbes...)
-	d.SwapOn()
-	pages := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "4", "--pattern", "uniform")
-	pages.Throttle(pagingLimit)
-	w.Logf("memory of the standby: %s", locked(d.withStandby(1).StandbyPID))
-	watch := WatchDevice(d.Path)
-	w.Defer(func() { _ = watch.End() }) // also on Fatal
-	times := takeoversWhole
-	if testing.Short() {
-		times = takeovers
+// donorUpgraded has donors of a device that is swap go on in new processes, in turn, each under load. No slab is lost.
+func donorUpgraded(w *World) {
+	donors := w.donors(2, "160M")
+	l := w.load(donors)
+	w.onBoth(l.device, donors)
+	for i := range l.times(20) {
+		d := donors[i%len(donors)]
+		l.pause(func() {
+			d.Upgrade()
+			w.Until(time.Minute, d.Name+" is used again", func() bool {
+				state := DonorState(l.device.Status(), d.Name)
+				return state.State == "up" && state.Slabs > 0
+			})
+		})
 	}
-	var pauses []time.Duration
+	if s := l.device.Status(); s.IO.Failovers != 0 {
+		w.Errorf("%d slabs were taken off a donor: want none", s.IO.Failovers)
+	}
+	l.end("donors upgraded")
+}
+
+// replaced has the servers of a device replaced under load, one after the other, in the whole form this many.
+func replaced(w *World, whole int, replace func(*Device, status.Device)) {
+	l := w.load(w.donors(2, "160M"))
+	d := l.device
+	w.Logf("memory of the standby: %s", locked(d.withStandby(1).StandbyPID))
+	times := l.times(whole)
 	for i := range times {
 		s := d.withStandby(i + 1)
-		w.Until(time.Minute, "the program pages", func() bool { return d.Status().IO.Reads > s.IO.Reads+100 })
-		if _, err := watch.Longest(); err != nil {
-			w.Fatal(err)
-		}
-		replace(d, s)
-		w.Until(time.Minute, "another server has the device, and serves", func() bool {
-			next, err := d.ask()
-			return err == nil && next.PID != s.PID && next.State == status.StateLive && next.IO.Reads > 0
+		l.pause(func() {
+			replace(d, s)
+			w.Until(time.Minute, "another server has the device, and serves", func() bool {
+				next, err := d.ask()
+				return err == nil && next.PID != s.PID && next.State == status.StateLive && next.IO.Reads > 0
+			})
 		})
-		pause, err := watch.Longest()
-		if err != nil {
-			w.Fatal(err)
-		}
-		pauses = append(pauses, pause.Round(time.Millisecond))
 	}
-	slices.Sort(pauses)
-	w.Logf("%d servers replaced; the device's pauses: median %v, longest %v", times, pauses[times/2], pauses[times-1])
-	last := d.withStandby(times + 1)
-	w.Until(2*time.Minute, "the program has filled its memory", func() bool { return strings.Contains(pages.Stderr(), "uniform:") })
-	pages.Told(4 * time.Minute)
-	if err := watch.End(); err != nil || last.IO.Errors != 0 {
-		w.Errorf("%d requests failed; %v", last.IO.Errors, err)
-	}
-	w.noKernelErrors(d)
-	s := d.CheckIO()
-	if s.Pages.Remote+s.Pages.Both == 0 {
-		w.Error("no page is at a donor: nothing was taken over")
-	}
-	d.SwapOff()
-	w.Must("farswap", "ublk", "stop", d.ID())
-	w.NoFile(d.Path)
+	d.withStandby(times + 1)
+	l.end("servers replaced")
 	w.Until(commandTimeout, "servers and standbys have ended", func() bool {
 		return !slices.ContainsFunc(Leftovers(), func(what string) bool { return what == status.DefaultRoot+"/noswap" })
 	})
