@@ -69,7 +69,7 @@ func (l *load) end(what string) {
 	times := len(l.pauses)
 	w.Logf("%d %s; the device's pauses: median %v, longest %v", times, what, l.pauses[times/2], l.pauses[times-1])
 	w.Until(2*time.Minute, "the program has filled its memory", func() bool { return strings.Contains(l.pages.Stderr(), "uniform:") })
-	l.pages.Told(4 * time.Minute)
+	l.pages.Told(15 * time.Minute) // at 20 pages a second, as under many machines on one
 	if err := l.watch.End(); err != nil {
 		w.Errorf("a read of the device has failed: %v", err)
 	}

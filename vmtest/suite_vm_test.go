@@ -46,8 +46,8 @@ var scenarios = []Scenario{
 	{46, "disk-stalls", 4 * time.Minute, onlyTCP, diskStalls},
 	{48, "server-taken-over", 30 * time.Minute, both, serverTakenOver},
 	{49, "server-upgraded", 30 * time.Minute, onlyTCP, serverUpgraded},
-	{69, "donor-upgraded", 10 * time.Minute, both, donorUpgraded},
-	{59, "standby-alone", 10 * time.Minute, onlyTCP, standbyAlone},
+	{69, "donor-upgraded", 30 * time.Minute, both, donorUpgraded},
+	{59, "standby-alone", 30 * time.Minute, onlyTCP, standbyAlone},
 	{58, "recovered-by-hand", 10 * time.Minute, onlyTCP, recoveredByHand},
 	{47, "rotation", 10 * time.Minute, onlyTCP, rotation},
 
