@@ -22,7 +22,7 @@ const recoverPause = 10 * time.Millisecond
 // A server that has just been killed still holds the device for a moment; Recover waits for it.
 // It fails with ErrInUse if the device has a server that lives, or another one takes it over; with
 // ErrNoDevice; with ErrSpec if the device is another one than spec says; with ErrState if it does not
-// outlive its server. After an error, also of Start, the device stays as it is, and can be recovered
+// outlive its server, or that has ended while it started or stopped the device. After an error, also of Start, the device stays as it is, and can be recovered
 // by another attempt.
 func Recover(c *Control, spec Spec) (*Device, error) {
 	spec = spec.WithDefaults()
@@ -33,11 +33,8 @@ func Recover(c *Control, spec Spec) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Flags&FlagUserRecovery == 0 {
-		return nil, fmt.Errorf("recover device %d: it was added without recovery: %w", spec.ID, ErrState)
-	}
-	if has, want := info.Flags&recoveryMask, recoveryFlags[spec.Recovery]; has != want {
-		return nil, fmt.Errorf("recover device %d: it has %v, want %v: %w", spec.ID, has, want, ErrSpec)
+	if err := recoverable(info, spec); err != nil {
+		return nil, err
 	}
 	d := &Device{control: c, spec: spec, info: info, recovered: true, done: make(chan struct{}), told: make(chan Refusal, 16)}
 	if err := d.checkShape("recover"); err != nil {
@@ -55,17 +52,39 @@ func Recover(c *Control, spec Spec) (*Device, error) {
 	return d, nil
 }
 
-// startRecovery waits for the end of the server before. The driver refuses to start a recovery (EINVAL)
-// that has begun and whose server has ended before it fetched: it goes on with this one.
+// recoverable is an error if another server cannot go on with a device, however long it waits.
+func recoverable(info DevInfo, spec Spec) error {
+	switch has, want := info.Flags&recoveryMask, recoveryFlags[spec.Recovery]; {
+	case info.Flags&FlagUserRecovery == 0:
+		return fmt.Errorf("recover device %d: it was added without recovery: %w", spec.ID, ErrState)
+	case has != want:
+		return fmt.Errorf("recover device %d: it has %v, want %v: %w", spec.ID, has, want, ErrSpec)
+	case info.State == StateDead:
+		return fmt.Errorf("recover device %d: its server ended before it had started the device, or after it had stopped it: delete the device: %w", spec.ID, ErrState)
+	}
+	return nil
+}
+
+// startRecovery waits for the end of the server before. That one may have been about to stop the device. The driver
+// refuses to start a recovery (EINVAL) that has begun and whose server has ended before it fetched: it goes on with
+// this one.
 func (d *Device) startRecovery() error {
 	for end := time.Now().Add(quickDeadline); ; time.Sleep(recoverPause) {
 		err := d.control.startRecovery(d.ID())
-		if errors.Is(err, unix.EINVAL) {
-			if info, infoErr := d.control.Info(d.ID()); infoErr == nil && (info.State == StateQuiesced || info.State == StateFailIO) {
-				return nil
-			}
+		if err == nil {
+			return nil
 		}
-		if err == nil || !errors.Is(err, ErrInUse) || time.Now().After(end) {
+		info, infoErr := d.control.Info(d.ID())
+		switch {
+		case infoErr != nil:
+			return errors.Join(err, infoErr)
+		case errors.Is(err, unix.EINVAL) && (info.State == StateQuiesced || info.State == StateFailIO):
+			return nil
+		}
+		if err := recoverable(info, d.spec); err != nil {
+			return err
+		}
+		if !errors.Is(err, ErrInUse) || time.Now().After(end) {
 			return err
 		}
 	}
