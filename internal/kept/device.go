@@ -173,8 +173,12 @@ func (d *Device) Close() error {
 func (d *Device) Remove() error { return errors.Join(d.Close(), d.place.remove(d.name)) }
 
 // Remove removes what is kept under a number, of a device that the kernel does not have any more.
-// Nothing under that number is no error.
-func (p *Place) Remove(id int) error { return p.remove(strconv.Itoa(id)) }
+// Nothing under that number is no error. What servers have left that died before their device had a
+// number goes, too: nobody asks for it by a number.
+func (p *Place) Remove(id int) error {
+	p.clean()
+	return p.remove(strconv.Itoa(id))
+}
 
 // Has reports whether something is kept under a number.
 func (p *Place) Has(id int) bool {

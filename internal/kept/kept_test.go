@@ -183,6 +183,19 @@ func TestLeftovers(t *testing.T) {
 	if err := newDevice(t, p, 1).Close(); err != nil {
 		t.Fatal(err)
 	}
+	diesEarly(t, p)
+	d := newDevice(t, p, 1)
+	if names, err := p.folder.Names(); err != nil || !slices.Equal(names, []string{"1"}) {
+		t.Errorf("left: %v, %v", names, err)
+	}
+	if err := d.Remove(); err != nil {
+		t.Error(err)
+	}
+}
+
+// diesEarly leaves what a server leaves that was killed before its device had a number.
+func diesEarly(t *testing.T, p *Place) {
+	t.Helper()
 	dead := exec.Command("true")
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)
@@ -194,12 +207,18 @@ func TestLeftovers(t *testing.T) {
 	if err := errors.Join(testRecord.save(folder), folder.Close()); err != nil {
 		t.Fatal(err)
 	}
-	d := newDevice(t, p, 1)
-	if names, err := p.folder.Names(); err != nil || !slices.Equal(names, []string{"1"}) {
-		t.Errorf("left: %v, %v", names, err)
+}
+
+// TestRemoveTakesTheNamelessToo: whoever removes a device whose server was killed before it had a number leaves
+// neither its key nor its map.
+func TestRemoveTakesTheNamelessToo(t *testing.T) {
+	p, _ := openPlace(t)
+	diesEarly(t, p)
+	if err := p.Remove(7); err != nil {
+		t.Fatal(err)
 	}
-	if err := d.Remove(); err != nil {
-		t.Error(err)
+	if names, err := p.folder.Names(); err != nil || len(names) != 0 {
+		t.Errorf("left: %v, %v", names, err)
 	}
 }
 
