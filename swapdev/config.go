@@ -11,6 +11,7 @@ import (
 
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/control"
+	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
@@ -139,6 +140,10 @@ type Config struct {
 	// otherDeadline bounds the wait for the second of two donors that are asked for their
 	// memory, once the first has answered. 0: placement.OtherDeadline.
 	otherDeadline time.Duration
+
+	// What tests put in the place of the kernel's driver and of Transport; nil: nothing.
+	driver     func() (devserver.Driver, error)
+	transports []*lenders.Transport
 
 	StateRoot string // "": status.DefaultRoot
 	Keep      Keep   // whether another server can take the device over; "": KeepOff

@@ -41,16 +41,22 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 	}
 	cfg = cfg.withDefaults()
 	d := &Device{log: cfg.Log}
-	server, err := devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, LogDropped: cfg.LogDropped})
-	if err != nil {
+	if err := d.openServer(cfg); err != nil {
 		return nil, err
 	}
-	d.server = server
 	if err := d.open(ctx, cfg); err != nil {
 		return nil, errors.Join(err, d.server.Abandon(d.undo))
 	}
 	d.server.Live(d.close)
 	return d, nil
+}
+
+// openServer opens the driver.
+func (d *Device) openServer(cfg Config) (err error) {
+	d.server, err = devserver.Open(devserver.Config{
+		StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, LogDropped: cfg.LogDropped, Driver: cfg.driver,
+	})
+	return err
 }
 
 // open takes the steps in the order in which a failure undoes least: whom we need is asked
@@ -96,6 +102,9 @@ func (d *Device) open(ctx context.Context, cfg Config) error {
 // openTransports opens the transports that the configuration asks for. openRDMA is nil but
 // for tests.
 func openTransports(cfg Config, openRDMA func(rdma.Config) (verbs.Device, error)) ([]*lenders.Transport, error) {
+	if cfg.transports != nil {
+		return cfg.transports, nil
+	}
 	ts, err := lenders.OpenTransports(lenders.TransportConfig{Setting: cfg.Transport, RDMA: *cfg.RDMA, Open: openRDMA, Log: cfg.Log})
 	if errors.Is(err, lenders.ErrConfig) {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)

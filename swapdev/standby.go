@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/farswap/farswap/internal/devserver"
 	"github.com/farswap/farswap/internal/kept"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
@@ -61,8 +60,7 @@ func (s *Standby) open() (err error) {
 	cfg := &s.cfg
 	s.device = &Device{log: cfg.Log}
 	d := s.device
-	d.server, err = devserver.Open(devserver.Config{StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, LogDropped: cfg.LogDropped})
-	if err != nil {
+	if err := d.openServer(*cfg); err != nil {
 		return err
 	}
 	if s.place, err = kept.Open(cfg.StateRoot); err != nil {

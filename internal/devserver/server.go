@@ -31,15 +31,17 @@ type Config struct {
 	Refused func(ublk.Refusal)
 	// LogDropped counts the lines of this process's log that were dropped. nil: none ever is.
 	LogDropped func() uint64
+	// Driver opens what makes the device. nil: the kernel's driver.
+	Driver func() (Driver, error)
 }
 
 // Server is a device that this process serves. The methods of a device that is live may be
 // called from any goroutine.
 type Server struct {
 	config  Config
-	driver  *ublk.Control
+	driver  Driver
 	lock    *status.Lock
-	device  *ublk.Device
+	device  Device // nil: none was made or taken over
 	socket  *status.Server
 	started time.Time
 
@@ -59,7 +61,10 @@ func Open(config Config) (*Server, error) {
 	if config.StateRoot == "" {
 		config.StateRoot = status.DefaultRoot
 	}
-	driver, err := ublk.OpenControl()
+	if config.Driver == nil {
+		config.Driver = openKernel
+	}
+	driver, err := config.Driver()
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +81,7 @@ func (s *Server) Start(spec ublk.Spec, target ublk.Target) error {
 		}
 	}
 	var err error
-	if s.device, err = ublk.Add(s.driver, spec); err != nil {
+	if s.device, err = s.driver.Add(spec); err != nil {
 		return s.explain(err)
 	}
 	if s.lock == nil {
@@ -98,7 +103,7 @@ func (s *Server) TakeOver(spec ublk.Spec) (err error) {
 		return err
 	}
 	s.taken = true
-	s.device, err = ublk.Recover(s.driver, spec)
+	s.device, err = s.driver.Recover(spec)
 	return err
 }
 
