@@ -1,25 +1,27 @@
 package swapdev
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
-	"github.com/farswap/farswap/internal/kept"
 	"github.com/farswap/farswap/swapdev/lenders"
-	"github.com/farswap/farswap/swapdev/path"
 	"github.com/farswap/farswap/ublk"
 	"github.com/farswap/farswap/ublk/ublktest"
+	"github.com/farswap/farswap/verbs/faulty"
 )
 
 // killedOrder is what the server of TestKilledServer has to know.
@@ -28,9 +30,22 @@ type killedOrder struct {
 	Ack     AckPolicy
 	Seal    Seal
 	Backing string
-	Later   bool // another server was before
-	Last    bool // look at all pages, and say what they are like
+	Later   bool   // another server was before
+	Last    bool   // look at all pages, and say what they are like
+	Does    string // what it does beside work: does…
+	Dies    string // the step at which it is killed: step…
 }
+
+// What a server does beside work.
+const (
+	doesMoves = "move slabs about, several at a time"
+	doesMove  = "move one slab at a time"
+	doesStop  = "stop once it has worked"
+	doesMap   = "have all slabs at donors, and nothing else"
+
+	doesWithoutBacking = "answer writes that the donors alone have"
+	doesWithoutDonors  = "answer writes that the backing file alone has"
+)
 
 // killedEnd is what the last server says.
 type killedEnd struct {
@@ -59,119 +74,113 @@ func (t *childT) Fatalf(format string, a ...any) {
 
 // killedServer is a server that is going to be killed.
 type killedServer struct {
-	o      order
-	engine *engine
-	device *ublktest.Device
-	model  *model
+	o       order
+	kernel  *simKernel
+	network *faulty.Device // to the donors
+	engine  *engine
+	device  *ublktest.Device
+	standby *Standby // nil: it is the first server
+	dev     *Device
+	model   *model
+	unread  *os.File // open while the server lives; see stall
 }
 
 // playServer serves a device until it is killed, or ends.
-func playServer(o order) error {
+func playServer(o order) (err error) {
 	s := &killedServer{o: o}
-	if err := s.open(); err != nil {
-		return err
-	}
-	var err error
 	if s.model, err = openModel(o.Folder); err != nil {
 		return err
 	}
-	fail := make(chan error, killedWorkers+1)
+	if err := s.serve(); err != nil {
+		s.model.word(modelWrong).Store(1)
+		return err
+	}
+	return nil
+}
+
+func (s *killedServer) serve() error {
+	if err := s.open(); err != nil {
+		return err
+	}
+	s.passes(stepOpened)
+	fail := make(chan error, killedWorkers+3)
 	var ready sync.WaitGroup
 	for w := range killedWorkers {
 		ready.Add(1)
 		go func() { fail <- s.work(w, &ready) }()
 	}
 	ready.Wait() // what was not answered before is answered now
-	if o.Killed.Last {
-		end, err := s.lookAtAll()
-		if err != nil {
+	if s.o.Killed.Last {
+		return s.lookAndAnswer()
+	}
+	if s.o.Killed.Does == doesMap {
+		if err := s.mapAll(testQueue{s.device.Queues()[0]}); err != nil {
 			return err
 		}
-		return say(end)
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(true); err != nil {
 		return err
 	}
-	go s.moveAbout()
+	switch s.o.Killed.Does {
+	case doesMoves:
+		go s.moveAbout()
+	case doesMove:
+		go func() { fail <- s.moveOneByOne() }()
+	case doesStop:
+		go func() { fail <- s.stopSoon() }()
+	case doesWithoutBacking, doesWithoutDonors:
+		go func() { fail <- s.answerHalf() }()
+	}
 	go func() { // the test has ended
 		_, err := io.Copy(io.Discard, os.Stdin)
 		fail <- err
 	}()
-	err = <-fail
-	if err != nil {
-		s.model.word(modelWrong).Store(1)
-	}
-	return err
+	return <-fail
 }
 
-// open opens the engine of a first server, or of a later one.
-func (s *killedServer) open() error {
-	o := s.o.Killed
-	cfg := Config{
-		ID: 0, Size: killedSlabs * testSlab, SlabSize: testSlab, Queues: 2, Depth: 16, MaxIO: 64 << 10,
-		Donors: o.Donors, Backing: o.Backing, AcceptLoss: o.Backing == NoBacking, Insecure: true, HotThreshold: 0.001, Ack: o.Ack, Seal: o.Seal,
-		OpTimeout: 5 * time.Second, Patience: time.Minute, Grace: 30 * time.Second, BackingInMemory: true,
-		StateRoot: s.o.Folder, Keep: KeepOn, Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
-	}.withDefaults()
-	var backing *path.BackingFile
-	var l *life
-	var err error
-	if !o.Later {
-		if o.Backing != NoBacking {
-			if backing, err = path.OpenBacking(context.Background(), cfg.backing()); err != nil {
-				return err
-			}
+// passes ends this process, as SIGKILL does, if this is the step at which it is to die.
+func (s *killedServer) passes(step string) {
+	if step == stepFetches && s.o.Killed.Does == doesWithoutBacking {
+		if err := s.stallBacking(); err != nil {
+			panic(err)
 		}
-		if l, err = newLife(cfg, false); err == nil {
-			err = l.number(0)
+	}
+	if s.o.Killed.Dies == step {
+		_ = unix.Kill(os.Getpid(), unix.SIGKILL)
+		select {}
+	}
+}
+
+// config is the configuration of all servers.
+func (s *killedServer) config() Config {
+	o := s.o.Killed
+	return Config{
+		ID: 0, Size: killedSlabs * testSlab, SlabSize: testSlab, Queues: min(2, runtime.NumCPU()), Depth: 16, MaxIO: 64 << 10,
+		Donors: o.Donors, Backing: o.Backing, AcceptLoss: o.Backing == NoBacking, Insecure: true, HotThreshold: 0.001, Ack: o.Ack, Seal: o.Seal,
+		OpTimeout: 5 * time.Second, Patience: time.Minute, Grace: 30 * time.Second, BackingInMemory: true, Transport: lenders.TransportTCP,
+		Probes: ProbesOff, StateRoot: s.o.Folder, Keep: KeepOn, Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
+		driver: s.kernel.open, transports: []*lenders.Transport{overTCP(s.watched)},
+	}
+}
+
+// open opens the device as a first server does, or takes it over as a later one does. The kernel alone is not real.
+func (s *killedServer) open() error {
+	s.kernel = newSimKernel(s.o.Folder, s.passes)
+	cfg := s.config()
+	var err error
+	if s.o.Killed.Later {
+		if s.standby, err = NewStandby(cfg); err == nil {
+			s.passes(stepReady)
+			s.dev, err = s.standby.TakeOver(context.Background())
 		}
 	} else {
-		l, backing, err = s.takeOver(&cfg)
+		s.dev, err = Open(context.Background(), cfg)
 	}
 	if err != nil {
 		return err
 	}
-	if s.engine, err = newEngine(cfg, l, []*lenders.Transport{overTCP(nil)}, backing); err != nil {
-		return err
-	}
-	s.engine.tidy()
-	t := &childT{}
-	if o.Later {
-		s.device = ublktest.Open(t, s.engine, s.engine.spec)
-		s.engine.startDonors(s.engine.donors.Retake)
-		return nil
-	}
-	sessions, err := s.engine.donors.Reach(context.Background())
-	if err != nil {
-		return err
-	}
-	s.device = ublktest.Open(t, s.engine, s.engine.spec)
-	s.engine.start(sessions)
+	s.engine, s.device = s.dev.engine, s.kernel.made.queues
 	return nil
-}
-
-// takeOver does what a standby does, without the driver.
-func (s *killedServer) takeOver(cfg *Config) (*life, *path.BackingFile, error) {
-	place, err := kept.Open(cfg.StateRoot)
-	if err != nil {
-		return nil, nil, err
-	}
-	state, err := place.Load(0, mapMemory)
-	if err != nil {
-		return nil, nil, err
-	}
-	var backing *path.BackingFile
-	if cfg.Backing != NoBacking {
-		if backing, err = path.Reopen(cfg.backing(), false); err == nil {
-			err = backing.Claim(true) // waits until the kernel has ended what the dead server began
-		}
-	}
-	if err = errors.Join(err, state.Next()); err != nil {
-		return nil, nil, err
-	}
-	cfg.Donors = state.Donors()
-	l, err := laterLife(*cfg, place, state)
-	return l, backing, err
 }
 
 // usedPage is the i-th page in use.
@@ -180,7 +189,8 @@ func usedPage(i int) int { return i * (killedPages / killedUsed) }
 // work writes and reads the pages of one worker, which nobody else writes. First it sends again what the server
 // before has not answered.
 func (s *killedServer) work(worker int, ready *sync.WaitGroup) error {
-	q := testQueue{s.device.Queues()[worker%2]}
+	queues := s.device.Queues()
+	q := testQueue{queues[worker%len(queues)]}
 	for i := worker; i < killedUsed; i += killedWorkers {
 		page := usedPage(i)
 		if v := s.model.begun(page).Load(); v != s.model.answered(page).Load() {
@@ -190,8 +200,8 @@ func (s *killedServer) work(worker int, ready *sync.WaitGroup) error {
 		}
 	}
 	ready.Done()
-	if s.o.Killed.Last {
-		return nil
+	if s.o.Killed.Last || slices.Contains([]string{doesMap, doesWithoutBacking, doesWithoutDonors}, s.o.Killed.Does) {
+		select {}
 	}
 	for {
 		page := usedPage(rand.IntN(killedUsed/killedWorkers)*killedWorkers + worker)
@@ -240,6 +250,32 @@ func (s *killedServer) moveAbout() {
 	}
 }
 
+// lookAndAnswer says what all pages are like, and then, for each line that it is told, how many slabs donors lend.
+func (s *killedServer) lookAndAnswer() error {
+	end, err := s.lookAtAll()
+	if err != nil {
+		return err
+	}
+	out := json.NewEncoder(os.Stdout)
+	if err := out.Encode(end); err != nil {
+		return err
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if err := out.Encode(s.slabs()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slabs counts the slabs that are at donors.
+func (s *killedServer) slabs() (n int) {
+	for _, held := range s.engine.holds() {
+		n += held
+	}
+	return n
+}
+
 // lookAtAll compares all pages.
 func (s *killedServer) lookAtAll() (end killedEnd, err error) {
 	end.Generation = s.engine.life.generation()
@@ -255,9 +291,6 @@ func (s *killedServer) lookAtAll() (end killedEnd, err error) {
 		}
 	}
 	pages := s.engine.report().Pages
-	end.Lost, end.Remote = int(pages.Lost), int(pages.Remote+pages.Both)
-	for _, held := range s.engine.holds() {
-		end.Slabs += held
-	}
+	end.Lost, end.Remote, end.Slabs = int(pages.Lost), int(pages.Remote+pages.Both), s.slabs()
 	return end, nil
 }
