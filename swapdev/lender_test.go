@@ -42,6 +42,7 @@ type lender struct {
 	kept     map[verbs.SessionID]*borrower // sessions without a connection
 	sessions map[*control.Session]*borrower
 	maps     []string // the transport of each Map
+	ends     []error  // of sessions
 }
 
 type namedServer struct {
@@ -205,6 +206,7 @@ func (l *lender) Ended(s *control.Session) {
 	l.mu.Lock()
 	b := l.sessions[s]
 	delete(l.sessions, s)
+	l.ends = append(l.ends, s.Err())
 	if l.forgets.Load() && errors.Is(s.Err(), control.ErrPeerLost) {
 		l.kept[b.id] = b
 		l.mu.Unlock()

@@ -55,8 +55,9 @@ func (l *Lenders) retake(ctx context.Context, d *Donor) (*control.Session, way, 
 	}
 }
 
-// retakeNow is one attempt. A session that does not come to its end is closed: the next one can claim
-// what it has claimed.
+// retakeNow is one attempt. A session that does not come to its end is cut, without a goodbye: the donor then
+// keeps what it has claimed, and what it has not, for the next one. After a goodbye these slabs would be a lease,
+// which is the first that a donor takes back.
 func (l *Lenders) retakeNow(ctx context.Context, d *Donor) (_ *control.Session, w way, err error) {
 	dialing, cancel := context.WithTimeout(ctx, longestAttempt)
 	defer cancel()
@@ -69,6 +70,9 @@ func (l *Lenders) retakeNow(ctx context.Context, d *Donor) (_ *control.Session, 
 	}
 	defer func() {
 		if err != nil {
+			if ctx.Err() == nil { // else nobody will claim them
+				s.Abort(fmt.Errorf("claim the slabs at donor %s: %w: %w", d.address, control.ErrPeerLost, err))
+			}
 			_ = s.Close() // never fails
 		}
 	}()
