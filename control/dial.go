@@ -22,6 +22,9 @@ type DialConfig struct {
 	Name     string // of the device, for the donor's status and log
 	SlabSize uint64 // bytes
 
+	Server     uint64 // see Hello; 0: unknown
+	Generation uint64 // of the servers of the device, this one included
+
 	Identity *Identity // required unless Insecure
 	Insecure bool      // no TLS; loopback addresses only
 	Timing   Timing
@@ -39,10 +42,12 @@ type DialConfig struct {
 
 // Dial opens a session with the donor at host:port. It takes Timing.Handshake at most, or less if the
 // context ends. An error is one line that says what to do: ErrInsecureAddress, ErrIdentity,
-// ErrUntrusted, ErrExpired, ErrVersion, ErrProtocol, ErrRefused, ErrTimeout, ErrPeerLost, or the
+// ErrUntrusted, ErrExpired, ErrVersion, ErrProtocol, ErrRefused, ErrOtherServer, ErrTimeout, ErrPeerLost, or the
 // network's. After an error nothing stays open.
 func Dial(ctx context.Context, addr string, cfg DialConfig) (*Session, error) {
-	hello := &Hello{Device: cfg.Device, Name: cfg.Name, SlabSize: cfg.SlabSize, Grace: GraceField(cfg.Grace)}
+	hello := &Hello{
+		Device: cfg.Device, Name: cfg.Name, SlabSize: cfg.SlabSize, Grace: GraceField(cfg.Grace), Server: cfg.Server, Generation: cfg.Generation,
+	}
 	if err := hello.check(); err != nil {
 		return nil, err
 	}

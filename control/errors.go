@@ -24,6 +24,8 @@ var (
 	ErrPeerClosed  = errors.New("closed by the peer")
 	ErrSuperseded  = errors.New("superseded by a newer session of the same device")
 	ErrNoSession   = errors.New("session unknown")
+	// ErrOtherServer ends the session of one server of a device for good: another one has taken its place.
+	ErrOtherServer = errors.New("another server of this device has taken the place of this one")
 )
 
 // Errors of this side only.
@@ -90,6 +92,7 @@ var codes = []struct {
 	{12, ErrPeerClosed},
 	{13, ErrSuperseded},
 	{14, ErrNoSession},
+	{15, ErrOtherServer},
 }
 
 // Unwrap returns the sentinel error of the code. For an unknown code, of a newer peer, it returns

@@ -86,12 +86,20 @@ func (k kind) String() string {
 // milliseconds; 0: not at all. With Resume the device goes on with the session of that number. The
 // donor then opens no other session: it answers ErrNoSession if it does not keep that one. A donor
 // of an earlier release skips both fields.
+//
+// Server tells the servers of a device apart that follow on each other, or that live at the same time by mistake. It
+// is a random number; 0: unknown. Generation counts them: of two that are told apart, the donor ends the session of
+// the one with the lower number, or does not open it, with ErrOtherServer, and of two with the same number that of
+// the one that was first.
 type Hello struct {
 	Device   UUID   `cbor:"1,keyasint"`
 	Name     string `cbor:"2,keyasint"`
 	SlabSize uint64 `cbor:"3,keyasint"`
 	Grace    uint64 `cbor:"4,keyasint,omitempty"`
 	Resume   uint64 `cbor:"5,keyasint,omitempty"`
+
+	Server     uint64 `cbor:"6,keyasint,omitempty"`
+	Generation uint64 `cbor:"7,keyasint,omitempty"`
 }
 
 // Welcome accepts a device. Session and Secret are the device's credential on data connections. Held

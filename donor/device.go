@@ -33,9 +33,19 @@ type device struct {
 	session  *session       // nil: the device is lost
 	shown    *control.Shown // the certificate of its last connection; nil when insecure
 	slabs    map[uint32]*slab
+	served   served      // by whom, in its last session
 	lease    *time.Timer // runs while the donor holds slabs; nil before
 	recovery recovery
 	gone     bool // no longer among Donor.devices
+}
+
+// served is which server of a device has opened a session: see control.Hello.
+type served struct{ server, generation uint64 }
+
+// rivals reports whether two sessions are those of different servers. One of a release that does not say who it is
+// rivals nobody.
+func (s served) rivals(other served) bool {
+	return s.server != 0 && other.server != 0 && s.server != other.server
 }
 
 // session is the session of a device. It outlives its control connection for the grace time.

@@ -107,9 +107,9 @@
 // forgotten the session. Over RDMA the queue pairs are destroyed, and the memory is registered anew
 // at another address under another remote key.
 //
-// Two servers of one device that both live end each other's sessions: the later Hello wins, and the
-// other server hears control.ErrSuperseded. It must not dial again. The donor cannot tell which of
-// them the kernel's device belongs to; on the device's machine only one process can have that.
+// Of two servers of one device that both live, the one of the higher generation has the slabs: a Hello tells
+// which that is. Of the same generation are two machines that a virtual machine was copied to: the later
+// Hello wins. The other server hears control.ErrOtherServer, and does not dial again.
 //
 // # Upgrades
 //

@@ -50,6 +50,9 @@ type keptDevice struct {
 	Slabs    []keptSlab
 	Since    time.Time // of a recovery; zero: there is none
 	Until    time.Time
+
+	Server     uint64 `json:",omitempty"` // see control.Hello
+	Generation uint64 `json:",omitempty"`
 }
 
 // keptSession is a session that waits for its device.
@@ -100,7 +103,7 @@ func (d *Donor) settleDevice(dev *device, slabs map[int64][]byte) keptDevice {
 	}
 	kept := keptDevice{
 		UUID: dev.uuid, Identity: dev.identity, Name: dev.name, SlabSize: int64(dev.slabSize), Shown: dev.shown.Chain(),
-		Since: dev.recovery.since, Until: dev.recovery.until,
+		Since: dev.recovery.since, Until: dev.recovery.until, Server: dev.served.server, Generation: dev.served.generation,
 	}
 	if ses := dev.session; ses != nil {
 		if ses.timer != nil {

@@ -32,7 +32,7 @@ func (r recovery) under(now time.Time) bool { return now.Before(r.until) }
 // mayReturn reports whether a device whose session ends for a reason is likely to come back at once:
 // its server has died or its network is down, or another server has taken over.
 func mayReturn(why error) bool {
-	return errors.Is(why, control.ErrPeerLost) || errors.Is(why, control.ErrSuperseded)
+	return errors.Is(why, control.ErrPeerLost) || errors.Is(why, control.ErrSuperseded) || errors.Is(why, control.ErrOtherServer)
 }
 
 // beginRecovery begins or prolongs the recovery of a device. op is held.

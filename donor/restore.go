@@ -42,6 +42,7 @@ func (d *Donor) restoreDevice(kept keptDevice, left *legacy) error {
 	dev := &device{
 		deviceKey: deviceKey{kept.UUID, kept.Identity}, name: kept.Name, slabSize: int(kept.SlabSize), shown: shown,
 		slabs: make(map[uint32]*slab), recovery: recovery{kept.Since, kept.Until},
+		served: served{kept.Server, kept.Generation},
 	}
 	dev.op.Lock()
 	defer dev.op.Unlock()

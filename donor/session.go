@@ -41,6 +41,7 @@ func (d *Donor) Admit(ctx context.Context, s *control.Session, hello *control.He
 	s.Alive = ses.heard
 	d.mu.Lock()
 	dev.session, dev.name, dev.slabSize, dev.shown = ses, hello.Name, int(hello.SlabSize), s.Shown()
+	dev.served = served{hello.Server, hello.Generation}
 	d.mu.Unlock()
 	d.beginRecovery(dev, ses.since)
 	d.hold(dev, ses.since)
@@ -84,8 +85,8 @@ func (ses *session) server(transport string) *server {
 	return nil
 }
 
-// claim returns the device of a hello, with op locked. It first ends an older session of the
-// device, or the older connection of the session that the hello resumes. The device has a session
+// claim returns the device of a hello, with op locked. It refuses a server of an earlier generation
+// than the one that was here last. It first ends an older session of the device, or the older connection of the session that the hello resumes. The device has a session
 // only if it is the one to resume.
 func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello) (*device, error) {
 	for {
@@ -93,12 +94,21 @@ func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello
 		if err != nil {
 			return nil, err
 		}
-		old := dev.session
+		old, why := dev.session, control.ErrSuperseded
+		by := served{hello.Server, hello.Generation}
+		if by.rivals(dev.served) {
+			why = control.ErrOtherServer
+		}
 		switch {
 		case hello.Resume != 0 && (old == nil || uint64(old.id()) != hello.Resume):
 			d.forget(dev)
 			dev.op.Unlock()
 			return nil, fmt.Errorf("session %d of device %v: %w: it has ended here", hello.Resume, hello.Device, control.ErrNoSession)
+		case hello.Resume == 0 && by.rivals(dev.served) && by.generation < dev.served.generation:
+			later := dev.served.generation
+			dev.op.Unlock()
+			return nil, fmt.Errorf("device %v, server %d: %w: server %d of the device was here: end this one",
+				hello.Device, by.generation, control.ErrOtherServer, later)
 		case len(dev.slabs) > 0 && uint64(dev.slabSize) != hello.SlabSize:
 			dev.op.Unlock()
 			return nil, fmt.Errorf("device %v: %w: it holds slabs of %d bytes here and asks for slabs of %d: wait until the lease ends, or make a new device",
@@ -106,11 +116,11 @@ func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello
 		case old == nil, hello.Resume != 0 && !old.cut.IsZero():
 			return dev, nil
 		case !old.cut.IsZero():
-			d.end(dev, control.ErrSuperseded)
+			d.end(dev, why)
 			dev.op.Unlock()
 			continue
 		}
-		connection, left, why := old.control, old.left, control.ErrSuperseded
+		connection, left := old.control, old.left
 		if hello.Resume != 0 {
 			why = errResumed
 		}
