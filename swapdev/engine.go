@@ -95,7 +95,7 @@ func (e *engine) wire(backing *path.BackingFile, key *seal.Key) {
 		Hot: cfg.HotThreshold, Prefetch: !cfg.NoPrefetch, Notes: notes, Key: key, Ended: e.over, Leave: e.leave,
 	}, e.spec.Queues)
 	e.donors = lenders.New(lenders.Config{
-		Device: e.life.device, Name: deviceName(cfg.Name), SlabSize: cfg.SlabSize,
+		Device: e.life.device, Server: e.life.server, Generation: uint64(e.life.generation()), Name: deviceName(cfg.Name), SlabSize: cfg.SlabSize,
 		Identity: cfg.Identity, Insecure: cfg.Insecure, Accept: cfg.Accept, Transports: e.transports, Journal: e.journal,
 		QP:    verbs.QPConfig{Depth: e.qpDepth(), Timeout: cfg.OpTimeout, Spin: cfg.Spin},
 		Grace: cfg.Grace,

@@ -3,6 +3,7 @@ package swapdev
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/farswap/farswap/control"
@@ -28,12 +29,13 @@ type life struct {
 	state  *kept.Device // nil: it ends with this process
 	memory []byte       // of the map
 	device control.UUID
+	server uint64    // tells this server from the others of the device; see control.Hello
 	key    *seal.Key // nil: pages are not sealed
 }
 
 // newLife begins the life of a device. backingMade says that its backing file was made for it.
 func newLife(cfg Config, backingMade bool) (*life, error) {
-	l := &life{device: control.NewUUID()}
+	l := &life{device: control.NewUUID(), server: newServer()}
 	spec := cfg.spec()
 	r := kept.Record{
 		UUID: l.device, Generation: 1, Size: cfg.Size, SlabSize: cfg.SlabSize, Queues: spec.Queues, Depth: spec.Depth, MaxIO: spec.MaxIO,
@@ -60,6 +62,9 @@ func newLife(cfg Config, backingMade bool) (*life, error) {
 	return l, nil
 }
 
+// newServer is a random number that is not 0.
+func newServer() uint64 { return rand.Uint64() | 1 }
+
 // keep has the state where a later server finds it.
 func (l *life) keep(cfg Config, r kept.Record, bytes int) (err error) {
 	if l.place, err = kept.Open(cfg.StateRoot); err != nil {
@@ -83,7 +88,7 @@ func (l *life) keep(cfg Config, r kept.Record, bytes int) (err error) {
 // laterLife goes on with a device whose server has died. It takes over place and state.
 func laterLife(cfg Config, place *kept.Place, state *kept.Device) (*life, error) {
 	r := state.Record()
-	l := &life{place: place, state: state, memory: state.Map(), device: r.UUID}
+	l := &life{place: place, state: state, memory: state.Map(), device: r.UUID, server: newServer()}
 	return l, l.takeKey(r, cfg)
 }
 

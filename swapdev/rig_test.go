@@ -157,6 +157,7 @@ type rigOptions struct {
 	replace func(*path.BackingFile) // puts something else in the place of the backing file
 	source  cluster.Source
 	before  func(*engine)     // it starts
+	alike   *rig              // another server of its device; nil: it has a device of its own
 	opened  func(*ublk.Queue) // called on the thread of each queue that opens; not if inline
 
 	transports []*lenders.Transport // instead of TCP
@@ -231,6 +232,9 @@ func (r *rig) openEngine(o rigOptions) {
 	life, err := newLife(r.cfg, false)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.alike != nil {
+		life.device = o.alike.engine.life.device
 	}
 	if r.engine, err = newEngine(r.cfg, life, o.transports, r.local); err != nil {
 		t.Fatal(err)

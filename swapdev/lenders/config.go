@@ -14,11 +14,13 @@ const MaxDonors = 256
 // Config is what the donors of a device are given. Its functions are called from the
 // donors' goroutines and may wait.
 type Config struct {
-	Device   control.UUID
-	Name     string            // as donors show this device
-	SlabSize int64             // bytes
-	Identity *control.Identity // of this machine; nil only with Insecure
-	Insecure bool              // sessions without TLS, to loopback addresses only
+	Device     control.UUID
+	Server     uint64            // of the device, and which of its servers that is; see control.Hello
+	Generation uint64            // of the servers of the device
+	Name       string            // as donors show this device
+	SlabSize   int64             // bytes
+	Identity   *control.Identity // of this machine; nil only with Insecure
+	Insecure   bool              // sessions without TLS, to loopback addresses only
 
 	// Accept says whether a donor may be used whose certificate has this name, when it is
 	// dialled and once a second while it is used. nil accepts all.

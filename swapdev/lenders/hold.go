@@ -2,6 +2,7 @@ package lenders
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -19,6 +20,9 @@ func (l *Lenders) hold(ctx context.Context, d *Donor, s *control.Session, w way)
 	}
 	lose(l.holdSession(ctx, d, s))
 	holding.Wait()
+	if err := s.Err(); errors.Is(err, control.ErrOtherServer) { // its other connections may have broken first
+		return err
+	}
 	return context.Cause(ctx)
 }
 

@@ -2,6 +2,7 @@ package lenders
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 	"unicode"
@@ -41,10 +42,16 @@ func (l *Lenders) Close() {
 	l.keepers.Wait()
 }
 
-// keep keeps a donor connected until ctx ends. session may be nil.
+// keep keeps a donor connected until ctx ends, or another server of the device is in the place of this one there.
+// session may be nil.
 func (l *Lenders) keep(ctx context.Context, d *Donor, session *control.Session) {
 	for pause := RetryFirst; ; pause = min(2*pause, retryMost) {
-		if l.serve(ctx, d, session) > steady {
+		held, err := l.serve(ctx, d, session)
+		if errors.Is(err, control.ErrOtherServer) {
+			l.leaveTo(d, err)
+			return
+		}
+		if held > steady {
 			pause = RetryFirst
 		}
 		session = nil
@@ -56,9 +63,16 @@ func (l *Lenders) keep(ctx context.Context, d *Donor, session *control.Session) 
 	}
 }
 
-// serve connects once, stays until the donor is lost, and returns how long it held.
-func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session) (held time.Duration) {
-	var err error
+// leaveTo leaves a donor to another server of the device, which has the slabs there. If this one dialled again, the
+// two would end each other's sessions in turn.
+func (l *Lenders) leaveTo(d *Donor, err error) {
+	d.set(StateDown, nil, err)
+	l.cfg.Journal.Error(status.EventDonorUnusable, "another server of this device uses the donor; this one does not dial it any more").
+		Of("donor", d).Because(err).Tell()
+}
+
+// serve connects once, stays until the donor is lost, and returns how long it held, and why it is lost.
+func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session) (held time.Duration, err error) {
 	var w way
 	if d.left {
 		d.left = false
@@ -76,18 +90,19 @@ func (l *Lenders) serve(ctx context.Context, d *Donor, session *control.Session)
 			if session != nil {
 				_ = session.Close() // never fails
 			}
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && !errors.Is(err, control.ErrOtherServer) {
 				l.unusable(d, err)
 			}
-			return 0
+			return 0, err
 		}
 	}
 	w, err = l.connect(ctx, d, session)
 	return l.serveOver(ctx, d, session, w, err)
 }
 
-// serveOver stays at a donor that is connected until it is lost. err is why it is not connected.
-func (l *Lenders) serveOver(ctx context.Context, d *Donor, session *control.Session, w way, err error) (held time.Duration) {
+// serveOver stays at a donor that is connected until it is lost. cannot is why it is not connected.
+func (l *Lenders) serveOver(ctx context.Context, d *Donor, session *control.Session, w way, cannot error) (held time.Duration, err error) {
+	err = cannot
 	if err == nil {
 		d.said = ""
 		l.cfg.Journal.Info(status.EventDonorUp, "donor is connected").Of("donor", d).
@@ -101,7 +116,7 @@ func (l *Lenders) serveOver(ctx context.Context, d *Donor, session *control.Sess
 		l.cfg.Journal.Warn(status.EventDonorLost, "donor is lost; its slabs are served by the backing file").
 			Of("donor", d).Because(err).With("slabs", slabs).Tell()
 	}
-	return held
+	return held, err
 }
 
 // disconnect fails the donor's slabs and takes the connections down. It returns how many

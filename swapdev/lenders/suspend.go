@@ -88,7 +88,7 @@ func mayRenew(untrusted, attempt error) bool {
 // device any more: it has ended the session, does not take the device, or does not run.
 func gone(err error) bool {
 	for _, sign := range []error{
-		control.ErrNoSession, control.ErrRefused, control.ErrClosed, control.ErrPeerClosed, control.ErrRevoked, control.ErrRole,
+		control.ErrNoSession, control.ErrOtherServer, control.ErrRefused, control.ErrClosed, control.ErrPeerClosed, control.ErrRevoked, control.ErrRole,
 		verbs.ErrRefused, syscall.ECONNREFUSED,
 	} {
 		if errors.Is(err, sign) {
