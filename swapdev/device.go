@@ -10,6 +10,7 @@ import (
 
 	"github.com/farswap/farswap/cluster"
 	"github.com/farswap/farswap/internal/devserver"
+	"github.com/farswap/farswap/internal/inuse"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/swapdev/lenders"
 	"github.com/farswap/farswap/swapdev/path"
@@ -54,7 +55,7 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 // openServer opens the driver.
 func (d *Device) openServer(cfg Config) (err error) {
 	d.server, err = devserver.Open(devserver.Config{
-		StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, LogDropped: cfg.LogDropped, Driver: cfg.driver,
+		StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, Held: d.held, LogDropped: cfg.LogDropped, Driver: cfg.driver,
 	})
 	return err
 }
@@ -176,6 +177,11 @@ func (d *Device) closeEngine() error {
 // stopFailed tells of a stop that nobody waits for.
 func (d *Device) stopFailed(err error) {
 	d.engine.journal.Error(status.EventFault, "the device cannot be stopped").Because(err).Tell()
+}
+
+// held tells who has the device open that is being removed.
+func (d *Device) held(by []inuse.Opener) {
+	d.engine.journal.Warn(status.EventFault, "the device is stopped, and its removal waits until it is closed").With("open_in", inuse.Name(by)).Tell()
 }
 
 // refused tells of a command that the driver has refused.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/farswap/farswap/internal/inuse"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 )
@@ -29,6 +30,9 @@ type Config struct {
 	StopFailed func(error)
 	// Refused gets commands that the driver has refused, and that are sent again. It may wait.
 	Refused func(ublk.Refusal)
+	// Held hears which processes have the device open, when its removal waits for them: once for each such list.
+	// nil: nobody listens.
+	Held func(by []inuse.Opener)
 	// LogDropped counts the lines of this process's log that were dropped. nil: none ever is.
 	LogDropped func() uint64
 	// Driver opens what makes the device. nil: the kernel's driver.
@@ -190,7 +194,7 @@ func (s *Server) close(release func(stays bool) error, leave bool) error {
 	case leave:
 		err, deleted = errors.Join(err, s.device.Leave(), fmt.Errorf("%s: %w", s.Path(), ErrOrphaned)), false
 	case s.device != nil:
-		if deleteErr := s.device.Delete(); deleteErr != nil {
+		if deleteErr := s.remove(); deleteErr != nil {
 			err, deleted = errors.Join(err, deleteErr), false
 		}
 	}

@@ -7,6 +7,6 @@
 //     before the caller removes it.
 //   - The package looks at the mounts of this process and of process 1. It does not
 //     see a mount that only a container's namespace has.
-//   - It does not see a program that has the device open for plain reading and
-//     writing.
+//   - Find does not see a program that has the device open for plain reading and
+//     writing. Openers does.
 package inuse

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/farswap/farswap/internal/devserver"
+	"github.com/farswap/farswap/internal/inuse"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 )
@@ -36,6 +37,9 @@ func serveTarget(p plain, config devserver.Config, log zerolog.Logger) (*plainSe
 	config.StopFailed = func(err error) { log.Error().Err(err).Msg("the device cannot be stopped") }
 	config.Refused = func(r ublk.Refusal) {
 		log.Warn().Err(r.Errno).Int("queue", r.Queue).Int("tag", r.Tag).Msg("the driver refused a command of a queue; it is sent again")
+	}
+	config.Held = func(by []inuse.Opener) {
+		log.Warn().Str("open_in", inuse.Name(by)).Msg("the device is stopped, and its removal waits until it is closed")
 	}
 	server, err := devserver.Open(config)
 	if err != nil {

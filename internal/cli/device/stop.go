@@ -15,12 +15,10 @@ import (
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/remedy"
+	"github.com/farswap/farswap/internal/inuse"
 	"github.com/farswap/farswap/status"
 	"github.com/farswap/farswap/ublk"
 )
-
-// pollGone is the time between two looks at a server that stops.
-const pollGone = 50 * time.Millisecond
 
 // maxTimeout is the longest --timeout.
 const maxTimeout = 7 * 24 * time.Hour
@@ -84,7 +82,7 @@ func (s stop) run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return stopServer(ctx, dir, path)
+	return s.stopServer(ctx, dir, path)
 }
 
 func (s stop) takeSwapOff(ctx context.Context, facts remedy.Facts) error {
@@ -94,22 +92,23 @@ func (s stop) takeSwapOff(ctx context.Context, facts remedy.Facts) error {
 }
 
 // stopServer asks the server of a device that is not in use to stop, and waits for its end.
-func stopServer(ctx context.Context, dir, path string) error {
+func (s stop) stopServer(ctx context.Context, dir, path string) error {
+	server, _, err := status.Holder(dir)
+	if err != nil {
+		return err
+	}
 	switch err := status.Stop(ctx, status.Socket(dir)); {
 	case errors.Is(err, status.ErrNoServer): // it holds the lock for longer than it has a socket
 		return fmt.Errorf("%s: %w: it starts or stops, so try again", path, err)
 	case err != nil:
 		return fmt.Errorf("stop %s: %w", path, err)
 	}
-	for {
-		_, alive, err := status.Holder(dir)
-		if err != nil || !alive {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: its server began to stop and has not ended yet: look at its log, or wait longer with --timeout", path)
-		case <-time.After(pollGone):
-		}
+	e := ending{
+		dir: dir, path: path, server: server, stderr: s.stderr, openers: inuse.Openers, tellAfter: tellOpeners, next: nextServer,
+		advice: func() (string, error) {
+			facts, err := remedy.Look(s.root, s.id)
+			return facts.Advice().String(), err
+		},
 	}
+	return e.await(ctx)
 }
