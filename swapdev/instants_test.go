@@ -156,7 +156,7 @@ func (l *lives) look(i instant) {
 	if end.Wrong != 0 || end.Lost != 0 {
 		l.t.Errorf("killed when %v: %+v", i, end)
 	}
-	settles(l.t, "the donors lend what the device uses", func() bool { return l.lent() == s.slabs() })
+	settles(l.t, "the donors lend what the device uses", func() bool { return l.lent() == s.now().Slabs })
 	s.kill()
 	l.well()
 }
@@ -169,8 +169,8 @@ func (l *lives) lent() (n int) {
 	return n
 }
 
-// slabs asks a server that has looked at all pages how many slabs of the device are at donors now.
-func (p *part) slabs() (n int) {
+// now asks a server that has looked at all pages what it has.
+func (p *part) now() (n killedNow) {
 	p.t.Helper()
 	if _, err := io.WriteString(p.end.(io.Writer), "\n"); err != nil {
 		p.t.Fatal(err)

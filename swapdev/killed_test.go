@@ -10,9 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	daemon "github.com/farswap/farswap/donor"
-	"github.com/farswap/farswap/internal/kept"
 )
 
 var (
@@ -22,7 +19,8 @@ var (
 
 // TestKilledServer kills servers with SIGKILL under load, at any instruction, and has the next one take the
 // device over, which moves its slabs about all the time; some are killed while they take it over. The kernel is
-// simulated: what was not answered is sent again. No page is ever wrong, none is lost, and nothing stays lent.
+// simulated: what was not answered is sent again. No page is ever wrong, none is lost, nothing stays lent, and
+// neither the last server nor the process of the donors has more than at the beginning.
 func TestKilledServer(t *testing.T) {
 	for name, change := range map[string]func(*killedOrder){
 		"remote-first": func(*killedOrder) {},
@@ -31,75 +29,66 @@ func TestKilledServer(t *testing.T) {
 		"not sealed":   func(o *killedOrder) { o.Seal = SealOff },
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := t.TempDir()
-			t.Cleanup(func() {
-				place, err := kept.Open(folder)
-				if err == nil {
-					err = errors.Join(place.Remove(0), place.Close())
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			})
-			o := order{Folder: folder, Killed: killedOrder{Ack: RemoteFirst, Seal: SealOn, Backing: filepath.Join(folder, "backing"), Does: doesMoves}}
-			change(&o.Killed)
-			var donors []*testDonor
-			for range 3 {
-				d := startDonorAs(t, 16*testSlab, func(c *daemon.Config) { c.Lease = time.Minute })
-				t.Cleanup(d.kill)
-				donors = append(donors, d)
-				o.Killed.Donors = append(o.Killed.Donors, d.cfg.Listen)
-			}
-			files := openFiles(t)
-			m, err := openModel(folder)
+			l := newLives(t, change)
+			start, err := costNow()
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() {
-				if err := m.close(); err != nil {
-					t.Error(err)
-				}
-			}()
+			l.serve(doesMoves)
+			first := l.firstCost()
 			for range *kills {
-				if o.Killed.Later { // one that does not get far
-					s := startPart(t, "server", o)
-					time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
-					s.kill()
-				}
-				s := startPart(t, "server", o)
-				o.Killed.Later = true
-				var ready bool
-				s.hear(&ready)
-				pause := time.Duration(rand.IntN(400)) * time.Millisecond
-				waitForWork(t, m, pause)
+				s := l.start(func(o *killedOrder) { o.Does = doesMoves }) // one that does not get far
+				time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
 				s.kill()
-				if m.word(modelWrong).Load() != 0 {
-					t.FailNow() // the server has said why
-				}
+				l.serve(doesMoves)
 			}
-			o.Killed.Last = true
-			s := startPart(t, "server", o)
+			s := l.start(func(o *killedOrder) { o.Last = true })
 			var end killedEnd
 			s.hear(&end)
-			t.Logf("%d kills, %d writes answered, %d reads compared; at the end %+v", *kills, m.word(modelWrites).Load(), m.word(modelReads).Load(), end)
-			if end.Written == 0 || end.Wrong != 0 || end.Lost != 0 || m.word(modelWrong).Load() != 0 {
+			t.Logf("%d kills, %d writes answered, %d reads compared; at the end %+v", *kills, l.model.word(modelWrites).Load(), l.model.word(modelReads).Load(), end)
+			if end.Written == 0 || end.Wrong != 0 || end.Lost != 0 {
 				t.Errorf("at the end: %+v", end)
 			}
-			if end.Remote == 0 || end.Generation < *kills+1 {
+			if end.Remote == 0 || end.Generation < *kills+2 {
 				t.Errorf("of generation %d, with %d pages at donors: nothing was taken over", end.Generation, end.Remote)
 			}
 			// A move that the server before has begun goes on, and what was lent in vain is given back.
-			settles(t, "the donors lend what the device uses", func() bool {
-				lent := 0
-				for _, d := range donors {
-					lent += int(d.donor.Status().Memory.Mapped / testSlab)
-				}
-				return lent == s.slabs()
+			var last killedNow
+			settles(t, "the last server has no more than the first, and the donors lend what it uses", func() bool {
+				last = s.now()
+				return !last.Cost.above(first) && l.lent() == last.Slabs
 			})
-			s.kill()
-			settles(t, "the connections to dead servers are closed", func() bool { return openFiles(t) <= files })
+			t.Logf("the first server: %v; the last: %v", first, last.Cost)
+			s.stop() // it takes the device away
+			l.well()
+			if all := l.left(); len(all) > 0 {
+				t.Errorf("after the stop there is %q", all)
+			}
+			var now cost
+			settles(t, "nothing is lent, and this process has no more than at the start", func() bool {
+				if now, err = costNow(); err != nil {
+					t.Fatal(err)
+				}
+				return !now.above(start) && l.lent() == 0
+			})
+			t.Logf("this process, with the donors, at the start: %v; at the end: %v, %d slabs lent", start, now, l.lent())
 		})
 	}
+}
+
+// firstCost is what a server has that has taken the device over and has compared all pages. It is killed then.
+func (l *lives) firstCost() cost {
+	l.t.Helper()
+	s := l.start(func(o *killedOrder) { o.Last = true })
+	var end killedEnd
+	s.hear(&end)
+	var now killedNow
+	settles(l.t, "the donors lend what the device uses", func() bool {
+		now = s.now()
+		return l.lent() == now.Slabs
+	})
+	s.kill()
+	return now.Cost
 }
 
 // waitForWork waits until the server has answered some writes, and then for a pause.
@@ -141,16 +130,6 @@ func openModel(folder string) (*model, error) {
 }
 
 func (m *model) close() error { return unix.Munmap(m.mem) }
-
-// openFiles counts the open files of this process, donors included.
-func openFiles(t *testing.T) int {
-	t.Helper()
-	files, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(files)
-}
 
 // settles waits for a condition that others bring about.
 func settles(t *testing.T, what string, ok func() bool) {

@@ -52,6 +52,12 @@ type killedEnd struct {
 	Written, Wrong, Lost, Remote, Slabs, Generation int
 }
 
+// killedNow is what it says when it is asked later.
+type killedNow struct {
+	Slabs int // at donors
+	Cost  cost
+}
+
 const (
 	killedSlabs   = 4
 	killedPages   = killedSlabs * testSlab / testPage
@@ -250,7 +256,8 @@ func (s *killedServer) moveAbout() {
 	}
 }
 
-// lookAndAnswer says what all pages are like, and then, for each line that it is told, how many slabs donors lend.
+// lookAndAnswer says what all pages are like, and then, for each line that it is told, what it has. At the end of the
+// lines it stops the device.
 func (s *killedServer) lookAndAnswer() error {
 	end, err := s.lookAtAll()
 	if err != nil {
@@ -261,11 +268,15 @@ func (s *killedServer) lookAndAnswer() error {
 		return err
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
-		if err := out.Encode(s.slabs()); err != nil {
+		c, err := costNow()
+		if err != nil {
+			return err
+		}
+		if err := out.Encode(killedNow{s.slabs(), c}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.dev.Stop(context.Background())
 }
 
 // slabs counts the slabs that are at donors.

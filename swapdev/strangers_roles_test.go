@@ -238,7 +238,7 @@ func (p *part) kill() {
 	}
 	_ = p.cmd.Wait() // killed
 	_ = p.end.Close()
-	p.end = nil
+	*p = part{t: p.t} // the test keeps it until its end
 }
 
 // stop ends the part and waits for its end.

@@ -3,7 +3,9 @@ package swapdev
 import (
 	"encoding/binary"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -32,16 +34,16 @@ type wires struct {
 	mu     sync.Mutex // guards what follows
 	hold   *frameHold // nil: everything passes
 	ended  chan struct{}
-	ends   []io.Closer
+	ends   map[io.Closer]bool
 	moving sync.WaitGroup
 }
 
 func newWires(t testing.TB) *wires {
-	w := &wires{ended: make(chan struct{})}
+	w := &wires{ended: make(chan struct{}), ends: make(map[io.Closer]bool)}
 	t.Cleanup(func() {
 		close(w.ended)
 		w.mu.Lock()
-		ends := w.ends
+		ends := slices.Collect(maps.Keys(w.ends))
 		w.mu.Unlock()
 		for _, c := range ends {
 			_ = c.Close() // its end may have done it
@@ -82,12 +84,19 @@ func (w *wires) to(t testing.TB, address string) string {
 func (w *wires) keep(c io.Closer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.ends = append(w.ends, c)
+	w.ends[c] = true
 	select {
 	case <-w.ended:
 		_ = c.Close()
 	default:
 	}
+}
+
+func (w *wires) drop(c io.Closer) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.ends, c)
+	_ = c.Close() // both ways of a connection do it
 }
 
 // set has a message be held back, nil: none. The connection of the one before ends.
@@ -117,8 +126,8 @@ func (w *wires) held(kind uint16) *frameHold {
 
 // pass passes frames on until either end breaks. A frame that is held back is lost with its connection.
 func (w *wires) pass(to, from net.Conn) {
-	defer to.Close()
-	defer from.Close()
+	defer w.drop(to)
+	defer w.drop(from)
 	const head = 12 // bytes: of the greeting, and of each frame before its body
 	for first := true; ; first = false {
 		frame := make([]byte, head)
