@@ -73,8 +73,8 @@ func (o *options) prepare(cmd *cobra.Command, log zerolog.Logger) (opener, error
 		return nil, usage.Errorf("--priority means nothing without --swapon")
 	case o.size == 0 && o.target != targetLoop:
 		return nil, usage.Errorf("--size is missing: give the device's size, such as --size 16G")
-	case o.slab == 0 || o.maxIO == 0 || o.depth == 0: // a library's 0 is its default
-		return nil, usage.Errorf("--slab %v, --max-io %v, --depth %d: want more than 0 each", o.slab, o.maxIO, o.depth)
+	case o.slab == 0 || o.maxIO == 0 || o.depth.n == 0: // a library's 0 is its default
+		return nil, usage.Errorf("--slab %v, --max-io %v, --depth %d: want more than 0 each", o.slab, o.maxIO, o.depth.n)
 	case !(o.hot > 0) || math.IsInf(o.hot, 1):
 		return nil, usage.Errorf("--hot %g: want more than 0 page I/Os per second", o.hot)
 	}
@@ -89,6 +89,9 @@ func (o *options) prepare(cmd *cobra.Command, log zerolog.Logger) (opener, error
 		return nil, err
 	}
 	if err := o.checkMemory(); err != nil {
+		return nil, err
+	}
+	if err := o.fit(); err != nil {
 		return nil, err
 	}
 	switch o.target {

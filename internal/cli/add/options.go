@@ -32,8 +32,9 @@ type options struct {
 	logDropped func() uint64 // see devserver.Config.LogDropped
 
 	// Of some.
-	queues, depth int
-	backing       string
+	queues  int
+	depth   depth
+	backing string
 
 	// Of swap.
 	slab       flags.Size
@@ -74,7 +75,9 @@ const (
 	maxPatience = 24 * time.Hour
 )
 
-func newOptions() *options { return &options{slab: slabmap.DefaultSlabSize, maxIO: ublk.DefaultMaxIO} }
+func newOptions() *options {
+	return &options{slab: slabmap.DefaultSlabSize, maxIO: ublk.DefaultMaxIO, depth: depth{n: ublk.DefaultDepth}}
+}
 
 // group is flags that belong to the same targets.
 type group struct {
@@ -114,7 +117,7 @@ func (o *options) registerDevice(f *pflag.FlagSet) {
 
 func (o *options) registerShape(f *pflag.FlagSet) {
 	f.IntVar(&o.queues, "queues", 0, "hardware queues, each with a thread; 0 is one for two CPUs, 4 at most")
-	f.IntVar(&o.depth, "depth", ublk.DefaultDepth, "requests in flight per queue, 1 to 4096")
+	f.Var(&o.depth, "depth", "requests in flight per queue, 1 to 4096; fewer if not given and the machine has little memory, down to 8")
 }
 
 func (o *options) registerBacking(f *pflag.FlagSet) {

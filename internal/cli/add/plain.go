@@ -42,7 +42,7 @@ func (o *options) preparePlain(p plain, log zerolog.Logger) (opener, error) {
 // measures what the swap device costs without donors.
 func (o *options) spec() ublk.Spec {
 	return ublk.Spec{
-		ID: o.id, Size: int64(o.size), Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO), BlockSize: blockSize,
+		ID: o.id, Size: int64(o.size), Queues: o.queues, Depth: o.depth.n, MaxIO: int(o.maxIO), BlockSize: blockSize,
 		MaxDiscard: maxDiscard, Recovery: ublk.RecoverReissue, Scheduler: "none", NoPartScan: true, KeepProcs: true,
 	}
 }

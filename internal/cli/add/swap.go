@@ -67,7 +67,7 @@ func (o *options) swapConfig(log zerolog.Logger) (swapdev.Config, error) {
 	}
 	config := swapdev.Config{
 		ID: o.id, Size: int64(o.size), SlabSize: int64(o.slab),
-		Queues: o.queues, Depth: o.depth, MaxIO: int(o.maxIO),
+		Queues: o.queues, Depth: o.depth.n, MaxIO: int(o.maxIO),
 		Donors: addresses, Backing: o.backing, AcceptLoss: o.acceptLoss, Sparse: o.sparse,
 		Overwrite: o.overwrite, BackingInMemory: o.inMemory,
 		Ack: swapdev.AckPolicy(o.ack), Seal: swapdev.Seal(o.seal), Transport: o.transport, RDMA: rdma, Spin: o.spin, NoPrefetch: !o.prefetch,
