@@ -82,9 +82,11 @@ lint:
     go vet ./...
     go vet -tags browser ./dash/web
     go vet -tags vm {{ suites }}
+    go vet -tags weaker ./internal/flusher
     go tool staticcheck ./...
     go tool staticcheck -tags browser ./dash/web
     go tool staticcheck -tags vm {{ suites }}
+    go tool staticcheck -tags weaker ./internal/flusher
     shellcheck {{ scripts }}
     bpf/stale
     go run ./internal/notices >/dev/null
@@ -93,6 +95,7 @@ lint:
 unit *ARGS:
     @status=0; \
     go test -v ./sim "$@" || status=1; \
+    go test -v -tags weaker -run Weaker ./internal/flusher || status=1; \
     go test -race -timeout 25m -v ./swapdev ./internal/cli $(go list ./... | grep -vxFf <(go list ./sim ./swapdev ./internal/cli)) "$@" || status=1; \
     exit $status
 
