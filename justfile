@@ -142,6 +142,7 @@ soak-rdma TIME="1m" KERNEL="7.3" *ARGS: build
 
 # Machines too small for what runs on them, swapping over farswap alone; see vmtest/torture
 torture *ARGS: build
+    @CGO_ENABLED=0 go build -o .cache/bin/hog ./vmtest/hog
     @vmtest/torture "$@"
 
 # Reboot and power off by Debian's systemd while the device of a unit swaps; see vmtest/shutdown
