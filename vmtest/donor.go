@@ -89,7 +89,7 @@ func (d *Donor) Upgrade() {
 	if d.PID() == old {
 		d.w.Defer(d.endHeir)
 	}
-	d.w.Must(append(d.w.on(d.n), "farswap", "donor", "upgrade", d.Name)...)
+	d.w.Start(nil, append(d.w.on(d.n), "farswap", "donor", "upgrade", d.Name)...).Succeed(3 * time.Minute)
 	if d.PID() == old {
 		if r := d.Wait(commandTimeout); r.Code != 0 {
 			d.w.Errorf("%s: the process that was replaced ended with %d: %s", d.Name, r.Code, tail(r.Stderr, 5))
