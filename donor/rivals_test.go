@@ -2,7 +2,10 @@ package donor
 
 import (
 	"errors"
+	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/farswap/farswap/control"
 )
@@ -55,4 +58,24 @@ func TestRivals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReplacedSessionIsForgotten: a device whose servers die again and again leaves nothing of their sessions in
+// memory, however long the sessions could have been resumed.
+func TestReplacedSessionIsForgotten(t *testing.T) {
+	d := lend(t, testConfig())
+	uuid := control.NewUUID()
+	var forgotten atomic.Int32
+	const servers = 4
+	for range servers {
+		die(t, d, patient(uuid, time.Hour), 0)
+		d.mu.Lock()
+		runtime.AddCleanup(d.devices[deviceKey{uuid: uuid}].session, func(int) { forgotten.Add(1) }, 0)
+		d.mu.Unlock()
+	}
+	dial(t, d, patient(uuid, time.Hour))
+	eventually(t, "the sessions are forgotten", func() bool {
+		runtime.GC()
+		return forgotten.Load() == servers
+	})
 }

@@ -170,6 +170,9 @@ func (d *Donor) end(dev *device, why error) {
 		}
 	}
 	dev.session = nil
+	if ses.timer != nil { // it would keep the session in memory for the grace time
+		ses.timer.Stop()
+	}
 	since := ses.cut
 	d.mu.Unlock()
 	if since.IsZero() {
