@@ -13,6 +13,7 @@ var swapdevAdvice = []advice{
 	{about: swapdev.ErrLoss, say: "say --accept-loss, or give --backing PATH"},
 	{about: swapdev.ErrOneCopy, say: "--ack strict needs --backing PATH"},
 	{about: swapdev.ErrNoIdentity, say: "give --cert FOLDER (see `farswap cert issue`), or --insecure for loopback addresses"},
+	{about: swapdev.ErrNotKept, say: "`farswap ublk list` says what helps it"},
 	{about: swapdev.ErrProbes, say: "--probes on insists on them, --probes auto does without"},
 	{about: lenders.ErrTransport, say: "--transport auto uses TCP where there is no RDMA"},
 	{about: lenders.ErrNoTransport, say: "give the donor or the device another --transport"},

@@ -6,4 +6,5 @@ import "github.com/farswap/farswap/ublk"
 var ublkAdvice = []advice{
 	{about: ublk.ErrIDTaken, say: "choose another --id, or see `farswap ublk list`"},
 	{about: ublk.ErrNoDevice, say: "see `farswap ublk list`"},
+	{about: ublk.ErrState, say: "see `farswap ublk list`"},
 }
