@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/internal/memory"
 )
 
 const (
@@ -42,6 +44,16 @@ func (m *Machine) LockLimit() Lock {
 		l.State = Warn
 	}
 	return l
+}
+
+// Size is the memory of this machine in bytes, 0 if the kernel does not tell, and whether a device has been
+// tried as swap with so little.
+func (m *Machine) Size() (State, int64) {
+	total := kibibytes(m.field("proc/meminfo", "MemTotal"))
+	if total > 0 && total < memory.LeastTried {
+		return Warn, total
+	}
+	return OK, total
 }
 
 // Huge is about pages of 2 MiB: fewer entries in the adapter's tables of addresses, and faster

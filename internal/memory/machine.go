@@ -20,6 +20,11 @@ type Sample struct {
 	Stall     float64 // share of the time since the last sample in which some task waited for memory, 0 to 1
 }
 
+// LeastTried is the least memory of a machine (Sample.Total), in bytes, on which a device has been tried as
+// swap: that which Linux 7.3 of Debian leaves of 128 MiB. On less, the server, its standby and the kernel may
+// leave nothing to run programs in.
+const LeastTried = 80 << 20
+
 // Machine is this machine's memory, as far as this process may use it. Its methods
 // may be called from any goroutine.
 type Machine struct {

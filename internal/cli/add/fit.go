@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/rs/zerolog"
+
+	"github.com/farswap/farswap/internal/human"
 	"github.com/farswap/farswap/internal/memory"
 	"github.com/farswap/farswap/ublk"
 )
@@ -46,15 +49,27 @@ func (d *depth) Type() string { return "int" }
 // locked, and on a small machine they would be the largest part of what the server takes. The kernel
 // keeps what finds no place in a queue, and no request fails for that.
 func (o *options) fit() error {
-	if o.target != targetSwap || o.depth.chosen {
+	if o.target != targetSwap {
 		return nil
 	}
 	s, err := memory.Here().Sample()
 	if err != nil {
 		return fmt.Errorf("read how much memory this machine has: %w", err)
 	}
-	o.depth.n = fitDepth(s.Total, o.spec().WithDefaults())
+	o.total = s.Total
+	if !o.depth.chosen {
+		o.depth.n = fitDepth(s.Total, o.spec().WithDefaults())
+	}
 	return nil
+}
+
+// warnTiny tells of a machine with less memory than any on which a device has been tried as swap; 0 stands
+// for one that is not known, or does not matter.
+func warnTiny(total int64, log zerolog.Logger) {
+	if total > 0 && total < memory.LeastTried {
+		log.Warn().Str("memory", human.Bytes(total)).Str("tried", human.Bytes(memory.LeastTried)).
+			Msg("this machine has less memory than any on which a device has been tried as swap: it may come to a stop")
+	}
 }
 
 // fitDepth is the depth for a machine with total bytes of memory. The specification's own is the most.

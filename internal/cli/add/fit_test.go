@@ -2,7 +2,10 @@ package add
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
@@ -37,6 +40,17 @@ func TestBuffersFitTheMachine(t *testing.T) {
 		}
 		if bytes := int64(got * c.queues * c.maxIO * copies); got > leastDepth && bytes > c.total/buffersPart {
 			t.Errorf("%d MiB: the buffers take %d bytes", c.total/mib, bytes)
+		}
+	}
+}
+
+// TestTinyMachineIsToldOf: the log hears of a machine that is smaller than any that was tried.
+func TestTinyMachineIsToldOf(t *testing.T) {
+	for total, want := range map[int64]bool{memory.LeastTried - 1: true, memory.LeastTried: false, 0: false} {
+		var said strings.Builder
+		warnTiny(total, zerolog.New(&said))
+		if got := strings.Contains(said.String(), "less memory than any"); got != want {
+			t.Errorf("%d bytes: the log says %q", total, said.String())
 		}
 	}
 }

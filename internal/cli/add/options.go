@@ -29,6 +29,8 @@ type options struct {
 
 	root string
 
+	total int64 // bytes of memory that this machine has, for a swap device
+
 	logDropped func() uint64 // see devserver.Config.LogDropped
 
 	// Of some.

@@ -159,6 +159,8 @@ func TestDoctorFinds(t *testing.T) {
 		"no THP":          {func(s sickbay) { s.remove("sys/kernel/mm") }, "huge pages", machine.Warn, "has no", true, "rdma tcp"},
 		"huge page pool":  {func(s sickbay) { s.file("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "12") }, "huge pages", machine.OK, "12 free pages", true, "rdma tcp"},
 		"small reserve":   {func(s sickbay) { s.file("proc/sys/vm/min_free_kbytes", "67584") }, "reserve", machine.Warn, "66M|min_free_kbytes=262144", true, "rdma tcp"},
+		"tiny machine":    {func(s sickbay) { s.reserve("262144", "81919") }, "size", machine.Warn, "80M and more|--supervise off", true, "rdma tcp"},
+		"least machine":   {func(s sickbay) { s.reserve("262144", "81920") }, "size", machine.OK, "80M", true, "rdma tcp"},
 		"small machine":   {func(s sickbay) { s.reserve("22528", "2980000") }, "reserve", machine.Warn, "22M|min_free_kbytes=94208", true, "rdma tcp"},
 		"enough for it":   {func(s sickbay) { s.reserve("94208", "2980000") }, "reserve", machine.OK, "92M", true, "rdma tcp"},
 		"not real-time":   {func(s sickbay) { s.capabilities("000001ffff7fffff") }, "real-time", machine.Warn, "CAP_SYS_NICE", true, "rdma tcp"},

@@ -5,11 +5,22 @@ import (
 
 	"github.com/farswap/farswap/internal/human"
 	"github.com/farswap/farswap/internal/machine"
+	"github.com/farswap/farswap/internal/memory"
 )
 
 // memoryChecks are about speed and safety when memory is short.
 func memoryChecks(m *machine.Machine) []check {
-	return []check{checkMemlock(m), checkHuge(m), checkReserve(m), checkRealtime(m), checkSleep(m)}
+	return []check{checkSize(m), checkMemlock(m), checkHuge(m), checkReserve(m), checkRealtime(m), checkSleep(m)}
+}
+
+func checkSize(m *machine.Machine) check {
+	state, total := m.Size()
+	c := check{Area: areaMemory, Name: "size", State: state, Found: human.Bytes(total)}
+	if state != machine.OK {
+		c.Found += ", and a device has been tried as swap with " + human.Bytes(memory.LeastTried) + " and more"
+		c.Advice = "give the machine more memory, or do without a standby (--supervise off)"
+	}
+	return c
 }
 
 func checkMemlock(m *machine.Machine) check {

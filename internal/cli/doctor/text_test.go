@@ -35,6 +35,7 @@ func TestDoctorText(t *testing.T) {
 		"ok io_uring works",
 		"ok capabilities SYS_ADMIN SYS_RESOURCE IPC_LOCK",
 		"ok I/O flusher allowed",
+		"ok size 31.2G",
 		"ok locked memory unlimited",
 		"ok huge pages transparent ones are used (madvise)",
 		"ok reserve vm.min_free_kbytes is 256M",
