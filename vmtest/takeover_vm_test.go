@@ -136,6 +136,17 @@ func (w *World) noKernelErrors(d *Device) {
 	}
 }
 
+// kernelLog is what the kernel has said since the scenario began. Devices of earlier scenarios had the same
+// names.
+func (w *World) kernelLog() string {
+	w.Helper()
+	log, begun := since(w.Must("dmesg"), w.id)
+	if !begun {
+		w.Fatalf("the kernel's log does not say when %s began: its buffer is too small", w.id)
+	}
+	return log
+}
+
 // recoveredByHand kills the server of a device that is swap and has no standby. Of two that take it over, one
 // does, and the other says why it does not.
 func recoveredByHand(w *World) {
