@@ -234,6 +234,18 @@ func (l *lives) takeOver() error {
 	return err
 }
 
+// recover has another server take over what one has left that was killed at an instant. want is the error; nil: it
+// serves all pages.
+func (l *lives) recover(i instant, want error) {
+	l.t.Helper()
+	if want == nil {
+		l.o.Killed.Later = true
+		l.look(i)
+	} else if err := l.takeOver(); !errors.Is(err, want) {
+		l.t.Errorf("killed when %v, then taken over: %v, want %v", i, err, want)
+	}
+}
+
 // TestKilledInRecovery kills servers at each step of a recovery. The next one goes on where the last one was.
 func TestKilledInRecovery(t *testing.T) {
 	t.Parallel()
@@ -311,12 +323,7 @@ func TestKilledAtStart(t *testing.T) {
 		for range *atInstants {
 			l.o.Killed.Later = false
 			l.dies(tt.instant, doesMoves)
-			if tt.want == nil {
-				l.o.Killed.Later = true
-				l.look(tt.instant)
-			} else if err := l.takeOver(); !errors.Is(err, tt.want) {
-				t.Errorf("killed when %v, then taken over: %v, want %v", tt, err, tt.want)
-			}
+			l.recover(tt.instant, tt.want)
 			l.again()
 		}
 	}
@@ -359,12 +366,7 @@ func TestKilledWhileStopping(t *testing.T) {
 			if !slices.Equal(left, tt.left) {
 				t.Errorf("killed when %v: %q is left, want %q", tt, left, tt.left)
 			}
-			if tt.want == nil {
-				l.o.Killed.Later = true
-				l.look(tt.instant)
-			} else if err := l.takeOver(); !errors.Is(err, tt.want) {
-				t.Errorf("killed when %v, then taken over: %v, want %v", tt, err, tt.want)
-			}
+			l.recover(tt.instant, tt.want)
 			l.again()
 		}
 	}

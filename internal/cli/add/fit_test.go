@@ -1,7 +1,6 @@
 package add
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 
@@ -84,18 +83,7 @@ func TestChosenDepthStays(t *testing.T) {
 func TestFittedDepthIsKept(t *testing.T) {
 	cmd, o := newCommand(&command.App{})
 	o.depth.n = leastDepth
-	kept, err := remember(cmd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var r remembered
-	if err := json.Unmarshal(kept, &r); err != nil {
-		t.Fatal(err)
-	}
-	next, n := newCommand(&command.App{})
-	if err := r.recall(next); err != nil {
-		t.Fatal(err)
-	}
+	_, n := recalled(t, cmd)
 	if n.depth.n != leastDepth || !n.depth.chosen {
 		t.Errorf("the next server has depth %+v, want %d", n.depth, leastDepth)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/farswap/farswap/internal/cli/command"
@@ -60,12 +61,9 @@ func TestCommandLineIsRemembered(t *testing.T) {
 	}
 }
 
-// TestNamesFromTheCommandLine are not read again from a file.
-func TestNamesFromTheCommandLine(t *testing.T) {
-	cmd, _ := newCommand(&command.App{})
-	if err := cmd.Flags().Set("allow-donor", "a"); err != nil {
-		t.Fatal(err)
-	}
+// recalled is the command of the next server of a device, and its options.
+func recalled(t *testing.T, cmd *cobra.Command) (*cobra.Command, *options) {
+	t.Helper()
 	kept, err := remember(cmd)
 	if err != nil {
 		t.Fatal(err)
@@ -74,10 +72,20 @@ func TestNamesFromTheCommandLine(t *testing.T) {
 	if err := json.Unmarshal(kept, &r); err != nil {
 		t.Fatal(err)
 	}
-	next, n := newCommand(&command.App{})
+	next, o := newCommand(&command.App{})
 	if err := r.recall(next); err != nil {
 		t.Fatal(err)
 	}
+	return next, o
+}
+
+// TestNamesFromTheCommandLine are not read again from a file.
+func TestNamesFromTheCommandLine(t *testing.T) {
+	cmd, _ := newCommand(&command.App{})
+	if err := cmd.Flags().Set("allow-donor", "a"); err != nil {
+		t.Fatal(err)
+	}
+	next, n := recalled(t, cmd)
 	if list := command.ListOf(next, "allow-donor"); list.Path != "" || !slices.Equal(n.allow, []string{"a"}) {
 		t.Errorf("the names of donors %q are read from %q", n.allow, list.Path)
 	}
