@@ -13,8 +13,8 @@ import (
 const (
 	// pollGone is the time between two looks at a server that stops.
 	pollGone = 50 * time.Millisecond
-	// tellOpeners is how long a stop takes before it looks for who has the device open. Without them it
-	// takes less.
+	// tellOpeners is how long a stop takes before it looks for who has the device open, and how long until it
+	// looks again: that reads all descriptors of the machine. Without them a stop takes less.
 	tellOpeners = time.Second
 	// nextServer is how long a standby may take to follow on a server that was killed.
 	nextServer = 2 * time.Second
@@ -37,7 +37,7 @@ type ending struct {
 func (e *ending) await(ctx context.Context) error {
 	var told string
 	var died time.Time
-	for begun := time.Now(); ; {
+	for tell := time.Now().Add(e.tellAfter); ; {
 		pid, alive, err := status.Holder(e.dir)
 		switch {
 		case err != nil:
@@ -57,7 +57,8 @@ func (e *ending) await(ctx context.Context) error {
 			}
 			return fmt.Errorf("%s: its server ended before it had removed the device: %s", e.path, advice)
 		}
-		if time.Since(begun) >= e.tellAfter {
+		if now := time.Now(); !now.Before(tell) {
+			tell = now.Add(e.tellAfter)
 			if who := e.who(); who != "" && who != told {
 				fmt.Fprintf(e.stderr, "%s is open in %s: the stop waits until it is closed\n", e.path, who)
 				told = who
