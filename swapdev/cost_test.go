@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/farswap/farswap/offheap"
+	"github.com/farswap/farswap/slabmap"
 )
 
 // cost is what a process has that grows if something is left behind.
@@ -46,6 +47,15 @@ func costNow() (c cost, err error) {
 // above reports whether a process has more than another one, or than it had.
 func (c cost) above(start cost) bool {
 	return c.Goroutines > start.Goroutines || c.Files > start.Files || c.Mapped > start.Mapped || c.Heap > start.Heap+heapSlack
+}
+
+// mayMove adds what a server gets for the first page that its mover and its scrubber move: each connects to donors, and
+// starts a thread with a ring, a page for that, and buffers.
+func (c *cost) mayMove(donors int) {
+	const moves, scrubs, ofRing = 2 << 20, 2 * 16 * slabmap.PageSize, 4 << 10
+	c.Goroutines += 2
+	c.Files += 2 * (2 + donors)
+	c.Mapped += moves + scrubs + 2*ofRing
 }
 
 func (c cost) String() string {

@@ -36,7 +36,7 @@ func TestKilledServer(t *testing.T) {
 			}
 			l.serve(doesMoves)
 			first := l.firstCost()
-			first.Files += 2 * len(l.donors) // mover and scrubber connect when they have something to do
+			first.mayMove(len(l.donors))
 			for range *kills {
 				s := l.start(func(o *killedOrder) { o.Does = doesMoves }) // one that does not get far
 				time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond)
