@@ -86,8 +86,9 @@ func (ses *session) server(transport string) *server {
 }
 
 // claim returns the device of a hello, with op locked. It refuses a server of an earlier generation
-// than the one that was here last. It first ends an older session of the device, or the older connection of the session that the hello resumes. The device has a session
-// only if it is the one to resume.
+// than the one that was here last. It first ends an older session of the device, or the older
+// connection of the session that the hello resumes. The device has a session only if it is the one
+// to resume.
 func (d *Donor) claim(ctx context.Context, identity string, hello *control.Hello) (*device, error) {
 	for {
 		dev, err := d.lookup(deviceKey{hello.Device, identity})

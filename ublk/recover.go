@@ -22,8 +22,8 @@ const recoverPause = 10 * time.Millisecond
 // A server that has just been killed still holds the device for a moment; Recover waits for it.
 // It fails with ErrInUse if the device has a server that lives, or another one takes it over; with
 // ErrNoDevice; with ErrSpec if the device is another one than spec says; with ErrState if it does not
-// outlive its server, or that has ended while it started or stopped the device. After an error, also of Start, the device stays as it is, and can be recovered
-// by another attempt.
+// outlive its server, or if that has ended while it started or stopped the device. After an error, also
+// of Start, the device stays as it is, and can be recovered by another attempt.
 func Recover(c *Control, spec Spec) (*Device, error) {
 	spec = spec.WithDefaults()
 	if err := spec.Validate(); err != nil {

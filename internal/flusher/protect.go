@@ -17,10 +17,10 @@ var ErrMemlock = errors.New("memory cannot be locked")
 const oomImmune = "-1000"
 
 // Protect locks the memory of the process, present and future, exempts it from the
-// OOM killer, and hides its memory from other processes; see [memory.Hide]. Call it after [Reexec], and call [Settle] after it: until then
-// a page is locked from its first access on, and that access waits for memory or for a
-// disk. The warnings are what the cgroup can still do to
-// the process, one sentence each; see [Cgroup].
+// OOM killer, and hides its memory from other processes; see [memory.Hide]. Call it after
+// [Reexec], and call [Settle] after it: until then a page is locked from its first access
+// on, and that access waits for memory or for a disk. The warnings are what the cgroup can
+// still do to the process, one sentence each; see [Cgroup].
 func Protect() (warnings []string, err error) {
 	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
 		return nil, fmt.Errorf("%w: mlockall: %w: run as root, or give CAP_IPC_LOCK, or raise the limit (ulimit -l, LimitMEMLOCK=infinity)", ErrMemlock, err)
