@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -97,6 +98,20 @@ func deadSwap(w *World) {
 	again.Stop()
 }
 
+// swapped returns the bytes of the program that are in swap.
+func (p *Paging) swapped() int64 {
+	p.w.Helper()
+	text, err := os.ReadFile(filepath.Join(p.group, "memory.swap.current"))
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		p.w.Fatal(err)
+	}
+	return n
+}
+
 // swapTakenOff stops a device that is swap, while a program runs whose pages are on it.
 func swapTakenOff(w *World) {
 	donors := w.donors(1, "128M")
@@ -110,13 +125,18 @@ func swapTakenOff(w *World) {
 	w.OnlyError(w.Run("farswap", "ublk", "stop", d.ID()), 3, d.Path, "stop --swapoff")
 	w.OnlyError(w.Run(stop...), 3, d.Path, "control group", "memory.max")
 	w.alive(d)
-	load.Limit(pagingSize * 3)
 
-	w.Phase("it is canceled while a page is on its way")
+	// The kernel looks for a signal between two programs whose pages it brings back.
+	w.Phase("it is canceled while a page of the first of two programs is on its way")
+	other := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "1", "--pattern", "uniform")
+	w.Until(3*time.Minute, "the other program swaps", func() bool { return other.swapped() > 16<<20 })
 	d.Signal(syscall.SIGSTOP)
+	load.Limit(pagingSize * 3)
+	other.Limit(pagingSize * 3)
 	canceled := w.Start(nil, stop...)
-	w.Until(time.Minute, "swapoff waits for the device", inSwapoff)
+	w.Until(time.Minute, "swapoff waits for the device", func() bool { return inSwapoff() != 0 })
 	canceled.Signal(syscall.SIGINT)
+	w.Until(time.Minute, "swapoff has the signal", func() bool { return signalWaits(inSwapoff()) })
 	d.Signal(syscall.SIGCONT)
 	if r := canceled.Wait(time.Minute); r.Code != 1 || !strings.Contains(r.Stderr, "swap is still on") {
 		w.Errorf("exit code %d, %s", r.Code, r.Stderr)
@@ -133,6 +153,7 @@ func swapTakenOff(w *World) {
 	d.Succeed(commandTimeout)
 	w.NoFile(d.Path)
 	load.Told(2 * time.Minute)
+	other.Told(2 * time.Minute)
 
 	w.Phase("a signal does the same")
 	d = w.Swap("128M", donors, "--swapoff-on-stop", "on", "--swapon")
@@ -145,17 +166,35 @@ func swapTakenOff(w *World) {
 	load.Told(2 * time.Minute)
 }
 
-// inSwapoff reports whether a process waits in swapoff(2). It reads nothing that a program whose
-// pages are in swap would have to bring back.
-func inSwapoff() bool {
+// inSwapoff is a process that waits in swapoff(2), 0 if there is none. It reads nothing that a program
+// whose pages are in swap would have to bring back.
+func inSwapoff() (pid int) {
 	files, err := filepath.Glob("/proc/[0-9]*/syscall")
 	if err != nil {
-		return false
+		return 0
 	}
 	for _, f := range files {
 		text, err := os.ReadFile(f)
 		if err == nil && strings.HasPrefix(string(text), fmt.Sprint(syscall.SYS_SWAPOFF, " ")) {
-			return true
+			pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(f)))
+			return pid
+		}
+	}
+	return 0
+}
+
+// signalWaits reports whether a signal for the process waits until it is taken.
+func signalWaits(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		name, set, _ := strings.Cut(line, ":")
+		if name == "SigPnd" || name == "ShdPnd" {
+			if n, err := strconv.ParseUint(strings.TrimSpace(set), 16, 64); err == nil && n != 0 {
+				return true
+			}
 		}
 	}
 	return false

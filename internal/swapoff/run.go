@@ -32,8 +32,10 @@ const (
 
 // Run takes swap off the area at path, and tells of its progress at the beginning and then several
 // times a second. It returns nil when the area is not swap any more. When ctx ends, it cancels, and
-// waits until the kernel has the area back: that takes as long as one page does. The errors then are
-// ErrStillOn and the cause of ctx. When memory becomes short, they are ErrStillOn and ErrShort.
+// waits for the kernel: that first brings back what the program whose pages come back has in swap.
+// The errors then are ErrStillOn and the cause of ctx. When the rest of the pages would not fit any
+// more, it cancels as well, and the errors are ErrStillOn and ErrShort. If nothing was left when the
+// kernel came to cancel, Run returns nil.
 //
 // If another program takes the same area off, Run waits for that.
 func Run(ctx context.Context, path string, report func(Progress)) error {
@@ -116,16 +118,21 @@ func (t *taking) look() (on bool, err error) {
 		return false, nil
 	}
 	t.report(t.meter.add(time.Now(), left))
-	available, _, err := memory(t.root)
+	available, cached, err := memory(t.root)
 	if err != nil {
 		return true, err
 	}
-	if have := available + other; have < t.reserve && left > 0 {
+	if left > 0 && t.short(max(left-cached, 0), available+other) {
 		return true, fmt.Errorf("%w: %s of memory and %s of other swap are available, and %s have not come back", ErrShort,
 			human.Bytes(available), human.Bytes(other), human.Bytes(left))
 	}
 	return true, nil
 }
+
+// short reports whether it is time to cancel, when need bytes have to come back and there is room
+// for have. The kernel may bring back much before it stops, so it is asked early. The room is an
+// estimate that goes up and down, hence the quarter.
+func (t *taking) short(need, have int64) bool { return have < t.reserve || have < need-need/4 }
 
 // outcome is what came of a tool that has ended.
 func (t *taking) outcome(tool *tool, why error) error {
@@ -195,6 +202,7 @@ func (t *tool) run(path string) {
 	}
 }
 
-// cancel makes swapoff(2) return: a signal interrupts it between two pages, and the area takes pages
-// again.
+// cancel makes swapoff(2) return, and the area takes pages again. The kernel looks for a signal
+// between two programs whose pages it brings back, not between two pages (try_to_unuse in
+// mm/swapfile.c).
 func (t *tool) cancel() { _ = t.cmd.Process.Signal(syscall.SIGTERM) } // it may have ended

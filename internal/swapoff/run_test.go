@@ -31,6 +31,7 @@ func machine(t *testing.T, script string) (root string) {
 	write(t, root, "proc/meminfo", "MemTotal: 2097152 kB\nMemAvailable: 1048576 kB\nSwapCached: 8192 kB\nodd line\n")
 	write(t, root, "proc/off", none)
 	write(t, root, "proc/half", swaps(32<<20))
+	write(t, root, "proc/full", strings.Replace(swaps(64<<20), "1048576 0", "1048576 1048576", 1)) // no other swap
 	write(t, root, "bin/swapoff", "#!/bin/sh\ncd "+root+"/proc\n"+script+"\n")
 	if err := os.Chmod(filepath.Join(root, "bin/swapoff"), 0o700); err != nil {
 		t.Fatal(err)
@@ -69,6 +70,8 @@ func TestRun(t *testing.T) {
 		"fails":             {script: "echo swapoff: broken >&2; exit 4", is: ErrStillOn, wants: "broken"},
 		"one is under way":  {script: "(sleep 0.3; cp off swaps) >/dev/null 2>&1 & echo swapoff: Invalid argument >&2; exit 4"},
 		"short meanwhile":   {script: "echo 'MemAvailable: 1024 kB' >meminfo; cp half swaps; exec sleep 600", is: ErrShort, wants: "1M of memory"},
+		"rest does not fit": {script: "echo 'MemAvailable: 20480 kB' >meminfo; cp full swaps; exec sleep 600", is: ErrShort, wants: "20M of memory"},
+		"estimate falls":    {script: "echo 'MemAvailable: 51200 kB' >meminfo; cp full swaps; sleep 0.5; cp off swaps"},
 		"unknown meanwhile": {script: "rm meminfo; exec sleep 600", is: os.ErrNotExist},
 	} {
 		t.Run(name, func(t *testing.T) {
