@@ -2,7 +2,9 @@ package swapdev
 
 import (
 	"context"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/swapdev/scrubber"
@@ -86,6 +88,42 @@ func TestPagesOfALostDonorAreWarmed(t *testing.T) {
 	}
 	if s := r.engine.report(); s.Scrub.Warmed < 464 || s.IO.Corrupt != 0 {
 		t.Errorf("%+v %+v", s.Scrub, s.IO)
+	}
+}
+
+// TestLackingPagesComeFirst: a page that the backing file lacks does not wait until all pages of a hot slab are at
+// their donor. That takes long where the donor is slow.
+func TestLackingPagesComeFirst(t *testing.T) {
+	connects, connected := make(chan struct{}), sync.Once{}
+	device := &placed{connect: func() { connected.Do(func() { close(connects) }) }}
+	r := newRig(t, rigOptions{donors: 1, wrap: func(d verbs.Device) verbs.Device {
+		device.Device, device.faulty = d, faulty.Wrap(d, faulty.Plan{Delay: 1, DelayMax: 200 * time.Millisecond})
+		return device
+	}})
+	const pages = 480
+	lacking, _ := r.engine.pages.Geometry().PageRange(2)
+	r.heat(0, 2)
+	for page := int64(0); page < pages; page += 16 {
+		r.write(0, page, 3, 16)
+	}
+	if res := r.flush(); res != 0 {
+		t.Fatal(res)
+	}
+	for page := range int64(pages) {
+		if !r.engine.pages.Void(page, r.engine.pages.Look(page), slabmap.Remote) {
+			t.Fatalf("page %d is in use", page)
+		}
+	}
+	<-connects // it warms, and no page was lacking when that began
+	restore := r.full()
+	r.write(0, lacking, 7, 16)
+	restore()
+	r.until("the page has both copies", func() bool {
+		r.read(0, 1000, 0, 1) // zeros; the slab stays hot
+		return r.both(lacking, 16)
+	})
+	if warmed := r.engine.report().Scrub.Warmed; warmed > pages/2 {
+		t.Errorf("%d pages were warmed before", warmed)
 	}
 }
 

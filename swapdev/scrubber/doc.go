@@ -6,7 +6,8 @@
 //   - A copy that does not match its checksum is forgotten and written anew from the other
 //     copy. Otherwise each read would find it again.
 //   - A page of a hot slab that is in the backing file only goes to the slab's donor.
-//     Otherwise it would be read from the disk until it is written again.
+//     Otherwise it would be read from the disk until it is written again. This gives way to
+//     the first.
 //
 // # Dangers
 //

@@ -102,29 +102,44 @@ func (s *Scrubber) news() bool {
 	return s.cfg.Backing.Works() && (lacking > s.lacked || lacking > 0 && !s.worked)
 }
 
-// pass mends what was found bad, and then goes once through the device. What cannot be done
-// now is left to a later pass.
+// pass mends what was found bad, and goes through the device twice. A page that the backing file
+// lacks could be lost, and one that a donor lacks is slow: so the file comes first. What cannot be
+// done now is left to a later pass.
 func (s *Scrubber) pass(ctx context.Context) {
 	clear(s.lanes.avoided)
-	s.lacked, s.worked = s.cfg.Pages.Lacking(), s.probe()
+	s.begun, s.lacked, s.worked = time.Now(), s.cfg.Pages.Lacking(), s.probe()
 	defer func() { s.lacked = min(s.lacked, s.cfg.Pages.Lacking()) }()
-	backing := s.worked && s.cfg.Pages.Lacking() > 0
+	s.eachSlab(ctx, func(slab int) {
+		if !s.worked || s.cfg.Pages.Lacking() == 0 {
+			return
+		}
+		err := s.back(ctx, slab)
+		s.said(err, slab)
+		var failed *backingError
+		s.worked = !errors.As(err, &failed)
+	})
+	s.eachSlab(ctx, func(slab int) {
+		if s.cfg.Pages.Slab(slab).State == slabmap.Mapped && s.cfg.Pages.Activity(slab) > s.cfg.Hot {
+			s.said(s.warm(ctx, slab), slab)
+		}
+	})
+}
+
+// eachSlab calls f for each slab, and mends what was found bad meanwhile.
+func (s *Scrubber) eachSlab(ctx context.Context, f func(slab int)) {
 	for slab := range s.cfg.Pages.Geometry().Slabs() {
 		s.lanes.fence(ctx)
 		s.mendAll(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if backing {
-			err := s.back(ctx, slab)
-			s.said(err, slab)
-			var failed *backingError
-			backing = !errors.As(err, &failed)
-		}
-		if s.cfg.Pages.Slab(slab).State == slabmap.Mapped && s.cfg.Pages.Activity(slab) > s.cfg.Hot {
-			s.said(s.warm(ctx, slab), slab)
-		}
+		f(slab)
 	}
+}
+
+// urgent reports whether the backing file lacks pages, and it is time for a pass that tries it again.
+func (s *Scrubber) urgent() bool {
+	return s.cfg.Pages.Lacking() > 0 && time.Since(s.begun) > firstIdle
 }
 
 // mendAll looks at all copies that were found bad.

@@ -33,7 +33,8 @@ type Scrubber struct {
 	views  [runPages]slabmap.View
 	later  []path.Bad // to be looked at again
 
-	// What the last pass has met.
+	// When the last pass began, and what it has met.
+	begun  time.Time
 	lacked int64 // pages that the backing file lacked, when it began or ended, whichever is less
 	worked bool  // the file took pages
 }

@@ -6,10 +6,11 @@ import (
 	"github.com/farswap/farswap/slabmap"
 )
 
-// warm brings the pages of a slab that are in the backing file only to the slab's donor.
+// warm brings the pages of a slab that are in the backing file only to the slab's donor. It may take
+// minutes on a busy machine, so it gives way to what is urgent.
 func (s *Scrubber) warm(ctx context.Context, slab int) error {
 	page, end := s.cfg.Pages.Geometry().PageRange(slab)
-	for page < end && ctx.Err() == nil {
+	for page < end && ctx.Err() == nil && !s.urgent() {
 		err := s.paced(ctx, func() (copied bool, err error) {
 			page, copied, err = s.warmNext(ctx, slab, page, end)
 			return copied, err
