@@ -60,6 +60,7 @@ func deadSwap(w *World) {
 	d.SwapOn()
 	load := w.PageUntilTold(pagingSize, pagingLimit, "--threads", "2", "--pattern", "uniform")
 	w.Until(3*time.Minute, "a program swaps", func() bool { return d.swapped() > 16<<20 })
+	load.Signal(syscall.SIGSTOP) // else it gets SIGBUS before the kernel needs room
 	d.Kill()
 	w.Until(10*time.Second, "nothing serves the device", func() bool { return d.listed().Advice != "" })
 	if err := os.RemoveAll(filepath.Join(status.DefaultRoot, kept.FolderName, d.ID())); err != nil {
@@ -77,11 +78,29 @@ func deadSwap(w *World) {
 		w.Errorf("doctor does not say what helps: %s", doctor)
 	}
 
-	// swapoff fills a page that it cannot read with memory of the program's control group. Where that has no room, and
-	// nothing left to kill, swapoff fails for good.
-	load.Limit(pagingSize * 3)
-	w.Phase("the removal ends, and leaves nothing")
+	// The kernel charges a page that it cannot read to the program's control group all the same.
+	w.Phase("a removal that has no room, and nothing to kill, can be tried again")
+	load.Spare()
 	off := w.Start(nil, "swapoff", d.Path) // that of somebody who did not read the advice
+	w.Until(time.Minute, "swapoff waits for the device", func() bool { return inSwapoff() != 0 })
+	load.Limit(pagingLimit / 4) // nothing can be written to swap any more
+	r := w.Run("farswap", "ublk", "del", "--force", d.ID())
+	for _, said := range []string{"still on", "memory.max", strings.TrimPrefix(load.group, "/sys/fs/cgroup"), force} {
+		if r.Code != 1 || !strings.Contains(r.Stderr, said) {
+			w.Errorf("exit code %d, %q lacks %q", r.Code, r.Stderr, said)
+		}
+	}
+	if got := d.listed(); !strings.Contains(got.Advice, force) {
+		w.Errorf("listed as %+v", got)
+	}
+	if r := off.Wait(10 * time.Second); r.Code == 0 {
+		w.Error("swap came off")
+	}
+	load.Limit(pagingSize * 3)
+	load.Signal(syscall.SIGCONT)
+
+	w.Phase("the removal ends, and leaves nothing")
+	off = w.Start(nil, "swapoff", d.Path)
 	begun := time.Now()
 	w.Start(nil, "farswap", "ublk", "del", "--force", d.ID()).Succeed(time.Minute)
 	w.Logf("removed after %v", time.Since(begun).Round(time.Millisecond))
@@ -110,6 +129,14 @@ func (p *Paging) swapped() int64 {
 		p.w.Fatal(err)
 	}
 	return n
+}
+
+// Spare keeps the OOM killer away from the program.
+func (p *Paging) Spare() {
+	p.w.Helper()
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", p.PID()), []byte("-1000"), 0); err != nil {
+		p.w.Fatal(err)
+	}
 }
 
 // swapTakenOff stops a device that is swap, while a program runs whose pages are on it.

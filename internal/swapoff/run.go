@@ -42,12 +42,20 @@ func Run(ctx context.Context, path string, report func(Progress)) error {
 	return (&taking{root: "/", path: path, report: report, reserve: reserve}).run(ctx)
 }
 
+// RunLost is Run for an area of which no page can be read: its pages are lost, and need no memory
+// afterwards. It cancels for no other reason than the end of ctx. ErrShort then means that a control
+// group had no room for the page that the kernel tried to read, and nothing left to kill.
+func RunLost(ctx context.Context, path string, report func(Progress)) error {
+	return (&taking{root: "/", path: path, report: report, lost: true}).run(ctx)
+}
+
 // taking is one area that is being taken off.
 type taking struct {
 	root    string // has proc
 	path    string
 	report  func(Progress)
 	reserve int64
+	lost    bool // nothing comes back
 	meter   meter
 }
 
@@ -122,7 +130,7 @@ func (t *taking) look() (on bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	if left > 0 && t.short(max(left-cached, 0), available+other) {
+	if left > 0 && !t.lost && t.short(max(left-cached, 0), available+other) {
 		return true, fmt.Errorf("%w: %s of memory and %s of other swap are available, and %s have not come back", ErrShort,
 			human.Bytes(available), human.Bytes(other), human.Bytes(left))
 	}

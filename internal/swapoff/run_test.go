@@ -57,6 +57,7 @@ var errCause = errors.New("somebody canceled")
 func TestRun(t *testing.T) {
 	for name, tc := range map[string]struct {
 		script   string
+		lost     bool
 		canceled bool  // as soon as there is progress of 32 MiB
 		is       error // nil: swap is off
 		wants    string
@@ -72,6 +73,7 @@ func TestRun(t *testing.T) {
 		"short meanwhile":   {script: "echo 'MemAvailable: 1024 kB' >meminfo; cp half swaps; exec sleep 600", is: ErrShort, wants: "1M of memory"},
 		"rest does not fit": {script: "echo 'MemAvailable: 20480 kB' >meminfo; cp full swaps; exec sleep 600", is: ErrShort, wants: "20M of memory"},
 		"estimate falls":    {script: "echo 'MemAvailable: 51200 kB' >meminfo; cp full swaps; sleep 0.5; cp off swaps"},
+		"pages are lost":    {script: "echo 'MemAvailable: 1024 kB' >meminfo; cp full swaps; sleep 0.5; cp off swaps", lost: true},
 		"unknown meanwhile": {script: "rm meminfo; exec sleep 600", is: os.ErrNotExist},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +81,7 @@ func TestRun(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			var seen []Progress
-			tk := &taking{root: root, path: area, reserve: 2 << 30, report: func(p Progress) {
+			tk := &taking{root: root, path: area, reserve: 2 << 30, lost: tc.lost, report: func(p Progress) {
 				seen = append(seen, p)
 				if tc.canceled && p.Left == 32<<20 {
 					cancel(errCause)

@@ -1,13 +1,16 @@
 package device
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/cli/flags"
@@ -37,7 +40,10 @@ errors until it is unmounted; then the number is free.`,
 			if err != nil {
 				return err
 			}
-			return deleteDevice(cmd.ErrOrStderr(), root, id, force)
+			ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
+			defer stop()
+			context.AfterFunc(ctx, stop) // another signal ends the process at once
+			return deleteDevice(ctx, cmd.ErrOrStderr(), root, id, force)
 		},
 	}
 	flags.StateRoot(cmd, &root)
@@ -45,7 +51,7 @@ errors until it is unmounted; then the number is free.`,
 	return cmd
 }
 
-func deleteDevice(stderr io.Writer, root string, id int, force bool) error {
+func deleteDevice(ctx context.Context, stderr io.Writer, root string, id int, force bool) error {
 	facts, err := remedy.Look(root, id)
 	if err != nil {
 		return err
@@ -58,7 +64,7 @@ func deleteDevice(stderr io.Writer, root string, id int, force bool) error {
 	case len(facts.Uses) > 0 && !force:
 		return fmt.Errorf("%w: %s is in use: %v", status.ErrRefused, facts.Path(), facts.Advice())
 	case !facts.Ours:
-		return deleteFromKernel(stderr, facts, force)
+		return deleteFromKernel(ctx, stderr, facts, force)
 	}
 	// While this process holds the lock, no new server can start.
 	lock, err := status.Acquire(status.StateDir(root, id))
@@ -68,7 +74,7 @@ func deleteDevice(stderr io.Writer, root string, id int, force bool) error {
 	if err != nil {
 		return err
 	}
-	if err := deleteFromKernel(stderr, facts, force); err != nil {
+	if err := deleteFromKernel(ctx, stderr, facts, force); err != nil {
 		return errors.Join(err, lock.Release())
 	}
 	return errors.Join(forget(root, id), lock.Remove())
@@ -76,7 +82,7 @@ func deleteDevice(stderr io.Writer, root string, id int, force bool) error {
 
 // deleteFromKernel removes the device from the kernel. A device of ours may
 // already be gone there: its folder is then all that is left.
-func deleteFromKernel(stderr io.Writer, facts remedy.Facts, force bool) error {
+func deleteFromKernel(ctx context.Context, stderr io.Writer, facts remedy.Facts, force bool) error {
 	control, err := ublk.OpenControl()
 	if errors.Is(err, ublk.ErrNoDriver) && facts.Ours {
 		return nil
@@ -96,7 +102,7 @@ func deleteFromKernel(stderr io.Writer, facts remedy.Facts, force bool) error {
 	case !facts.Ours && !force:
 		return fmt.Errorf("%w: %s is not a farswap device and its own server may come back: --force removes it all the same", status.ErrRefused, facts.Path())
 	case len(facts.Uses) > 0:
-		return newForced(control, facts, stderr).remove()
+		return newForced(control, facts, stderr).remove(ctx)
 	}
 	if err := control.Stop(facts.ID); err != nil {
 		return err

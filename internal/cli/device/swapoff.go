@@ -46,7 +46,7 @@ func offOne(ctx context.Context, stderr io.Writer, path string, room swapoff.Roo
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("-1000"), 0)
 	fmt.Fprintf(stderr, "swap on %s: %s come back; %s of memory and %s of other swap are available\n", path,
 		human.Bytes(room.Swapped), human.Bytes(room.Available), human.Bytes(room.Other))
-	shown := &offProgress{out: stderr, terminal: command.IsTerminal(stderr), path: path, now: time.Now}
+	shown := newOffProgress(stderr, path)
 	err := swapoff.Run(ctx, path, shown.show)
 	shown.end()
 	if errors.Is(err, swapoff.ErrStillOn) {
@@ -67,6 +67,10 @@ type offProgress struct {
 	now      func() time.Time
 
 	told time.Time
+}
+
+func newOffProgress(out io.Writer, path string) *offProgress {
+	return &offProgress{out: out, terminal: command.IsTerminal(out), path: path, now: time.Now}
 }
 
 func (p *offProgress) show(now swapoff.Progress) {
