@@ -16,9 +16,9 @@ var ErrFormat = errors.New("not the kernel's format")
 func parseMeminfo(text []byte) (available, total int64, err error) {
 	available, total = -1, -1
 	for line := range bytes.Lines(text) {
-		name, rest, _ := strings.Cut(string(line), ":")
+		name, rest, _ := bytes.Cut(line, []byte(":"))
 		var into *int64
-		switch name {
+		switch string(name) {
 		case "MemAvailable":
 			into = &available
 		case "MemTotal":
@@ -26,9 +26,10 @@ func parseMeminfo(text []byte) (available, total int64, err error) {
 		default:
 			continue
 		}
-		n, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+		rest = bytes.TrimSpace(rest)
+		n, err := strconv.ParseInt(string(bytes.TrimSuffix(rest, []byte(" kB"))), 10, 64)
 		if err != nil || n < 0 || n > math.MaxInt64>>10 {
-			return 0, 0, fmt.Errorf("%s: %w: %q", name, ErrFormat, strings.TrimSpace(rest))
+			return 0, 0, fmt.Errorf("%s: %w: %q", name, ErrFormat, rest)
 		}
 		*into = n << 10
 	}
