@@ -225,6 +225,9 @@ func (d *Device) ID() int { return d.server.ID() }
 // Path is the block device.
 func (d *Device) Path() string { return d.server.Path() }
 
+// Batches tells how requests come; see [ublk.Device.Batches].
+func (d *Device) Batches() (requests, passes uint64) { return d.server.Batches() }
+
 // Done is closed when the device is gone.
 func (d *Device) Done() <-chan struct{} { return d.server.Done() }
 

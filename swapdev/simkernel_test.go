@@ -129,6 +129,7 @@ func (d *simDevice) Refusals() <-chan ublk.Refusal { return nil }
 func (d *simDevice) Done() <-chan struct{}         { return d.done }
 func (d *simDevice) Err() error                    { return d.err }
 func (d *simDevice) Leave() error                  { return nil }
+func (d *simDevice) Batches() (_, _ uint64)        { return 0, 0 }
 
 func (d *simDevice) Info() ublk.DevInfo {
 	return ublk.DevInfo{Queues: uint16(d.spec.Queues), Depth: uint16(d.spec.Depth), MaxIO: uint32(d.spec.MaxIO)}

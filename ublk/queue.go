@@ -27,11 +27,12 @@ type Queue struct {
 	buffers []int  // by tag: its buffer
 	free    []int  // buffers of no tag
 
-	live   int    // tags that the kernel may still give requests for
-	held   int    // requests that the server has not completed
-	failed bool   // the queue takes no more requests: see giveUp
-	sent   []sent // by tag
-	again  []int  // tags whose last command is to be sent again
+	live    int    // tags that the kernel may still give requests for
+	held    int    // requests that the server has not completed
+	failed  bool   // the queue takes no more requests: see giveUp
+	sent    []sent // by tag
+	again   []int  // tags whose last command is to be sent again
+	batches batches
 
 	simulation *SimulatedQueue // takes the driver's place in tests, nil: the driver
 
@@ -151,6 +152,7 @@ func (q *Queue) Handle(id uint64, res int32, _ uint32) {
 		return
 	}
 	q.held++
+	q.batches.take()
 	q.server.Serve(tag, d)
 }
 
@@ -276,6 +278,7 @@ func (q *Queue) drain() error {
 		if err := q.loop.Pass(timeout); err != nil {
 			return fmt.Errorf("queue %d of device %d: %w", q.index, q.device.ID(), err)
 		}
+		q.batches.pass()
 		if len(q.again) > 0 {
 			q.resend()
 		}

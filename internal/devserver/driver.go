@@ -21,6 +21,7 @@ type Device interface {
 	ID() int
 	Path() string
 	Info() ublk.DevInfo
+	Batches() (requests, passes uint64)
 
 	Start(target ublk.Target) error
 	Quiesce(within time.Duration) error

@@ -219,6 +219,9 @@ func (s *Server) ID() int { return s.device.ID() }
 // Path is the block device.
 func (s *Server) Path() string { return s.device.Path() }
 
+// Batches is that of the device; see [ublk.Device.Batches].
+func (s *Server) Batches() (requests, passes uint64) { return s.device.Batches() }
+
 // Done is closed when the device is gone.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
