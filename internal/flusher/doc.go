@@ -15,8 +15,9 @@
 //     later. None of them is on the way of a page, but Go code that waits there
 //     can hold up pages all the same: when the garbage collector stops all threads, a
 //     queue that has stopped waits until that one has its memory.
-//   - What runs without end here runs at real-time priority: only the kernel's
-//     throttling (sched_rt_runtime_us) leaves others the rest of a CPU.
+//   - What runs without end here can run at real-time priority: only the kernel's
+//     throttling (sched_rt_runtime_us) leaves others the rest of a CPU then. [Ease]
+//     says when threads are real-time.
 //   - After both the kernel's OOM killer passes this process over. What leaks
 //     here is taken from everything else.
 //
@@ -24,8 +25,8 @@
 // own allocations never start write-out to the device that it serves; memory
 // locked, so that it never faults on a page of its own that was swapped out to
 // itself; an OOM score of -1000; a cgroup without a memory limit, since reclaim
-// for such a limit runs on the thread that allocates; and real-time scheduling,
-// which opens part of the kernel's reserve of memory to it.
+// for such a limit runs on the thread that allocates; and, while memory is short,
+// real-time scheduling, which opens part of the kernel's reserve of memory to it.
 //
 // # What is resident, and why not all is
 //

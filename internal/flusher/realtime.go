@@ -12,11 +12,10 @@ import "golang.org/x/sys/unix"
 //
 // All threads are real-time, not those of the queues alone: the runtime's locks
 // spin, and a spinning thread must not keep the lock's holder off the CPU.
-// Threads of one priority yield to each other.
+// Threads of one priority yield to each other. So [Ease] changes all but its own,
+// which holds no lock of the runtime for long.
 var realtime = mark{
-	set: func() error {
-		return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_RR, Priority: 1}, 0)
-	},
+	set: func() error { return unix.SchedSetAttr(0, &realtimePolicy, 0) },
 	has: func() (bool, error) {
 		attr, err := unix.SchedGetAttr(0, 0)
 		if err != nil {
@@ -25,6 +24,9 @@ var realtime = mark{
 		return attr.Policy == unix.SCHED_RR, nil
 	},
 }
+
+// setPlain gives the calling thread the priority of programs.
+func setPlain() error { return unix.SchedSetAttr(0, &plainPolicy, 0) }
 
 // Realtime says in one sentence what is missing if the process is not
 // real-time; "" if it is. [Reexec] makes it so where it is allowed to.

@@ -135,6 +135,7 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 	}
 	defer o.follow(end.Again, log)()
 	s := o.session(dev, log)
+	s.ease = newEase(log)
 	if err := flusher.Settle(); err != nil { // before anything is swapped to the device
 		return errors.Join(err, s.stop())
 	}

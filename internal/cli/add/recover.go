@@ -110,6 +110,7 @@ func (r *recovery) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	ease := newEase(log)
 	if err := flusher.Settle(); err != nil {
 		return errors.Join(err, s.Close())
 	}
@@ -128,7 +129,9 @@ func (r *recovery) run(cmd *cobra.Command) error {
 	end := process.WatchSignals()
 	defer end.Close()
 	defer r.options.follow(end.Again, log)()
-	return r.options.session(dev, log).run(cmd.OutOrStdout(), r.options, end.Asked)
+	taken := r.options.session(dev, log)
+	taken.ease = ease
+	return taken.run(cmd.OutOrStdout(), r.options, end.Asked)
 }
 
 // recall makes the configuration of the device of what is kept.

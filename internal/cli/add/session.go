@@ -28,6 +28,7 @@ type session struct {
 	dev device
 	log zerolog.Logger
 
+	ease     *ease
 	takesOff bool // swap comes off at a request to stop
 	off      offTools
 
@@ -54,6 +55,7 @@ func (s *session) run(out io.Writer, o *options, signals <-chan os.Signal) error
 		}
 	}()
 	defer s.stayAwake()()
+	defer s.ease.begin(s.dev)()
 	if s.standby != nil {
 		ctx, end := context.WithCancel(context.Background())
 		defer end()

@@ -32,9 +32,10 @@ func newFakeDevice() *fakeDevice {
 	return &fakeDevice{path: fmt.Sprint("/dev/ublkb", 7001), done: make(chan struct{})}
 }
 
-func (d *fakeDevice) Path() string          { return d.path }
-func (d *fakeDevice) Done() <-chan struct{} { return d.done }
-func (d *fakeDevice) Err() error            { return d.err }
+func (d *fakeDevice) Path() string           { return d.path }
+func (d *fakeDevice) Done() <-chan struct{}  { return d.done }
+func (d *fakeDevice) Err() error             { return d.err }
+func (d *fakeDevice) Batches() (_, _ uint64) { return 0, 0 }
 
 func (d *fakeDevice) Stop(context.Context) error {
 	d.stops++

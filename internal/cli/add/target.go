@@ -5,8 +5,9 @@ import "context"
 // device is a device that this process serves.
 type device interface {
 	Path() string
-	Done() <-chan struct{} // closed when it is gone
-	Err() error            // why, once it is: nil after a stop
+	Done() <-chan struct{}              // closed when it is gone
+	Err() error                         // why, once it is: nil after a stop
+	Batches() (requests, passes uint64) // how requests come
 	// Stop takes it away and waits until it is gone. While it is in use, the error has the
 	// exit code command.ExitRefused and nothing changes.
 	Stop(context.Context) error
