@@ -11,7 +11,7 @@ const (
 	trialLeast = 128
 	trialMost  = time.Second
 
-	// trialPause is between two trials that show no batches. Each doubles it, up to the second.
+	// trialPause is between two trials that show no batches. Each makes it four times as long, up to the second.
 	trialPause, trialPauseMost = 250 * time.Millisecond, 16 * time.Second
 )
 
@@ -48,7 +48,7 @@ func (t *trial) look(requests, passes uint64, now time.Time) (plain bool) {
 		t.begin(true, requests, passes, now)
 		return true
 	}
-	t.pause = min(2*max(t.pause, trialPause), trialPauseMost)
+	t.pause = min(4*max(t.pause, trialPause), trialPauseMost)
 	t.begin(false, requests, passes, now)
 	return false
 }

@@ -43,7 +43,7 @@ func TestTrial(t *testing.T) {
 		{"no requests", 0, 0, 0},
 		{"batches", 4, 90, 100},
 		{"single requests", 1, 1, 25},
-		{"single requests, for longer", 1, 1, 10},
+		{"single requests, for longer", 1, 0, 10},
 		{"batches again", 2, 0, 100},
 		{"batches again, within the longest pause", 2, 0, 100},
 		{"batches that stay", 2, 100, 100},
