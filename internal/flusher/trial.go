@@ -19,8 +19,9 @@ const (
 // queue wakes for each request. So threads are plain for a while now and then, and stay so while a pass takes one
 // and a half requests or more. A trial costs some of a page's instructions where it shows nothing.
 type trial struct {
-	requests, passes uint64 // when what is judged began
-	seen             uint64 // requests at the last look
+	requests, passes uint64    // when what is judged began
+	seen             uint64    // requests at the last look
+	moved            time.Time // when they were others
 	since            time.Time
 	pause            time.Duration
 	plain            bool
@@ -29,8 +30,10 @@ type trial struct {
 // look takes what Batches tells now, and says whether threads should be plain.
 func (t *trial) look(requests, passes uint64, now time.Time) (plain bool) {
 	came, took := requests-t.requests, passes-t.passes
-	idle := requests == t.seen
-	t.seen = requests
+	if requests != t.seen {
+		t.seen, t.moved = requests, now
+	}
+	idle := now.Sub(t.moved) >= trialMost // counts may be some requests late
 	if !t.plain {
 		if idle { // who comes next may be another
 			t.pause = trialPause
@@ -40,10 +43,14 @@ func (t *trial) look(requests, passes uint64, now time.Time) (plain bool) {
 		}
 		return t.plain
 	}
+	if idle { // there is nothing to judge, and who made batches may go on
+		t.begin(true, requests, passes, now)
+		return true
+	}
 	if came < trialLeast && now.Sub(t.since) < trialMost {
 		return true
 	}
-	if 2*came >= 3*took && came > 0 {
+	if 2*came >= 3*took {
 		t.pause = trialPause
 		t.begin(true, requests, passes, now)
 		return true

@@ -47,13 +47,34 @@ func TestTrial(t *testing.T) {
 		{"batches again", 2, 0, 100},
 		{"batches again, within the longest pause", 2, 0, 100},
 		{"batches that stay", 2, 100, 100},
-		{"the end", 0, 1, 20},
-		{"nothing", 0, 0, 0},
-		{"batches at once after a pause", 4, 90, 100},
+		{"no requests after batches", 0, 100, 100},
+		{"batches after a pause", 4, 100, 100},
+		{"no requests again", 0, 100, 100},
+		{"single requests after a pause", 1, 1, 10},
 	} {
 		s.serve(10*time.Second, step.batch)
 		if s.plain < step.least || s.plain > step.most {
 			t.Errorf("%s: plain at %d of 100 looks, want %d to %d", step.name, s.plain, step.least, step.most)
 		}
 	}
+}
+
+// TestTrialOfASlowProgram: single requests that come slowly are told apart from none. Queues tell their counts some
+// requests late.
+func TestTrialOfASlowProgram(t *testing.T) {
+	s := &server{now: time.Unix(1000, 0)}
+	s.serve(2*time.Second, 4)
+	var requests, plain uint64
+	for range 100 {
+		s.now = s.now.Add(100 * time.Millisecond)
+		requests += 30
+		told := requests / 64 * 64
+		if s.trial.look(s.requests+told, s.passes+told, s.now) {
+			plain++
+		}
+	}
+	if !s.trial.plain && plain <= 20 {
+		return
+	}
+	t.Errorf("plain at %d of 100 looks, and in the end: %v", plain, s.trial.plain)
 }
