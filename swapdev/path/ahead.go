@@ -1,58 +1,48 @@
 package path
 
-import "github.com/farswap/farswap/slabmap"
-
-const (
-	// prefetchRuns is how many runs of pages a queue keeps at most, each in a spare buffer:
-	// so many writes fewer can be answered while the backing file works. At least half of
-	// the spare buffers are left to writes.
-	prefetchRuns = 8
-	// streams is how many readers in order a queue tells apart. Two threads that scan
-	// share a queue, and each read of one comes between two of the other: a majority of
-	// the last steps, as Leap (ATC 2020) goes by, would see neither.
-	streams = 8
-	// streamProof is how many requests must follow on one another before pages are
-	// fetched ahead of them.
-	streamProof = 2
-	// prefetchLeast is the pages of a stream's first run; each one has twice as many as
-	// the one before, up to a buffer.
-	prefetchLeast = 8
+import (
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/readahead"
 )
+
+// prefetchRuns is how many runs of pages a queue keeps at most, each in a spare buffer: two
+// for each of 8 readers. So many writes fewer can be answered while the backing file works. At
+// least half of the spare buffers are left to writes.
+const prefetchRuns = 16
 
 // ahead is what a queue has fetched ahead of its readers, and which readers it sees.
 type ahead struct {
-	on      bool
-	perTag  int // pages of a buffer
-	runs    []run
-	views   []slabmap.View // by run and page
-	streams [streams]stream
-	clock   uint64 // counts uses, to find who was used least recently
-	coming  int    // runs on their way
+	on       bool
+	detector readahead.Detector
+	wanted   uint   // streams that were read in this pass, a bit each
+	short    bool   // a request of this pass has found no spare buffer
+	perTag   int    // pages of a buffer
+	clock    uint64 // counts reads, to find the run that was used least recently
+	runs     []run
+	kept     int            // runs that are not free
+	coming   int            // parts on their way
+	views    []slabmap.View // by run and page
 }
 
-// run is a run of pages in a spare buffer.
+// run is a number of pages at equal distances, in a spare buffer.
 type run struct {
 	buf    int // valid if pages > 0
 	first  int64
-	pages  int // 0: free
+	step   int64 // from one page to the next one, 1 or more
+	end    int64 // beyond the last page
+	pages  int   // 0: free
+	left   int   // pages that have not been used
+	coming int   // parts on their way
+	failed bool  // one of them did not come
 	donor  uint16
-	coming bool
 	used   uint64
 }
 
-// stream is a reader that goes through the device in order.
-type stream struct {
-	next  int64 // page after the last request
-	ahead int64 // page after what was fetched for it
-	proof int   // requests that followed on one another
-	size  int   // pages of the next run
-	used  uint64
-}
-
-func (a *ahead) init(on bool, perTag, spare int) {
+func (a *ahead) init(on bool, pages int64, perTag, spare int) {
 	a.on, a.perTag = on, perTag
 	a.runs = make([]run, max(1, min(prefetchRuns, spare/2)))
 	a.views = make([]slabmap.View, len(a.runs)*perTag)
+	a.detector.Init(pages, perTag, len(a.runs))
 }
 
 // viewsOf are the pages of run i as they were when it was fetched.
@@ -60,14 +50,25 @@ func (a *ahead) viewsOf(i int) []slabmap.View {
 	return a.views[i*a.perTag : (i+1)*a.perTag]
 }
 
-// find returns the run with page, nobody if there is none.
-func (a *ahead) find(page int64) int {
+// find returns the run with page, and the place of the page in it; nobody if there is none.
+func (a *ahead) find(page int64) (i, at int) {
+	if a.kept == 0 {
+		return int(nobody), 0
+	}
 	for i := range a.runs {
-		if r := &a.runs[i]; page >= r.first && page < r.first+int64(r.pages) {
-			return i
+		r := &a.runs[i]
+		if page < r.first || page >= r.end {
+			continue
+		}
+		off := page - r.first
+		if r.step == 1 {
+			return i, int(off)
+		}
+		if off%r.step == 0 {
+			return i, int(off / r.step)
 		}
 	}
-	return int(nobody)
+	return int(nobody), 0
 }
 
 // idle returns the free run, or else the run of longest ago that is not on its way; nobody
@@ -78,30 +79,10 @@ func (a *ahead) idle() int {
 		switch r := &a.runs[i]; {
 		case r.pages == 0:
 			return i
-		case r.coming, found >= 0 && a.runs[found].used <= r.used:
+		case r.coming > 0, found >= 0 && a.runs[found].used <= r.used:
 		default:
 			found = i
 		}
 	}
 	return found
-}
-
-// stream finds the stream that a request is part of: the request begins where the
-// stream's last one ended, or a little later. Otherwise it begins a new stream, in the
-// place of the one that was not used for longest.
-func (a *ahead) stream(page int64, pages int) *stream {
-	oldest := &a.streams[0]
-	for i := range a.streams {
-		s := &a.streams[i]
-		if s.used > 0 && page >= s.next && page <= s.next+int64(pages) {
-			s.proof++
-			s.used = a.clock
-			return s
-		}
-		if s.used < oldest.used {
-			oldest = s
-		}
-	}
-	*oldest = stream{used: a.clock, size: min(prefetchLeast, a.perTag)}
-	return oldest
 }

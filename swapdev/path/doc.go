@@ -37,7 +37,7 @@
 //	queue.go          the queue: it opens, serves, completes, and closes
 //	write.go          the numbered way of a write
 //	read.go           the numbered way of a read
-//	prefetch.go       pages that are fetched before the kernel asks
+//	prefetch.go       pages that are fetched before the kernel asks; run.go keeps them
 //	seal.go           pages are sealed before they leave, and opened when they come back
 //	flush.go          waits for the backing file
 //	backing.go        the backing file: allocate.go gives it its room, health.go says whether it works

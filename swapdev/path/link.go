@@ -60,7 +60,7 @@ func (l *link) late() bool {
 	return !l.sent.empty() && l.pace.late(l.loop.Now()-l.parts.all[l.sent.first].begun, l.count)
 }
 
-// post puts a part in line. The coming doorbell sends it.
+// post puts a part in line. The end of the pass sends it.
 func (l *link) post(id int32) {
 	l.count++
 	l.waiting.push(l.parts, id)
@@ -96,9 +96,8 @@ func (l *link) poll() {
 	}
 }
 
-// doorbell posts the line and sends it. It reports whether something is outstanding, so
-// that deadlines are looked at.
-func (l *link) doorbell() bool {
+// postWaiting posts the line, as far as the connection takes it. ring sends it.
+func (l *link) postWaiting() {
 	for !l.waiting.empty() {
 		if !l.ready() {
 			l.end(&l.waiting, false)
@@ -114,6 +113,27 @@ func (l *link) doorbell() bool {
 		}
 		l.sent.push(l.parts, l.waiting.pop(l.parts))
 	}
+}
+
+// takesMore reports whether the link takes a part that no request waits for: nothing waits in
+// line.
+func (l *link) takesMore() bool { return l.waiting.empty() && l.ready() }
+
+// postNow posts a part without a line. It is false if the connection does not take it.
+// Precondition: takesMore.
+func (l *link) postNow(id int32) bool {
+	l.request(id)
+	if l.qp.Post(&l.wr) != nil {
+		return false
+	}
+	l.count++
+	l.sent.push(l.parts, id)
+	return true
+}
+
+// ring sends what was posted. It reports whether something is outstanding, so that deadlines
+// are looked at.
+func (l *link) ring() bool {
 	if l.qp == nil {
 		return false
 	}

@@ -1,26 +1,39 @@
 package path
 
-import "github.com/farswap/farswap/slabmap"
+import (
+	"math/bits"
 
-// A queue sees that pages are read in order, and fetches the next ones from their donor
-// before the kernel asks for them. A fetched page serves a request only if nothing has
-// happened to the page since, and its bytes have its checksum. So nobody has to tell the
-// runs of writes, moves or lost donors.
+	"github.com/farswap/farswap/slabmap"
+	"github.com/farswap/farswap/swapdev/readahead"
+)
+
+// A queue sees that pages are read at a constant step, and fetches the next ones from their
+// donor before the kernel asks for them:
+//
+//  1. followReader tells the detector of each read, and notes the stream that it is part of.
+//  2. Once all requests of a pass have posted their parts, fetchAhead asks the detector how
+//     far ahead of each of those streams to fetch. fetch takes a run of the pages that one donor
+//     has, and postRun posts its parts, if the link takes them at once: nothing that is fetched
+//     ahead waits in line, and nothing is fetched while a request waits for a link or a buffer.
+//  3. runArrived takes up what has come.
+//  4. takeAhead answers reads from the run. A page that was fetched counts only if nothing has
+//     happened to it since, and its bytes have its checksum. So nobody has to tell the runs of
+//     writes, moves or lost donors.
+//  5. forgetRun frees the run when all its pages are used, or when another one needs its buffer.
 
 // takeAhead copies page into dst, if it was fetched and nothing has happened to it since.
 // v is how the page is now. If the page is on its way, takeAhead returns its run.
 func (q *queue) takeAhead(page int64, v slabmap.View, dst []byte) (ok bool, coming *run) {
 	a := &q.ahead
-	i := a.find(page)
+	i, at := a.find(page)
 	if i < 0 {
 		return false, nil
 	}
 	r := &a.runs[i]
-	at := int(page - r.first)
 	switch {
 	case !q.Pages.Same(page, a.viewsOf(i)[at]):
 		return false, nil
-	case r.coming:
+	case r.coming > 0:
 		return false, r
 	}
 	copy(dst, q.kernel.BufferAt(r.buf)[at*slabmap.PageSize:])
@@ -31,120 +44,156 @@ func (q *queue) takeAhead(page int64, v slabmap.View, dst []byte) (ok bool, comi
 		return false, nil
 	}
 	r.used = a.clock
+	a.detector.Used(1)
+	if r.left--; r.left <= 0 {
+		q.forgetRun(i)
+	}
 	return true, nil
 }
 
-// followReader notes a read, and fetches what comes next if the read is part of a stream.
+// followReader notes a read.
 func (q *queue) followReader(page int64, pages int) {
 	a := &q.ahead
 	if !a.on {
 		return
 	}
 	a.clock++
-	end := page + int64(pages)
-	s := a.stream(page, pages)
-	if s.proof < streamProof {
-		s.next = end
-		return
-	}
-	s.next, s.ahead = end, max(s.ahead, end)
-	for s.ahead-end < int64(q.perTag) && s.ahead < q.Pages.Geometry().Pages() {
-		n := q.fetch(s.ahead, s.size)
-		if n == 0 {
-			break
-		}
-		s.ahead += int64(n)
-		s.size = min(2*s.size, q.perTag)
+	if stream := a.detector.Read(page, pages); stream != readahead.None {
+		a.wanted |= 1 << stream
 	}
 }
 
-// fetch begins to read up to limit pages from first on, as far as one donor has them. It
-// returns how many pages it has dealt with, 0 if it cannot fetch now.
-func (q *queue) fetch(first int64, limit int) int {
+// fetchAhead fetches what comes next in the streams of this pass, unless a request of the pass
+// has found no buffer.
+func (q *queue) fetchAhead() {
 	a := &q.ahead
-	if i := a.find(first); i >= 0 {
-		return int(a.runs[i].first + int64(a.runs[i].pages) - first)
+	wanted, short := a.wanted, a.short
+	a.wanted, a.short = 0, false
+	if short {
+		return
 	}
-	v := q.Pages.Look(first)
-	if !q.fetchable(first, v) {
-		return 1
+	for ; wanted != 0; wanted &= wanted - 1 {
+		q.fetchStream(bits.TrailingZeros(wanted))
 	}
-	i, slab := q.freeRun(), q.Pages.SlabOf(first)
-	if i < 0 {
-		return 0
+}
+
+// fetchStream fetches as much of a stream as the detector wants, or as it can now.
+func (q *queue) fetchStream(stream int) {
+	d := &q.ahead.detector
+	for {
+		span, ok := d.Ahead(stream)
+		if !ok {
+			return
+		}
+		n := q.fetch(span)
+		if n == 0 {
+			return
+		}
+		d.Took(stream, n)
 	}
+}
+
+// fetch begins to read the first pages of a span, as far as one donor has them. It returns how
+// many pages it has dealt with, 0 if it cannot fetch now.
+func (q *queue) fetch(span readahead.Span) int {
+	v := q.Pages.Look(span.Page)
+	if i, _ := q.ahead.find(span.Page); i >= 0 || !q.fetchable(span.Page, v) {
+		return 1 // it is there, or no donor can bring it
+	}
+	slab := q.Pages.SlabOf(span.Page)
 	held, ok := q.acquireRead(slab, v)
 	if !ok {
 		return 0
 	}
-	_, end := q.Pages.Geometry().PageRange(slab)
-	limit = int(min(int64(limit), end-first))
-	views, n := a.viewsOf(i), 0
-	for ; n < limit; n++ {
-		page := first + int64(n)
-		views[n] = q.Pages.Look(page)
-		if !q.fetchable(page, views[n]) || views[n].RemoteEpoch() != held.Epoch {
-			break
-		}
+	n := 0
+	if l := q.links[held.Donor]; l.takesMore() {
+		n = q.fetchFrom(l, span, slab, held.Epoch)
+	}
+	if n == 0 {
+		q.Pages.Done(slab, held.Epoch)
+	}
+	return n
+}
+
+// fetchFrom begins to read the first pages of a span that lie in slab, in which the run is
+// counted from then on.
+func (q *queue) fetchFrom(l *link, span readahead.Span, slab int, epoch uint64) int {
+	i := q.freeRun()
+	if i < 0 {
+		return 0
+	}
+	n := 0
+	for n < span.Pages && q.comesWith(span.Page+int64(n)*span.Step, slab, epoch) {
+		n++
 	}
 	buf, ok := 0, n > 0
 	if ok {
 		buf, ok = q.kernel.TakeSpare()
 	}
 	if !ok {
-		q.Pages.Done(slab, held.Epoch)
 		return 0
 	}
-	a.runs[i] = run{buf: buf, first: first, pages: n, donor: held.Donor, coming: true, used: a.clock}
-	a.coming++
-	id, part := q.parts.take(prefetch, i, 0, n, buf, q.loop.Now())
-	part.slab, part.donor, part.epoch, part.page = int32(slab), held.Donor, held.Epoch, first
-	q.links[held.Donor].post(id)
+	// The pages lie in the buffer in ascending order, whatever the reader's direction is.
+	r := &q.ahead.runs[i]
+	*r = run{buf: buf, first: span.Page, step: span.Step, pages: n, left: n, donor: l.donor, used: q.ahead.clock}
+	if span.Step < 0 {
+		r.first, r.step = span.Page+int64(n-1)*span.Step, -span.Step
+	}
+	r.end = r.first + int64(n-1)*r.step + 1
+	q.ahead.kept++
+	for at := range n {
+		q.ahead.viewsOf(i)[at] = q.Pages.Look(r.first + int64(at)*r.step)
+	}
+	if n = q.postRun(l, i, slab, epoch); n == 0 {
+		q.forgetRun(i)
+	}
 	q.counts.Prefetched += uint64(n)
+	q.ahead.detector.Fetched(n)
 	return n
 }
 
-// freeRun returns a free run, if need be that of longest ago; nobody if all are on their
-// way.
-func (q *queue) freeRun() int {
-	i := q.ahead.idle()
-	if i >= 0 && q.ahead.runs[i].pages > 0 {
-		q.forgetRun(i)
+// comesWith reports whether page can be read together with others of its slab.
+func (q *queue) comesWith(page int64, slab int, epoch uint64) bool {
+	if q.Pages.SlabOf(page) != slab {
+		return false
 	}
-	return i
+	v := q.Pages.Look(page)
+	return q.fetchable(page, v) && v.RemoteEpoch() == epoch
 }
 
-// forgetRun frees run i, which is not on its way.
-func (q *queue) forgetRun(i int) {
-	q.kernel.Release(q.ahead.runs[i].buf)
-	q.ahead.runs[i] = run{}
-}
-
-// takeSpare takes a spare buffer, and if there is none, that of a run.
-func (q *queue) takeSpare() (buf int, ok bool) {
-	if buf, ok = q.kernel.TakeSpare(); !ok && q.shedRun() {
-		buf, ok = q.kernel.TakeSpare()
+// postRun posts the parts of run i, one for each row of neighbouring pages. It returns how many
+// pages it has posted.
+func (q *queue) postRun(l *link, i, slab int, epoch uint64) (posted int) {
+	r := &q.ahead.runs[i]
+	row := r.pages
+	if r.step > 1 {
+		row = 1
 	}
-	return buf, ok
-}
-
-// shedRun gives up one buffer for a request that has none, if there is one.
-func (q *queue) shedRun() bool {
-	for i := range q.ahead.runs {
-		if r := &q.ahead.runs[i]; r.pages > 0 && !r.coming {
-			q.forgetRun(i)
-			return true
+	for posted < r.pages {
+		id, p := q.parts.take(prefetch, i, posted, row, r.buf, q.loop.Now())
+		p.slab, p.donor, p.epoch, p.page = int32(slab), l.donor, epoch, r.first+int64(posted)*r.step
+		if !l.postNow(id) {
+			q.parts.release(id)
+			r.failed = true // the link is full: forget the run when the rest of it has come
+			break
 		}
+		posted += row
+		r.coming++
+		q.ahead.coming++
 	}
-	return false
+	return posted
 }
 
-// runArrived ends the part that has fetched a run.
+// runArrived ends a part that has fetched pages of a run.
 func (q *queue) runArrived(p *part, ok bool) {
 	i := int(p.tag)
-	q.ahead.runs[i].coming = false
+	r := &q.ahead.runs[i]
+	r.failed = r.failed || !ok
 	q.ahead.coming--
-	if !ok {
+	if r.coming--; r.coming > 0 {
+		return
+	}
+	if r.failed {
 		q.forgetRun(i)
 	}
 	q.Pages.Done(int(p.slab), p.epoch)

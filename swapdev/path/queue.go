@@ -32,10 +32,10 @@ func Open(s *Shared, b *ublk.Queue, maxIO, spare, donors int) (*Queue, error) {
 	q.states = make([]pageState, depth*q.perTag)
 	q.parked = make([]int, 0, depth)
 	// A request has at most one part per page, and a write one more. So has a buffer that
-	// was detached. A buffer that is fetched into has one.
+	// was detached. A buffer that is fetched into has one per page at most.
 	q.parts.init((depth + spare) * (q.perTag + 1))
 	q.acked.init(&s.progress[b.Index()], spare)
-	q.ahead.init(s.Prefetch, q.perTag, spare)
+	q.ahead.init(s.Prefetch, s.Pages.Geometry().Pages(), q.perTag, spare)
 	q.lent.init(depth+spare, spare)
 	q.kept = newLine()
 	if s.Key != nil {
@@ -72,7 +72,7 @@ func (q *Queue) Serve(tag int, d ublk.Desc) {
 		q.beginFlush(tag)
 	}
 	q.drive(tag)
-	if d.Op == ublk.OpRead { // after it: nobody waits for those pages yet
+	if d.Op == ublk.OpRead { // after it: then the detector knows what was used
 		q.followReader(d.Offset/slabmap.PageSize, d.Length/slabmap.PageSize)
 	}
 }
@@ -94,7 +94,8 @@ func (q *Queue) drive(tag int) {
 }
 
 // beforeEnter is the doorbell of a pass. It takes up what donors completed, and only then
-// looks at deadlines; it tries what is parked, sends what was posted and sets the timers.
+// looks at deadlines; it tries what is parked, fetches ahead, sends what was posted and sets
+// the timers.
 func (q *Queue) beforeEnter() {
 	for i := range q.links {
 		q.links[i].poll()
@@ -111,9 +112,13 @@ func (q *Queue) beforeEnter() {
 	for range len(q.parked) {
 		q.drive(q.unpark())
 	}
+	for i := range q.links {
+		q.links[i].postWaiting()
+	}
+	q.fetchAhead() // behind what requests wait for
 	busy := false
 	for i := range q.links {
-		busy = q.links[i].doorbell() || busy
+		busy = q.links[i].ring() || busy
 	}
 	if len(q.parked) > 0 {
 		q.timers.arm(q.loop, q.class, parkTimer)

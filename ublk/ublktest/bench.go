@@ -1,6 +1,7 @@
 package ublktest
 
 import (
+	"math"
 	"runtime"
 	"sync"
 	"testing"
@@ -85,6 +86,20 @@ func (b *Bench) Batch(d ublk.Desc, n int) (int32, error) {
 		b.sim.Request(tag, d)
 		d.Offset += int64(d.Length)
 	}
+	return b.wait()
+}
+
+// Each makes requests, one for each of the first tags, in one pass of the loop. It waits until
+// all are answered and returns the smallest result.
+func (b *Bench) Each(requests ...ublk.Desc) (int32, error) {
+	b.left, b.res = len(requests), math.MaxInt32
+	for tag, d := range requests {
+		b.sim.Request(tag, d)
+	}
+	return b.wait()
+}
+
+func (b *Bench) wait() (int32, error) {
 	for b.left > 0 {
 		if err := b.sim.Queue().Loop().Pass(time.Second); err != nil {
 			return 0, err
