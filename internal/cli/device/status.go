@@ -76,7 +76,8 @@ func writeStatus(w io.Writer, d status.Device, now time.Time) error {
 	fmt.Fprintf(t, "page I/O\tremote %d in %d out, backing %d in %d out, zeros %d", io.RemoteReads, io.RemoteWrites,
 		io.BackingReads, io.BackingWrites, io.ZeroReads)
 	if io.Prefetched > 0 {
-		fmt.Fprintf(t, ", %d fetched ahead and %d of them used", io.Prefetched, io.PrefetchHits)
+		fmt.Fprintf(t, ", %d fetched ahead and %d of them used (%.0f%%)", io.Prefetched, io.PrefetchHits,
+			100*float64(io.PrefetchHits)/float64(io.Prefetched))
 	}
 	fmt.Fprintln(t)
 	if io.HedgedReads > 0 {

@@ -24,6 +24,7 @@ func TestStatusShowsWhereTimeGoes(t *testing.T) {
 		{},
 	}
 	d.Events = eventsFrom(1, 9)
+	d.IO.Prefetched, d.IO.PrefetchHits = 200, 150
 	var out bytes.Buffer
 	if err := writeStatus(&out, d, time.Now()); err != nil {
 		t.Fatal(err)
@@ -32,6 +33,7 @@ func TestStatusShowsWhereTimeGoes(t *testing.T) {
 	for _, want := range []string{
 		"LATENCY COUNT P50 P99 P999 remote_read 100 20", "SLOWEST PAGE TOOK QUEUED REMOTE BACKING BLAME",
 		"read 77 2ms - 1.9ms - donor mem1", "write 78 1ms 900µs - - server",
+		"zeros 0, 200 fetched ahead and 150 of them used (75%)",
 		"TIME LEVEL EVENT ABOUT TEXT 2026-01-02 03:04:05 info slab-mapped slab 5 at mem1",
 	} {
 		if !strings.Contains(text, want) {

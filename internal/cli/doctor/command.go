@@ -40,7 +40,7 @@ It fails when this machine cannot serve a device, not even over TCP.`,
 				}
 			}
 			m := machine.Here()
-			e, err := examine(m, installed.check(cmd.Context(), a.Stamp.Here()), servedChecks(cmd.Context(), status.DefaultRoot)...)
+			e, err := examine(m, installed.check(cmd.Context(), a.Stamp.Here()), servedChecks(cmd.Context(), m, status.DefaultRoot)...)
 			if err != nil {
 				return err
 			}

@@ -13,27 +13,31 @@ import (
 	"github.com/farswap/farswap/ublk"
 )
 
-// askTimeout bounds the question to the server of one device.
+// askTimeout bounds the question to one server.
 const askTimeout = 2 * time.Second
 
 // servedChecks are about the devices and donors that are served here, and about devices whose
 // server is gone: what somebody should look at. One that is well, or that does not answer, has
-// none. Root alone may ask.
-func servedChecks(ctx context.Context, root string) []check {
+// none. They are about vm.page-cluster, too, which these devices say something about. Root alone
+// may ask.
+func servedChecks(ctx context.Context, m *machine.Machine, root string) []check {
 	folders, err := status.Folders(root)
 	if err != nil {
 		return nil
 	}
 	var checks []check
+	var reads status.IO // of all swap devices
 	for _, f := range folders {
 		switch {
+		case f.Alive && f.Donor != "":
+			checks = append(checks, askDonor(ctx, f)...)
 		case f.Alive:
-			checks = append(checks, askServed(ctx, f)...)
+			checks = append(checks, askDevice(ctx, f, &reads)...)
 		case f.Donor == "":
 			checks = append(checks, unserved(root, f.ID)...)
 		}
 	}
-	return checks
+	return append(checks, clusterChecks(m, reads)...)
 }
 
 // unserved is about a device whose server is gone.
@@ -52,20 +56,31 @@ func unserved(root string, id int) []check {
 	}}
 }
 
-func askServed(ctx context.Context, f status.Folder) []check {
+func askDonor(ctx context.Context, f status.Folder) []check {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	if f.Donor != "" {
-		d, err := status.FetchDonor(ctx, status.Socket(f.Dir))
-		if err != nil {
-			return nil
-		}
-		name := "donor " + f.Donor
-		return append(logChecks(name, d.LogDropped), certificateChecks(name, d.Certificate)...)
+	d, err := status.FetchDonor(ctx, status.Socket(f.Dir))
+	if err != nil {
+		return nil
 	}
+	name := "donor " + f.Donor
+	return append(logChecks(name, d.LogDropped), certificateChecks(name, d.Certificate)...)
+}
+
+// askDevice adds what the device has read to reads, if it is swap.
+func askDevice(ctx context.Context, f status.Folder, reads *status.IO) []check {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	d, err := status.FetchSummary(ctx, status.Socket(f.Dir))
 	if err != nil {
 		return nil
+	}
+	if d.Swap {
+		reads.Reads += d.IO.Reads
+		reads.BytesRead += d.IO.BytesRead
+		reads.RemoteReads += d.IO.RemoteReads
+		reads.Prefetched += d.IO.Prefetched
+		reads.PrefetchHits += d.IO.PrefetchHits
 	}
 	return deviceTrouble(filepath.Base(ublk.BlockPath(f.ID)), d)
 }

@@ -40,7 +40,7 @@ func TestServed(t *testing.T) {
 			return status.ServeDevice(socket, statustest.DeviceFunc(func() status.Device { return d }))
 		})
 	}
-	device(0, status.Device{})
+	device(0, status.Device{Swap: true, IO: status.IO{Reads: measuredReads, BytesRead: 4096 * measuredReads, RemoteReads: 100, Prefetched: 10, PrefetchHits: 90}})
 	device(1, status.Device{DonorsIgnored: 5, Donors: make([]status.Donor, 256), LogDropped: 7, UblkRefused: 9})
 	serve(status.DonorDir(root, "mem1"), func(socket string) (*status.Server, error) {
 		return status.ServeDonor(socket, statustest.DonorFunc(func() status.DonorDaemon { return status.DonorDaemon{LogDropped: 3} }))
@@ -52,8 +52,12 @@ func TestServed(t *testing.T) {
 	if err := dead.Release(); err != nil {
 		t.Fatal(err)
 	}
-	got := servedChecks(t.Context(), root)
-	want := []string{"7 lines of its log", "5 donors of its cluster are ignored: it has 256", "refused 9 commands", "only its state folder is left", "3 lines of its log"}
+	// One that is no swap says nothing about the kernel's readahead of swap.
+	device(2, status.Device{IO: status.IO{Reads: 1 << 40}})
+	m := healthy(t)
+	m.file("proc/sys/vm/page-cluster", "0")
+	got := servedChecks(t.Context(), m.Machine, root)
+	want := []string{"7 lines of its log", "5 donors of its cluster are ignored: it has 256", "refused 9 commands", "only its state folder is left", "3 lines of its log", "a read asks for 1.0 pages"}
 	if len(got) != len(want) {
 		t.Fatalf("got %+v", got)
 	}
@@ -64,6 +68,8 @@ func TestServed(t *testing.T) {
 			name = "ublkb7004"
 		case 4:
 			name = "donor mem1"
+		case 5:
+			name = "page-cluster"
 		}
 		if c.Name != name || c.State != machine.Warn || !strings.Contains(c.Found, want[i]) || c.Advice == "" {
 			t.Errorf("got %+v, want %q of %s", c, want[i], name)
