@@ -240,23 +240,34 @@ func TestPrefetchAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkScan reads pages one after the other, one request at a time.
+// BenchmarkScan reads pages one request at a time, in orders that the device sees.
 func BenchmarkScan(b *testing.B) {
-	for _, off := range []bool{false, true} {
-		name := "prefetch"
-		if off {
-			name = "plain"
-		}
-		b.Run(name, func(b *testing.B) {
-			r := newInline(b, rigOptions{prepare: func(c *Config) { c.NoPrefetch = off }})
-			r.warm()
-			b.ReportAllocs()
-			b.SetBytes(testPage)
-			page := int64(0)
-			for b.Loop() {
-				r.batch(ublk.OpRead, page, 1)
-				page = (page + 1) % 512
+	for _, order := range []struct {
+		name string
+		page func(i int64) int64
+	}{
+		{"forwards", func(i int64) int64 { return i % 512 }},
+		{"backwards", func(i int64) int64 { return 511 - i%512 }},
+		{"stride4", func(i int64) int64 { return i % 128 * 4 }},
+		{"two", func(i int64) int64 { return i/2%256 + i%2*256 }},
+		{"opposite", func(i int64) int64 { return (i%2)*511 + (1-i%2*2)*(i/2%256) }},
+	} {
+		for _, off := range []bool{false, true} {
+			name := order.name + "/prefetch"
+			if off {
+				name = order.name + "/plain"
 			}
-		})
+			b.Run(name, func(b *testing.B) {
+				r := newInline(b, rigOptions{prepare: func(c *Config) { c.NoPrefetch = off }})
+				r.warm()
+				b.ReportAllocs()
+				b.SetBytes(testPage)
+				i := int64(0)
+				for b.Loop() {
+					r.batch(ublk.OpRead, order.page(i), 1)
+					i++
+				}
+			})
+		}
 	}
 }
