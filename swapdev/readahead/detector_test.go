@@ -212,6 +212,33 @@ func TestOldStreamsMakeRoom(t *testing.T) {
 	}
 }
 
+// TestHitsComeBack: while nothing that was fetched is used, fetching stops but for the probes.
+// By these the detector notices that hits are frequent again.
+func TestHitsComeBack(t *testing.T) {
+	const reads = 10_000
+	d, fetched := newDetector(), 0
+	for page := range int64(reads) {
+		fetched += len(d.readAll(t, page, 1))
+	}
+	if fetched < FirstCredit || fetched > FirstCredit+reads/ProbeReads {
+		t.Errorf("%d pages were fetched for no use", fetched)
+	}
+	kept, missed := map[int64]bool{}, 0
+	for page := int64(20_000); page < 20_000+reads; page++ {
+		if kept[page] {
+			d.Used(1)
+		} else {
+			missed++
+		}
+		for _, ahead := range d.readAll(t, page, 1) {
+			kept[ahead] = true
+		}
+	}
+	if missed > reads/20 {
+		t.Errorf("%d of %d reads were not fetched", missed, reads)
+	}
+}
+
 // reads draws series of reads of several kinds.
 func reads(t *rapid.T, use func(first int64, pages int)) {
 	type reader struct{ at, step, pages int64 }
