@@ -60,6 +60,7 @@ const (
 	opRecv          = 27
 	opMsgRing       = 40 // 5.18
 	opURingCmd      = 46 // 5.19
+	opFutexWake     = 52 // 6.7
 )
 
 // SQE flags (IOSQE_*), for SQE.Flags.
@@ -88,12 +89,14 @@ const (
 )
 
 const (
-	pollAddMulti  = 1 << 0 // IORING_POLL_ADD_MULTI
-	fsyncDatasync = 1 << 0 // IORING_FSYNC_DATASYNC
-	cqeSize       = 16     // sizeof(struct io_uring_cqe)
-	sqeSize       = 64     // sizeof(struct io_uring_sqe)
-	msgRingData   = 0      // IORING_MSG_DATA
-	maxEntries    = 32768  // IORING_MAX_ENTRIES
+	pollAddMulti  = 1 << 0    // IORING_POLL_ADD_MULTI
+	fsyncDatasync = 1 << 0    // IORING_FSYNC_DATASYNC
+	cqeSize       = 16        // sizeof(struct io_uring_cqe)
+	sqeSize       = 64        // sizeof(struct io_uring_sqe)
+	msgRingData   = 0         // IORING_MSG_DATA
+	futexSize32   = 2         // FUTEX2_SIZE_U32
+	futexAnyone   = 1<<32 - 1 // FUTEX_BITSET_MATCH_ANY
+	maxEntries    = 32768     // IORING_MAX_ENTRIES
 	classShift    = 56
 	idMask        = 1<<classShift - 1
 )

@@ -153,6 +153,14 @@ func (s *SQE) MsgRing(fd int32, res uint32, data uint64) {
 	s.prep(opMsgRing, fd, msgRingData, res, data)
 }
 
+// FutexWake wakes up to n threads that wait at the 32-bit word at p, as futex(2) does, and
+// completes with how many it has woken. The word may be in memory that processes share; whoever
+// waits uses no private futex. Before Linux 6.7 it completes with -EINVAL.
+func (s *SQE) FutexWake(p unsafe.Pointer, n uint32) {
+	s.prep(opFutexWake, futexSize32, address(p), 0, uint64(n))
+	s.addr3 = futexAnyone
+}
+
 // Cmd is uring_cmd: a command defined by the driver of fd. It returns the
 // command area: 16 bytes in a 64-byte SQE, all 80 in a 128-byte one.
 func (s *SQE) Cmd(fd int32, op uint32) *[80]byte {
