@@ -141,8 +141,10 @@ type Config struct {
 	// memory, once the first has answered. 0: placement.OtherDeadline.
 	otherDeadline time.Duration
 
-	// What tests put in the place of the kernel's driver and of Transport; nil: nothing.
-	driver     func() (devserver.Driver, error)
+	// Driver opens what makes the block device; nil: the kernel's driver. Tests and models of
+	// a device on a kernel without ublk bring one of their own.
+	Driver func() (devserver.Driver, error)
+	// transports is what tests put in the place of Transport; nil: nothing.
 	transports []*lenders.Transport
 
 	StateRoot string // "": status.DefaultRoot

@@ -55,7 +55,7 @@ func Open(ctx context.Context, cfg Config) (*Device, error) {
 // openServer opens the driver.
 func (d *Device) openServer(cfg Config) (err error) {
 	d.server, err = devserver.Open(devserver.Config{
-		StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, Held: d.held, LogDropped: cfg.LogDropped, Driver: cfg.driver,
+		StateRoot: cfg.StateRoot, StopFailed: d.stopFailed, Refused: d.refused, Held: d.held, LogDropped: cfg.LogDropped, Driver: cfg.Driver,
 	})
 	return err
 }

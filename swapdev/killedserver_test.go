@@ -165,7 +165,7 @@ func (s *killedServer) config() Config {
 		Donors: o.Donors, Backing: o.Backing, AcceptLoss: o.Backing == NoBacking, Insecure: true, HotThreshold: 0.001, Ack: o.Ack, Seal: o.Seal,
 		OpTimeout: 5 * time.Second, Patience: time.Minute, Grace: 30 * time.Second, BackingInMemory: true, Transport: lenders.TransportTCP,
 		Probes: ProbesOff, StateRoot: s.o.Folder, Keep: KeepOn, Log: zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
-		driver: s.kernel.open, transports: []*lenders.Transport{overTCP(s.watched)},
+		Driver: s.kernel.open, transports: []*lenders.Transport{overTCP(s.watched)},
 	}
 }
 
