@@ -27,6 +27,11 @@ bench *ARGS: build
 compare-nbd *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-nbd" "$@"
 
+# The way of a page natively, without ublk: the real device and donor against models of nbd, in two minutes; --time 2s for quieter figures, --help for more
+bench-path *ARGS: build
+    @CGO_ENABLED=1 go build -o .cache/bin/ ./benchmarks/bench-path
+    @.cache/bin/bench-path --farswap .cache/bin/farswap "$@"
+
 # The way of a page over TCP: against an empty device and a bare exchange, and against nbd, in the virtual machine; --count counts instructions
 compare-path *ARGS: build
     @"{{ justfile_directory() }}/benchmarks/demo/compare-path" "$@"

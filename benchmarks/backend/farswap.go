@@ -114,7 +114,7 @@ func (d donorSwap) donor(ctx context.Context, b *bringUp, n int, host string, me
 	if err := control.Issue(b.identity("ca"), b.identity(name), name, []string{host}); err != nil {
 		return "", err
 	}
-	port, err := freePorts(host, 3) // control, TCP, RDMA
+	port, err := FreePorts(host, 3) // control, TCP, RDMA
 	if err != nil {
 		return "", err
 	}

@@ -30,7 +30,7 @@ func nbdUp(ctx context.Context, b *bringUp) error {
 	if err != nil {
 		return err
 	}
-	port, err := freePorts(localhost, 1)
+	port, err := FreePorts(localhost, 1)
 	if err != nil {
 		return err
 	}

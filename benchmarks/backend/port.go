@@ -9,9 +9,9 @@ import (
 // localhost is the address on which servers listen that need no network.
 const localhost = "127.0.0.1"
 
-// freePorts finds n TCP ports of host in a row on which nothing listens, and returns the
+// FreePorts finds n TCP ports of host in a row on which nothing listens, and returns the
 // first. Another program may take them before they are used; then the server does not start.
-func freePorts(host string, n int) (int, error) {
+func FreePorts(host string, n int) (int, error) {
 	const first, last = 20000, 30000 // below those that the kernel gives out (ip_local_port_range)
 search:
 	for port := first; port+n <= last; port += n {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestPortsInARowAreFree(t *testing.T) {
-	first, err := freePorts(localhost, 3)
+	first, err := FreePorts(localhost, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func TestPortsInARowAreFree(t *testing.T) {
 	if !listens(localhost, first+1) {
 		t.Errorf("port %d does not listen", first+1)
 	}
-	next, err := freePorts(localhost, 3)
+	next, err := FreePorts(localhost, 3)
 	if err != nil || next <= first {
 		t.Errorf("ports from %d on, %v: port %d is taken", next, err, first+1)
 	}
