@@ -14,7 +14,7 @@ func TestDefaults(t *testing.T) {
 	var said strings.Builder
 	o, err := parse(nil, "self", &said)
 	c := o.config
-	if err != nil || said.String() != "" || o.json || c.Realtime {
+	if err != nil || said.String() != "" || o.json || c.Realtime || c.DeviceProcess {
 		t.Fatalf("%+v, %v, %q", o, err, said.String())
 	}
 	if !slices.Equal(c.Modes, []pathmodel.Mode{pathmodel.One, pathmodel.Apart, pathmodel.Free}) || !slices.Equal(c.Threads, []int{1, 8}) ||
@@ -30,11 +30,11 @@ func TestDefaults(t *testing.T) {
 func TestOptions(t *testing.T) {
 	args := []string{
 		"--modes", "free,one", "--threads", "3", "--ops", "write", "--cpus", "3,2", "--mib", "32", "--seal", "on",
-		"--time", "2s", "--turns", "5", "--realtime", "--json", "--farswap", "/opt/farswap",
+		"--time", "2s", "--turns", "5", "--realtime", "--device-process", "--json", "--farswap", "/opt/farswap",
 	}
 	o, err := parse(args, "self", &strings.Builder{})
 	c := o.config
-	if err != nil || !o.json || !c.Realtime || c.Time != 2*time.Second || c.Turns != 5 || c.Size != 32<<20 || c.Seal != swapdev.SealOn {
+	if err != nil || !o.json || !c.Realtime || !c.DeviceProcess || c.Time != 2*time.Second || c.Turns != 5 || c.Size != 32<<20 || c.Seal != swapdev.SealOn {
 		t.Fatalf("%+v, %v", o, err)
 	}
 	if !slices.Equal(c.Modes, []pathmodel.Mode{pathmodel.Free, pathmodel.One}) || !slices.Equal(c.Threads, []int{3}) || !slices.Equal(c.CPUs, []int{3, 2}) ||
@@ -47,7 +47,7 @@ func TestOptions(t *testing.T) {
 func TestBadCommandLines(t *testing.T) {
 	for _, line := range []string{
 		"--modes two", "--modes one,one", "--modes=", "--threads 0", "--threads 1,x", "--threads 65", "--ops trim", "--cpus 1,1", "--cpus 0 --modes apart",
-		"--cpus x", "--mib 15", "--mib 18", "--mib -1", "--mib 17592186044480", "--seal maybe", "--time 0s", "--time soon", "--time -1s", "--turns 0", "--turns 101",
+		"--cpus x", "--mib 7", "--mib 10", "--mib -1", "--mib 17592186044480", "--seal maybe", "--time 0s", "--time soon", "--time -1s", "--turns 0", "--turns 101",
 		"--colour", "more", "part", "part kernel {}", "part device {",
 	} {
 		var said, out strings.Builder

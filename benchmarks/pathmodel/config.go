@@ -32,7 +32,7 @@ const (
 // Bounds of a Config.
 const (
 	MaxThreads = 64
-	MinSize    = 16 << 20
+	MinSize    = 8 << 20
 	MaxSize    = 16 << 30
 	MaxTurns   = 100
 )
@@ -54,9 +54,14 @@ type Config struct {
 	Size  int64 // bytes of the device, a multiple of 4 MiB, MinSize to MaxSize
 	// CPUs are those of the modes One, which uses the first, and Apart, whose device has the
 	// second. Empty: the first that the process may use.
-	CPUs     []int
-	Seal     swapdev.Seal // whether the device seals pages; nbd never does
-	Realtime bool         // device and servers with SCHED_RR at priority 1, else with SCHED_OTHER
+	CPUs []int
+	// DeviceProcess makes the device a process of its own, as it is on a real machine; else its
+	// queue is a thread of the application's process, as nbd's receiving thread is. A process
+	// costs two switches of the address space for each page, which some virtual machines make
+	// dear.
+	DeviceProcess bool
+	Seal          swapdev.Seal // whether the device seals pages; nbd never does
+	Realtime      bool         // device and servers with SCHED_RR at priority 1, else with SCHED_OTHER
 
 	// Donor is the command that lends memory, to which the flags of `farswap donor` are added.
 	Donor []string

@@ -58,11 +58,11 @@ func (c *contender) begin(ctx context.Context, cfg Config, folder string) error 
 	defer context.AfterFunc(ctx, a.abort)()
 	switch c.name {
 	case Farswap:
-		err = c.beginFarswap(ctx, cfg, folder, a, f)
+		err = c.beginFarswap(ctx, cfg, folder, f)
 	case Nbdkit:
-		err = c.beginNbdkit(ctx, cfg, a)
+		err = c.beginNbdkit(ctx, cfg)
 	default:
-		err = c.beginMinimal(ctx, cfg, a)
+		err = c.beginMinimal(ctx, cfg)
 	}
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (c *contender) part(name string, cfg Config, o order, ready any, files ...*
 const spareSlabs = 2
 
 // beginFarswap starts a donor, and a device that uses it.
-func (c *contender) beginFarswap(ctx context.Context, cfg Config, folder string, a *area, f *os.File) error {
+func (c *contender) beginFarswap(ctx context.Context, cfg Config, folder string, f *os.File) error {
 	port, err := backend.FreePorts(localhost, 3) // control, TCP, RDMA
 	if err != nil {
 		return err
@@ -117,8 +117,35 @@ func (c *contender) beginFarswap(ctx context.Context, cfg Config, folder string,
 	if err := donor.listens(ctx, address); err != nil {
 		return err
 	}
+	c.server = donor.tasks
+	o := order{Size: cfg.Size, Donor: address, Seal: cfg.Seal, State: filepath.Join(folder, "device")}
+	if cfg.DeviceProcess {
+		return c.beginDevice(cfg, o, f)
+	}
+	return c.openDevice(ctx, o)
+}
+
+// openDevice opens the device in this process.
+func (c *contender) openDevice(ctx context.Context, o order) error {
+	k := &kernel{area: c.area}
+	d, err := o.openDevice(ctx, k)
+	if err != nil {
+		return err
+	}
+	c.add(func() error { return d.Stop(context.Background()) })
+	go func() { // it may end by itself
+		<-d.Done()
+		c.area.abort()
+	}()
+	c.open = func(i int) (way, error) { return openRingWay(c.area, i, int32(k.made.ring()), k.made.messages) }
+	c.device = func() ([]task, error) { return []task{{os.Getpid(), k.made.tid}}, nil }
+	return nil
+}
+
+// beginDevice starts the device as a process of its own. f is the file of the area.
+func (c *contender) beginDevice(cfg Config, o order, f *os.File) error {
 	var ready deviceReady
-	device, err := c.part(devicePart, cfg, order{Size: cfg.Size, Donor: address, Seal: cfg.Seal, State: filepath.Join(folder, "device")}, &ready, f)
+	device, err := c.part(devicePart, cfg, o, &ready, f)
 	if err != nil {
 		return err
 	}
@@ -127,8 +154,8 @@ func (c *contender) beginFarswap(ctx context.Context, cfg Config, folder string,
 		return err
 	}
 	c.add(func() error { return unix.Close(ring) })
-	c.open = func(i int) (way, error) { return openRingWay(a, i, int32(ring), ready.Class) }
-	c.device, c.server = device.tasks, donor.tasks
+	c.open = func(i int) (way, error) { return openRingWay(c.area, i, int32(ring), ready.Class) }
+	c.device = device.tasks
 	return nil
 }
 
@@ -147,7 +174,7 @@ func fileOf(pid, fd int) (int, error) {
 }
 
 // beginNbdkit starts nbdkit, with its defaults.
-func (c *contender) beginNbdkit(ctx context.Context, cfg Config, a *area) error {
+func (c *contender) beginNbdkit(ctx context.Context, cfg Config) error {
 	port, err := backend.FreePorts(localhost, 1)
 	if err != nil {
 		return err
@@ -164,22 +191,22 @@ func (c *contender) beginNbdkit(ctx context.Context, cfg Config, a *area) error 
 	if err := p.listens(ctx, address); err != nil {
 		return err
 	}
-	return c.connect(ctx, cfg, a, address, p)
+	return c.connect(ctx, cfg, address, p)
 }
 
 // beginMinimal starts the minimal server.
-func (c *contender) beginMinimal(ctx context.Context, cfg Config, a *area) error {
+func (c *contender) beginMinimal(ctx context.Context, cfg Config) error {
 	var ready serverReady
 	p, err := c.part(serverPart, cfg, order{Size: cfg.Size}, &ready)
 	if err != nil {
 		return err
 	}
-	return c.connect(ctx, cfg, a, ready.Address, p)
+	return c.connect(ctx, cfg, ready.Address, p)
 }
 
 // connect connects a model of the kernel's client to a server.
-func (c *contender) connect(ctx context.Context, cfg Config, a *area, address string, server *process) error {
-	client, err := dialNBD(ctx, address, cfg.Size, a)
+func (c *contender) connect(ctx context.Context, cfg Config, address string, server *process) error {
+	client, err := dialNBD(ctx, address, cfg.Size, c.area)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@
 // # The models
 //
 // farswap: a thread of the application describes its request in memory that it shares with
-// the device's process, and hands it over with a message from its own ring to that of the
+// the device, and hands it over with a message from its own ring to that of the
 // device's queue (MSG_RING), as the driver's task work does. The queue, swapdev and the
 // donor are those of farswap. The driver's part is that of ublk.SimulatedQueue: it copies the
 // page between the application's memory and the queue's buffer, on the queue's thread, as ublk
@@ -30,6 +30,11 @@
 // memory, and wakes the thread that waits by futex. In the kernel these are no system calls,
 // so the model of nbd makes more than nbd; that of farswap makes more than ublk.
 //
+// The device is a thread of the application's process, or a process of its own. On a real machine it
+// is a process, and nbd's thread, which is the kernel's, switches no address space: the truth about
+// their ratio lies between the two, near the second where an address space is switched as
+// dearly as on this machine.
+//
 // The servers of nbd are nbdkit with its memory plugin, and a minimal one. The minimal one is
 // a process with one thread for each connection, which waits in recv, copies the page, and
 // answers with one sendmsg. It is what one would write in C in an afternoon; it is written in
@@ -37,7 +42,7 @@
 //
 // # Modes
 //
-// One has all threads on one CPU: it shows the cost of the software. Apart has the device's
-// process, or nbd's receiving thread, on one CPU, and application and server on another: it
+// One has all threads on one CPU: it shows the cost of the software. Apart has the
+// device, or nbd's receiving thread, on one CPU, and application and server on another: it
 // shows the cost of wake-ups. Free binds nothing.
 package pathmodel

@@ -48,6 +48,7 @@ type modelDevice struct {
 
 	// The thread's, but constant once Start has returned.
 	sim      *ublk.SimulatedQueue
+	tid      int         // of the thread
 	messages uring.Class // of requests
 	wakes    uring.Class // of wake-ups that have failed
 
@@ -93,6 +94,7 @@ func (d *modelDevice) run(target ublk.Target, opened chan<- error) {
 		return
 	}
 	loop := d.sim.Queue().Loop()
+	d.tid = unix.Gettid()
 	d.messages = loop.Attach(uring.HandlerFunc(d.request))
 	d.wakes = loop.Attach(uring.HandlerFunc(d.notWoken))
 	opened <- nil

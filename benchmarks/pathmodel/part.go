@@ -74,13 +74,7 @@ func (o order) device(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	k := &kernel{area: a}
-	d, err := swapdev.Open(ctx, swapdev.Config{
-		ID: -1, Size: o.Size, SlabSize: slabSize, Queues: 1, Donors: []string{o.Donor}, Transport: "tcp",
-		Backing: swapdev.NoBacking, AcceptLoss: true, // one copy, as with nbd
-		Seal: o.Seal, Insecure: true, Probes: swapdev.ProbesOff, StateRoot: o.State,
-		Driver: func() (devserver.Driver, error) { return k, nil },
-		Log:    zerolog.New(os.Stderr).Level(zerolog.WarnLevel),
-	})
+	d, err := o.openDevice(ctx, k)
 	if err != nil {
 		return err
 	}
@@ -93,6 +87,17 @@ func (o order) device(ctx context.Context, out io.Writer) (err error) {
 		return fmt.Errorf("the device has ended: %w", d.Err())
 	}
 	return d.Stop(context.Background())
+}
+
+// openDevice opens a device whose driver is k.
+func (o order) openDevice(ctx context.Context, k *kernel) (*swapdev.Device, error) {
+	return swapdev.Open(ctx, swapdev.Config{
+		ID: -1, Size: o.Size, SlabSize: slabSize, Queues: 1, Donors: []string{o.Donor}, Transport: "tcp",
+		Backing: swapdev.NoBacking, AcceptLoss: true, // one copy, as with nbd
+		Seal: o.Seal, Insecure: true, Probes: swapdev.ProbesOff, StateRoot: o.State,
+		Driver: func() (devserver.Driver, error) { return k, nil },
+		Log:    zerolog.New(os.Stderr).Level(zerolog.ErrorLevel),
+	})
 }
 
 // server is the minimal server of nbd.

@@ -32,6 +32,8 @@ type Settings struct {
 	CPUs     []int   `json:"cpus"` // of the modes one and apart
 	Seal     string  `json:"seal"`
 	Realtime bool    `json:"realtime"`
+	// DeviceProcess says that the device was a process of its own.
+	DeviceProcess bool `json:"device_process"`
 }
 
 // CellResult has the figures of one cell.
@@ -69,11 +71,13 @@ type PerPage struct {
 // Sum is what all parts use.
 func (p PerPage) Sum() float64 { return p.Application + p.Device + p.Server }
 
-// Ratio is how many pages a second farswap moves for each one of a model of nbd: above 1,
-// farswap is faster.
+// Ratio is how many pages a second farswap moves for each one of a model of nbd. Above 1,
+// farswap is better, also in the other two figures, which a busy host disturbs less.
 type Ratio struct {
 	Over string `json:"over"`
 	stats.Interval
+	P50 float64 `json:"p50"` // nbd's p50 over farswap's
+	CPU float64 `json:"cpu"` // nbd's CPU time of a page over farswap's
 }
 
 // turn is one burst of a contender, and what it used.
@@ -121,10 +125,14 @@ func rates(turns []turn) (all []float64) {
 	return all
 }
 
-// newRatio compares turns of farswap with those of a model of nbd.
-func newRatio(ours []turn, over string, theirs []turn) Ratio {
+// newRatio compares turns of farswap, and its figures, with those of a model of nbd.
+// Preconditions: either has used CPU time.
+func newRatio(ours []turn, own Figures, theirs []turn, other Figures) Ratio {
 	ratio, _ := stats.RatioInterval(rates(ours), rates(theirs), seed) // there is one: rates are above 0
-	return Ratio{Over: over, Interval: ratio}
+	return Ratio{
+		Over: other.Name, Interval: ratio,
+		P50: float64(other.P50NS) / float64(own.P50NS), CPU: other.CPUNS.Sum() / own.CPUNS.Sum(),
+	}
 }
 
 // seed is that of bootstrap intervals and of the order of pages.

@@ -34,7 +34,8 @@ func TestRatios(t *testing.T) {
 		{of(90, 110, 100), of(200, 200, 200), stats.Interval{Value: 0.5, Low: 0.45, High: 0.55, Runs: 3}},
 		{of(100, 100, 100), of(50, 100, 200), stats.Interval{Value: 1, Low: 0.5, High: 2, Runs: 3}},
 	} {
-		if got := newRatio(c.ours, Nbdkit, c.theirs); got != (Ratio{Nbdkit, c.want}) {
+		own, other := Figures{P50NS: 10, CPUNS: PerPage{1, 2, 1}}, Figures{Name: Nbdkit, P50NS: 5, CPUNS: PerPage{4, 1, 3}}
+		if got := newRatio(c.ours, own, c.theirs, other); got != (Ratio{Nbdkit, c.want, 0.5, 2}) {
 			t.Errorf("%v over %v: %+v", rates(c.ours), rates(c.theirs), got)
 		}
 	}
@@ -70,7 +71,7 @@ func testResult() Result {
 		Host: Host{Kernel: "6.1", CPUs: 2}, Settings: Settings{Seconds: 1, Turns: 1, Size: MinSize, CPUs: []int{0, 1}, Seal: "off"},
 		NotCounted: "no tracepoint", LeftOut: "nbd-nbdkit: nbdkit is not installed",
 		Cells: []CellResult{
-			{Cell{One, 1, Read}, []Figures{f, n}, []Ratio{newRatio([]turn{turnOf(100)}, NbdMinimal, []turn{turnOf(50)})}},
+			{Cell{One, 1, Read}, []Figures{f, n}, []Ratio{newRatio([]turn{turnOf(100)}, f, []turn{turnOf(50)}, n)}},
 			{Cell{Apart, 8, Write}, []Figures{f, m}, nil},
 		},
 	}
@@ -84,7 +85,7 @@ func TestText(t *testing.T) {
 	for _, want := range []string{
 		"Left out: nbd-nbdkit: nbdkit is not installed.\n", "No system calls: no tracepoint.\n",
 		"all on one CPU, 1 thread, reads\n", "the device on another CPU, 8 threads, writes\n",
-		"2.00× (2.00 to 2.00)", "100 (100 to 100)", "1.50 + 0.00 + 0.00 = 1.50", "2.00 + 1.00 + 2.10 = 5.10", "plain priority",
+		"2.00× (2.00 to 2.00)", "1.00×   2.00×", "100 (100 to 100)", "1.50 + 0.00 + 0.00 = 1.50", "2.00 + 1.00 + 2.10 = 5.10", "plain priority, the device a thread beside the application",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
@@ -103,9 +104,9 @@ func TestJSONKeys(t *testing.T) {
 		t.Errorf("%v: %s", err, text)
 	}
 	for _, key := range []string{
-		"host", "kernel", "cpus", "load_begin", "load_end", "settings", "seconds", "turns", "size", "seal", "realtime", "not_counted", "left_out",
+		"host", "kernel", "cpus", "load_begin", "load_end", "settings", "seconds", "turns", "size", "seal", "realtime", "device_process", "not_counted", "left_out",
 		"cells", "mode", "threads", "op", "contenders", "name", "pages", "pages_per_second", "value", "low", "high", "runs", "p50_ns", "p99_ns",
-		"cpu_ns_per_page", "switches_per_page", "calls_per_page", "application", "device", "server", "ratios", "over",
+		"cpu_ns_per_page", "switches_per_page", "calls_per_page", "application", "device", "server", "ratios", "over", "p50", "cpu",
 	} {
 		if !strings.Contains(string(text), `"`+key+`":`) {
 			t.Errorf("no key %q in %s", key, text)

@@ -80,7 +80,7 @@ type runner struct {
 // begin starts the contenders.
 func (r *runner) begin(ctx context.Context) (err error) {
 	r.result.Settings = Settings{
-		Seconds: r.cfg.Time.Seconds(), Turns: r.cfg.Turns, Size: r.cfg.Size, CPUs: r.cpus, Seal: string(r.cfg.Seal), Realtime: r.cfg.Realtime,
+		Seconds: r.cfg.Time.Seconds(), Turns: r.cfg.Turns, Size: r.cfg.Size, CPUs: r.cpus, Seal: string(r.cfg.Seal), Realtime: r.cfg.Realtime, DeviceProcess: r.cfg.DeviceProcess,
 	}
 	if r.result.Host, err = readHost(); err != nil {
 		return err
@@ -174,9 +174,10 @@ func (r *runner) cell(ctx context.Context, cell Cell) (CellResult, error) {
 				counted = &t
 			}
 		}
-		done.Contenders = append(done.Contenders, newFigures(c.name, turns[i], counted))
+		f := newFigures(c.name, turns[i], counted)
+		done.Contenders = append(done.Contenders, f)
 		if i > 0 {
-			done.Ratios = append(done.Ratios, newRatio(turns[0], c.name, turns[i]))
+			done.Ratios = append(done.Ratios, newRatio(turns[0], done.Contenders[0], turns[i], f))
 		}
 	}
 	return done, nil

@@ -31,8 +31,16 @@ func testConfig(t *testing.T) Config {
 
 // TestRun moves a few hundred pages by every way. Run checks each of them.
 func TestRun(t *testing.T) {
+	t.Run("the device is a thread", func(t *testing.T) { testRun(t, testConfig(t)) })
+	t.Run("the device is a process", func(t *testing.T) {
+		c := testConfig(t)
+		c.DeviceProcess, c.Seal = true, swapdev.SealOn
+		testRun(t, c)
+	})
+}
+
+func testRun(t *testing.T, c Config) {
 	t.Setenv("TMPDIR", t.TempDir())
-	c := testConfig(t)
 	var progress strings.Builder
 	r, err := Run(t.Context(), c, &progress)
 	if err != nil {
