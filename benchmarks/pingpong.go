@@ -97,12 +97,11 @@ var errHungUp = errors.New("the connection was closed")
 // bare calls f on a thread of its own, with a blocking descriptor of conn, and closes it
 // afterwards. The end of ctx shuts the connection down.
 func bare(ctx context.Context, conn net.Conn, f func(fd int) error) error {
-	file, err := conn.(*net.TCPConn).File()
-	if err = errors.Join(err, conn.Close()); err != nil {
+	fd, err := TakeSocket(conn.(*net.TCPConn))
+	if err != nil {
 		return err
 	}
-	defer func(f *os.File) { _ = f.Close() }(file)
-	fd := int(file.Fd()) // blocking from here on
+	defer unix.Close(fd)
 	defer context.AfterFunc(ctx, func() { _ = unix.Shutdown(fd, unix.SHUT_RDWR) })()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/benchmarks"
 )
 
 // socket is a blocking TCP socket whose calls the Go runtime does not see: a thread that waits
@@ -16,21 +18,10 @@ type socket struct{ fd uintptr }
 // errHungUp means that the other end has closed the connection.
 var errHungUp = errors.New("the connection was closed")
 
-// newSocket takes conn over. The descriptor is a duplicate that the runtime's poller does not
-// have, as it has that of an os.File: the poller's thread would wake up for each packet.
+// newSocket takes conn over.
 func newSocket(conn *net.TCPConn) (socket, error) {
-	fd, err := -1, error(nil)
-	raw, err1 := conn.SyscallConn()
-	if err1 == nil {
-		err1 = raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) })
-	}
-	if err = errors.Join(err, err1, conn.Close()); err == nil {
-		err = unix.SetNonblock(fd, false)
-	}
-	if err != nil {
-		return socket{}, fmt.Errorf("take a connection from the runtime: %w", err)
-	}
-	return socket{uintptr(fd)}, nil
+	fd, err := benchmarks.TakeSocket(conn)
+	return socket{uintptr(fd)}, err
 }
 
 // receive fills b, with one call unless a signal comes.
