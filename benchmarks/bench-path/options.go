@@ -55,7 +55,7 @@ func parse(args []string, self string, w io.Writer) (options, error) {
 	mib := f.Int64("mib", 64, "size of the device in MiB")
 	seal := f.String("seal", string(swapdev.SealOff), "whether the device seals pages: on, off")
 	f.BoolVar(&c.DeviceProcess, "device-process", false, "the device is a process of its own, instead of a thread beside the application")
-	f.BoolVar(&c.Realtime, "realtime", false, "device and servers have real-time priority (SCHED_RR)")
+	f.BoolVar(&c.Realtime, "realtime", false, "device and donor have real-time priority (SCHED_RR); nbd never has")
 	farswap := f.String("farswap", "farswap", "the program whose donor is used")
 	asJSON := f.Bool("json", false, "print JSON")
 	if err := f.Parse(args); err != nil {

@@ -27,8 +27,9 @@ type slot struct {
 
 // area is the memory of all slots. Its methods may be called from any thread.
 type area struct {
-	mem     []byte
-	aborted atomic.Bool
+	mem   []byte
+	cause atomic.Pointer[error] // why nobody answers any more, nil: somebody does
+	over  chan struct{}         // closed by abort
 
 	mu sync.Mutex // abort and close hold it
 }
@@ -59,7 +60,7 @@ func mapArea(f *os.File) (*area, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map %d bytes of shared memory: %w", info.Size(), err)
 	}
-	return &area{mem: mem}, nil
+	return &area{mem: mem, over: make(chan struct{})}, nil
 }
 
 // slots is how many slots the area has.
@@ -75,6 +76,6 @@ func (a *area) slot(i int) (*slot, []byte) {
 func (a *area) close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.aborted.Store(true)
+	a.cause.CompareAndSwap(nil, &errAborted)
 	return unix.Munmap(a.mem)
 }

@@ -61,7 +61,7 @@ type Config struct {
 	// dear.
 	DeviceProcess bool
 	Seal          swapdev.Seal // whether the device seals pages; nbd never does
-	Realtime      bool         // device and servers with SCHED_RR at priority 1, else with SCHED_OTHER
+	Realtime      bool         // device and donor with SCHED_RR at priority 1; all else has SCHED_OTHER
 
 	// Donor is the command that lends memory, to which the flags of `farswap donor` are added.
 	Donor []string

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -55,7 +56,7 @@ func (c *contender) begin(ctx context.Context, cfg Config, folder string) error 
 	c.area = a
 	c.add(a.close)
 	c.add(f.Close)
-	defer context.AfterFunc(ctx, a.abort)()
+	defer context.AfterFunc(ctx, func() { a.abort(ctx.Err()) })()
 	switch c.name {
 	case Farswap:
 		err = c.beginFarswap(ctx, cfg, folder, f)
@@ -72,6 +73,23 @@ func (c *contender) begin(ctx context.Context, cfg Config, folder string) error 
 		return err
 	}
 	return errors.Join(fillPages(c.pages, w), w.close())
+}
+
+// endWait is how long the end of a process may take to be noticed after the failure that it causes.
+const endWait = 5 * time.Second
+
+// explain adds to the error of a burst that a process has ended, if one has. A device without its
+// donor may fail a request before the end of the donor is noticed.
+func (c *contender) explain(err error) error {
+	if errors.Is(err, ErrMismatch) || errors.Is(err, errAborted) || errors.Is(err, errNotCounted) {
+		return err
+	}
+	select {
+	case <-c.area.over:
+		return fmt.Errorf("%w: %w", *c.area.cause.Load(), err)
+	case <-time.After(endWait):
+		return err
+	}
 }
 
 // start starts a process that ends with the contender.
@@ -135,7 +153,7 @@ func (c *contender) openDevice(ctx context.Context, o order) error {
 	c.add(func() error { return d.Stop(context.Background()) })
 	go func() { // it may end by itself
 		<-d.Done()
-		c.area.abort()
+		c.area.abort(fmt.Errorf("the device has ended: %w", d.Err()))
 	}()
 	c.open = func(i int) (way, error) { return openRingWay(c.area, i, int32(k.made.ring()), k.made.messages) }
 	c.device = func() ([]task, error) { return []task{{os.Getpid(), k.made.tid}}, nil }

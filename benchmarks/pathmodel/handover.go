@@ -2,11 +2,12 @@ package pathmodel
 
 import (
 	"errors"
+	"fmt"
 	"sync/atomic"
 )
 
-// errAborted means that nobody answers any more: a part has ended, or the measurement has.
-var errAborted = errors.New("the request was not answered, and will not be")
+// errAborted means that nobody answers any more. Errors that wrap it say why.
+var errAborted = errors.New("nobody answers any more")
 
 // ask begins a request for which await waits.
 func (s *slot) ask(op uint32, page uint64) {
@@ -24,24 +25,27 @@ func (s *slot) answer(res int32) {
 func (a *area) await(s *slot) (int32, error) {
 	for {
 		now := atomic.LoadUint32(&s.word)
-		switch {
-		case now == s.seq:
+		if now == s.seq {
 			return s.res, nil
-		case a.aborted.Load():
-			return 0, errAborted
+		}
+		if cause := a.cause.Load(); cause != nil {
+			return 0, *cause
 		}
 		futexWait(&s.word, now)
 	}
 }
 
-// abort ends all waits, now and later: await returns errAborted unless the answer has come. The
-// words change, so that a thread that is about to wait does not.
-func (a *area) abort() {
+// abort ends all waits, now and later: await returns an error that wraps errAborted and why, unless
+// the answer has come. The words change, so that a thread that is about to wait does not. Only the
+// first call counts. Any goroutine may call it.
+func (a *area) abort(why error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.aborted.Swap(true) {
+	why = fmt.Errorf("%w: %w", errAborted, why)
+	if !a.cause.CompareAndSwap(nil, &why) {
 		return
 	}
+	close(a.over)
 	for i := range a.slots() {
 		s, _ := a.slot(i)
 		atomic.AddUint32(&s.word, 1<<31) // no number of a request under way

@@ -159,10 +159,11 @@ func TestAbortEndsWaits(t *testing.T) {
 		}()
 	}
 	begun.Wait()
-	a.abort()
-	a.abort() // again does nothing
+	why := errors.New("a test")
+	a.abort(why)
+	a.abort(errors.New("another reason")) // again does nothing
 	for range threads {
-		if err := <-results; !errors.Is(err, errAborted) {
+		if err := <-results; !errors.Is(err, errAborted) || !errors.Is(err, why) {
 			t.Errorf("got %v", err)
 		}
 	}

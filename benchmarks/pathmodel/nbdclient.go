@@ -54,7 +54,7 @@ func (c *nbdClient) receive(ready chan<- int) {
 	var head [nbdReplyBytes]byte
 	for {
 		if c.err = c.answer(head[:]); c.err != nil {
-			c.area.abort()
+			c.area.abort(fmt.Errorf("the connection to the server of nbd: %w", c.err))
 			return
 		}
 	}

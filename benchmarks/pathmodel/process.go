@@ -33,13 +33,13 @@ type process struct {
 	says  *bufio.Reader
 	log   *lastWords
 	done  chan struct{} // closed when it has ended
-	ended func()        // called then
+	ended func(error)   // called then, with what there is to say about it
 }
 
 // startProcess starts a command with files from descriptor 3 on. It gets no signals of the
-// terminal. ended is called when the process has ended, from another goroutine. It ends with the calling thread, to which the goroutine is locked: no process is
+// terminal. ended is called with the reason when the process has ended, from another goroutine. It ends with the calling thread, to which the goroutine is locked: no process is
 // left when this one is killed.
-func startProcess(name string, argv []string, ended func(), files ...*os.File) (*process, error) {
+func startProcess(name string, argv []string, ended func(error), files ...*os.File) (*process, error) {
 	p := &process{name: name, log: &lastWords{}, done: make(chan struct{}), ended: ended}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGTERM}
@@ -64,7 +64,7 @@ func (p *process) watch() {
 	go func() {
 		_, _ = io.Copy(io.Discard, p.says)
 		_ = p.cmd.Wait() // the exit code says as much as the error
-		p.ended()
+		p.ended(p.end())
 		close(p.done)
 	}()
 }
@@ -94,10 +94,15 @@ func (p *process) listens(ctx context.Context, address string) error {
 		}
 		select {
 		case <-p.done:
-			return fmt.Errorf("%s ended by itself: %v: %s", p.name, p.cmd.ProcessState, p.log.String())
+			return p.end()
 		case <-time.After(pollPause):
 		}
 	}
+}
+
+// end says how the process has ended. Preconditions: it has.
+func (p *process) end() error {
+	return fmt.Errorf("%s has ended: %v: %s", p.name, p.cmd.ProcessState, p.log.String())
 }
 
 // tasks are the threads of the process.

@@ -105,7 +105,7 @@ func (r *runner) begin(ctx context.Context) (err error) {
 			return err
 		}
 		r.add(c.close)
-		stop := context.AfterFunc(ctx, c.area.abort)
+		stop := context.AfterFunc(ctx, func() { c.area.abort(ctx.Err()) })
 		r.add(func() error { stop(); return nil })
 		r.contenders = append(r.contenders, c)
 	}
@@ -196,7 +196,7 @@ func (r *runner) turn(ctx context.Context, cell Cell, c *contender, order uint64
 	}{{c.device, p.device}, {c.server, p.server}} {
 		tasks, err := part.tasks()
 		if err == nil {
-			err = bind(tasks, part.cpus, r.cfg.Realtime)
+			err = bind(tasks, part.cpus, r.cfg.Realtime && c.name == Farswap)
 		}
 		if err != nil {
 			return turn{}, fmt.Errorf("%s: %w", c.name, err)
@@ -206,7 +206,7 @@ func (r *runner) turn(ctx context.Context, cell Cell, c *contender, order uint64
 	l := load{threads: cell.Threads, op: cell.operation(), time: d, count: r.cfg.Count, cpus: p.application, seed: order << 32}
 	b, err := runBurst(l, c.pages, c.open, m)
 	if err != nil {
-		return turn{}, fmt.Errorf("%s: %w", c.name, err)
+		return turn{}, fmt.Errorf("%s: %w", c.name, c.explain(err))
 	}
 	if b.count == 0 || b.seconds <= 0 {
 		return turn{}, fmt.Errorf("%s moved no page in %v: give it more time: %w", c.name, d, ErrConfig)

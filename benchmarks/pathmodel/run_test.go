@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/farswap/farswap/swapdev"
 )
@@ -89,7 +92,7 @@ func TestRunEndsEarly(t *testing.T) {
 			time.AfterFunc(50*time.Millisecond, cancel) // whenever it is: the turn is longer
 		}
 	})
-	if _, err := Run(ctx, c, in); !errors.Is(err, errAborted) && !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, c, in); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -99,6 +102,33 @@ func TestDonorThatDoesNotStart(t *testing.T) {
 	c := testConfig(t)
 	c.Donor = []string{"/bin/sh", "-c", "echo no memory today >&2; exit 1", "sh"}
 	if _, err := Run(t.Context(), c, io.Discard); err == nil || !strings.Contains(err.Error(), "no memory today") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestDonorThatDies in the middle of a turn that would take an hour: the error names it.
+func TestDonorThatDies(t *testing.T) {
+	c := testConfig(t)
+	c.Count, c.Nbdkit = 0, ""
+	file := filepath.Join(t.TempDir(), "pid")
+	c.Donor = append([]string{"/bin/sh", "-c", `echo $$ >"$0"; exec "$@"`, file}, c.Donor...)
+	in := writerFunc(func(line string) {
+		if !strings.HasPrefix(line, "1 of ") {
+			return
+		}
+		var pid int
+		text, err := os.ReadFile(file)
+		if err == nil {
+			pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+		}
+		if err == nil {
+			err = unix.Kill(pid, unix.SIGKILL)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := Run(t.Context(), c, in); !errors.Is(err, errAborted) || !strings.Contains(err.Error(), "the donor has ended") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -14,7 +14,7 @@ func (r Result) WriteText(w io.Writer) error {
 	s := r.Settings
 	priority := "plain priority"
 	if s.Realtime {
-		priority = "real-time priority"
+		priority = "real-time priority for device and donor"
 	}
 	where := "the device a thread beside the application"
 	if s.DeviceProcess {
