@@ -27,7 +27,11 @@ const (
 )
 
 var badInputs = []badCase{
-	bad("no command", 2, "", "a command is missing|see `farswap --help`"),
+	bad("no command of a group", 2, "ublk", "a command is missing|see `farswap ublk --help`"),
+	bad("mistyped command", 2, "donr", "perhaps donor is meant|see `farswap --help`"),
+	bad("mistyped subcommand", 2, "ublk lst", "perhaps list is meant|farswap ublk --help"),
+	bad("unknown command before a flag", 2, "nosuch --version", `unknown command "nosuch"`),
+	bad("completion of no shell", 2, "completion foo", `unknown command "foo"|bash|zsh`),
 	bad("unknown command", 2, "swap", `unknown command "swap"`),
 	bad("unknown option", 2, "--fast", "unknown flag: --fast"),
 	bad("no subcommand", 2, "ublk", "want one of add, del, events, list, recover, status, stop, upgrade, why"),

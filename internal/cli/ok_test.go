@@ -27,7 +27,9 @@ func TestVersion(t *testing.T) {
 func TestHelpAndCompletion(t *testing.T) {
 	dir := t.TempDir()
 	for args, part := range map[string]string{
+		"":                  "Usage:",
 		"--help":            "as swap",
+		"--version":         "farswap (devel) (go",
 		"ublk add --help":   "--backing",
 		"ublk stop --help":  "--swapoff ",
 		"ublk del --help":   "SIGBUS",
@@ -41,6 +43,26 @@ func TestHelpAndCompletion(t *testing.T) {
 		got := execute(t, dir, strings.Fields(args)...)
 		if got.code != 0 || !strings.Contains(got.stdout, part) {
 			t.Errorf("%s: got code %d, %q lacks %q", args, got.code, got.stdout, part)
+		}
+	}
+}
+
+// TestNothingIsWritten: whoever gets no answer is told so.
+func TestNothingIsWritten(t *testing.T) {
+	for _, args := range []string{"", "--help", "ublk add --help", "help ublk", "--version", "version", "completion fish", "ublk list"} {
+		cmd := farswap(t.TempDir(), strings.Fields(args)...)
+		full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr strings.Builder
+		cmd.Stdout, cmd.Stderr = full, &stderr
+		_ = cmd.Run() // the exit code is looked at
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%q: exit code %d, %q", args, code, stderr.String())
+		}
+		if err := full.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

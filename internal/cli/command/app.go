@@ -36,6 +36,7 @@ type App struct {
 	lines   *asynclog.Writer // the log's way out; nil: the log is written at once, or not open
 	level   string           // value of --log-level
 	path    string           // of the command that was meant, for the hint after an error
+	unsaid  error            // why help was not written
 	running bool             // the command line was right and the command has begun
 }
 

@@ -9,6 +9,9 @@ import (
 	"github.com/farswap/farswap/internal/cli/usage"
 )
 
+// farTypo is how many letters a mistyped command may differ by from the one that is suggested.
+const farTypo = 2
+
 // Group makes a command that only has subcommands refuse everything else. Without it cobra
 // prints help and succeeds.
 func Group(cmd *cobra.Command) {
@@ -17,9 +20,13 @@ func Group(cmd *cobra.Command) {
 		names = append(names, c.Name())
 	}
 	list := strings.Join(names, ", ")
+	cmd.SuggestionsMinimumDistance = farTypo
 	cmd.Args = cobra.ArbitraryArgs
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if len(args) > 0 {
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				return usage.Errorf("unknown command %q: perhaps %s is meant; there are %s", args[0], strings.Join(near, " or "), list)
+			}
 			return usage.Errorf("unknown command %q: want one of %s", args[0], list)
 		}
 		return usage.Errorf("a command is missing: want one of %s", list)

@@ -1,6 +1,8 @@
 package command
 
 import (
+	"bytes"
+
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/internal/cli/usage"
@@ -20,5 +22,19 @@ func helpCommand(a *App) *cobra.Command {
 			}
 			return about.Help()
 		},
+	}
+}
+
+// help is cobra's way to show help, show, which drops the error of writing it: a.unsaid keeps it.
+func (a *App) help(show func(*cobra.Command, []string)) func(*cobra.Command, []string) {
+	return func(cmd *cobra.Command, args []string) {
+		out := cmd.OutOrStdout()
+		var text bytes.Buffer
+		cmd.SetOut(&text)
+		show(cmd, args)
+		cmd.SetOut(out)
+		if _, err := out.Write(text.Bytes()); err != nil {
+			a.unsaid, a.running = err, true
+		}
 	}
 }

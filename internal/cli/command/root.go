@@ -23,9 +23,37 @@ func (a *App) root(p Program) *cobra.Command {
 		return err
 	})
 	root.AddCommand(p.Commands(a)...)
-	Group(root)
 	root.SetHelpCommand(helpCommand(a))
+	a.bare(root)
+	root.SetHelpFunc(a.help(root.HelpFunc()))
 	return root
+}
+
+// completion adds the command that prints completion scripts, to where root's output goes now. Cobra's own
+// succeeds for a shell that it does not know.
+func completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			Group(cmd)
+		}
+	}
+}
+
+// bare makes the program's name alone show help, and with --version its version.
+func (a *App) bare(root *cobra.Command) {
+	Group(root)
+	version := root.Flags().Bool("version", false, "print the version")
+	unknown := root.RunE
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 0:
+			return unknown(cmd, args)
+		case *version:
+			return printVersion(cmd, a.Stamp)
+		}
+		return cmd.Help()
+	}
 }
 
 // Root returns the tree of a program's commands, for those who list it.

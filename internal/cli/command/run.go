@@ -22,7 +22,11 @@ func Run(p Program, args []string, s Streams) int {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
+	completion(root)
 	err := root.ExecuteContext(context.Background())
+	if err == nil {
+		err = a.unsaid
+	}
 	code := exitCode(err, a.running, p)
 	last := ""
 	switch code {

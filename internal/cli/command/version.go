@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/farswap/farswap/internal/cli/program"
 )
 
 // Version returns the command that prints a program's version.
@@ -14,14 +16,17 @@ func Version(a *App) *cobra.Command {
 		Short: "Print the version",
 		Args:  a.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v := a.Stamp.Here()
 			if asJSON {
-				return PrintJSON(cmd.OutOrStdout(), v)
+				return PrintJSON(cmd.OutOrStdout(), a.Stamp.Here())
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", cmd.Root().Name(), v)
-			return err
+			return printVersion(cmd, a.Stamp)
 		},
 	}
 	JSONFlag(cmd, &asJSON)
 	return cmd
+}
+
+func printVersion(cmd *cobra.Command, stamp program.Stamp) error {
+	_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s %s\n", cmd.Root().Name(), stamp.Here())
+	return err
 }
