@@ -10,7 +10,8 @@ import (
 	"github.com/farswap/farswap/status"
 )
 
-// chosenDonor is the donor that was named, or the only one.
+// chosenDonor is the donor that was named, or the only one that runs. A donor that was killed leaves its
+// folder behind.
 func chosenDonor(args []string, root string) (string, error) {
 	if len(args) > 0 {
 		return args[0], flags.CheckDonorName(args[0])
@@ -19,19 +20,25 @@ func chosenDonor(args []string, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var names []string
+	var run, dead []string
 	for _, f := range folders {
-		if f.Donor != "" {
-			names = append(names, f.Donor)
+		switch {
+		case f.Donor == "":
+		case f.Alive:
+			run = append(run, f.Donor)
+		default:
+			dead = append(dead, f.Donor)
 		}
 	}
-	switch len(names) {
-	case 0:
-		return "", errors.New("no donor runs here: start one with `farswap donor`")
-	case 1:
-		return names[0], nil
+	switch {
+	case len(run) == 1:
+		return run[0], nil
+	case len(run) > 1:
+		return "", usage.Errorf("there are several donors, name one: %s", strings.Join(run, ", "))
+	case len(dead) > 0:
+		return "", fmt.Errorf("no donor runs here; %s ended without a goodbye: start one with `farswap donor`", strings.Join(dead, ", "))
 	default:
-		return "", usage.Errorf("there are several donors, name one: %s", strings.Join(names, ", "))
+		return "", errors.New("no donor runs here: start one with `farswap donor`")
 	}
 }
 
