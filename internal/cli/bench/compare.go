@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/farswap/farswap/benchmarks"
+	"github.com/farswap/farswap/benchmarks/harness"
 	"github.com/farswap/farswap/internal/cli/command"
 	"github.com/farswap/farswap/internal/owned"
 )
@@ -59,5 +60,11 @@ func readResult(path string) (benchmarks.PagingResult, error) {
 	if err := json.Unmarshal(data, &result); err != nil {
 		return result, fmt.Errorf("%s is not a result of `farswap bench paging --json`: %w", path, err)
 	}
-	return result, nil
+	if result.Size > 0 && len(result.Phases) > 0 {
+		return result, nil
+	}
+	if _, err := harness.Load(path); err == nil {
+		return result, fmt.Errorf("%s is not a result of `farswap bench paging --json`, but of `farswap bench run`: compare it with `farswap bench report --compare OLD %s`", path, path)
+	}
+	return result, fmt.Errorf("%s is not a result of `farswap bench paging --json`: it has no phases", path)
 }
