@@ -43,7 +43,7 @@ var inside = map[string][][]string{
 // bases are the parts of rooms on which the parts after them, and all others, stand.
 var bases = map[string][]string{
 	"dash":       {"dash/feed"},
-	"benchmarks": {"benchmarks/workload", "benchmarks/backend", "benchmarks/harness", "benchmarks/pathmodel"},
+	"benchmarks": {"benchmarks/lastwords", "benchmarks/workload", "benchmarks/backend", "benchmarks/harness", "benchmarks/pathmodel"},
 }
 
 // public rooms are for anybody: they import each other, and nothing else of the module.

@@ -10,12 +10,12 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/farswap/farswap/benchmarks/lastwords"
 )
 
 // Times that a slow machine may take.
@@ -31,16 +31,16 @@ type process struct {
 	cmd   *exec.Cmd
 	input io.WriteCloser // its end ends a part
 	says  *bufio.Reader
-	log   *lastWords
+	log   *lastwords.Tail
 	done  chan struct{} // closed when it has ended
 	ended func(error)   // called then, with what there is to say about it
 }
 
 // startProcess starts a command with files from descriptor 3 on. It gets no signals of the
-// terminal. ended is called with the reason when the process has ended, from another goroutine. It ends with the calling thread, to which the goroutine is locked: no process is
-// left when this one is killed.
+// terminal. ended is called with the reason when the process has ended, from another goroutine. It ends with the
+// calling thread, to which the goroutine is locked: no process is left when this one is killed.
 func startProcess(name string, argv []string, ended func(error), files ...*os.File) (*process, error) {
-	p := &process{name: name, log: &lastWords{}, done: make(chan struct{}), ended: ended}
+	p := &process{name: name, log: &lastwords.Tail{}, done: make(chan struct{}), ended: ended}
 	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGTERM}
 	p.cmd.ExtraFiles, p.cmd.Stderr = files, p.log
@@ -129,29 +129,6 @@ func (p *process) stop() error {
 		}
 	}
 	return fmt.Errorf("%s, process %d, does not end", p.name, p.cmd.Process.Pid)
-}
-
-// lastWords keeps the end of what is written to it. Its methods may be called from any goroutine.
-type lastWords struct {
-	mu   sync.Mutex // guards text
-	text []byte
-}
-
-const mostLastWords = 2048
-
-func (l *lastWords) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text = append(l.text, b...)
-	l.text = l.text[max(0, len(l.text)-mostLastWords):]
-	return len(b), nil
-}
-
-// String is what is kept, as one line.
-func (l *lastWords) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Join(strings.Fields(string(l.text)), " ")
 }
 
 // closers are what is to be undone, the last first.

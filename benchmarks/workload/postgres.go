@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/farswap/farswap/benchmarks/lastwords"
 )
 
 // postgres is PostgreSQL under pgbench. The tables fit into shared_buffers, and are read into
@@ -148,7 +150,7 @@ func (r *postgresRun) command(ctx context.Context, name string, args ...string) 
 // query returns the answer to a query, columns between bars.
 func (r *postgresRun) query(ctx context.Context, text string) (string, error) {
 	cmd := r.command(ctx, "psql", "-h", r.socket.dir(), "-U", superuser, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, superuser)
-	said := &tail{}
+	said := &lastwords.Tail{}
 	cmd.Stderr = said
 	out, err := cmd.Output()
 	if err != nil {

@@ -1,16 +1,15 @@
 package workload
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
+
+	"github.com/farswap/farswap/benchmarks/lastwords"
 )
 
 const (
@@ -19,15 +18,13 @@ const (
 	stopPatience = 30 * time.Second
 	// pollInterval is how often a starting server is asked whether it is up.
 	pollInterval = 20 * time.Millisecond
-	// tailSize is how much of what a process said last is kept for an error, in bytes.
-	tailSize = 2 << 10
 )
 
 // process is a process that a workload has started, the leader of its process group.
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	said *tail
+	said *lastwords.Tail
 	done chan struct{} // closed when it has ended
 	err  error         // how it ended; to be read when done is closed
 }
@@ -35,7 +32,7 @@ type process struct {
 // launch starts cmd. Errors call it by name. launch keeps its standard error, and its standard
 // output, too, unless cmd already has one.
 func launch(name string, cmd *exec.Cmd) (*process, error) {
-	p := &process{name: name, cmd: cmd, said: &tail{}, done: make(chan struct{})}
+	p := &process{name: name, cmd: cmd, said: &lastwords.Tail{}, done: make(chan struct{})}
 	cmd.Stderr = p.said
 	if cmd.Stdout == nil {
 		cmd.Stdout = p.said
@@ -147,25 +144,4 @@ func (p *process) kill() error {
 	}
 	<-p.done
 	return nil
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex // guards data
-	data []byte
-}
-
-// Write is part of io.Writer. It never fails.
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.data = append(t.data, b...)
-	t.data = t.data[max(0, len(t.data)-tailSize):]
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.Join(strings.Fields(string(bytes.ToValidUTF8(t.data, nil))), " ")
 }
