@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
-	"path"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -33,7 +30,7 @@ type Machine struct {
 
 	mu       sync.Mutex       // guards what follows
 	stalls   map[string]stall // by file
-	dirs     []string         // of the control groups around this process
+	around   []group          // the control groups around this process
 	lookedUp time.Time        // when they were, zero: not yet
 }
 
@@ -72,88 +69,14 @@ func (m *Machine) Sample() (Sample, error) {
 		return Sample{}, err
 	}
 	if now := m.clock(); m.lookedUp.IsZero() || now.Sub(m.lookedUp) >= groupPeriod {
-		m.dirs, m.lookedUp = m.groups(), now
+		m.around, m.lookedUp = m.groups(), now
 	}
-	for _, dir := range m.dirs {
-		if err := m.tighten(&s, dir); err != nil {
+	for _, g := range m.around {
+		if err := m.tighten(&s, g); err != nil {
 			return Sample{}, err
 		}
 	}
 	return s, nil
-}
-
-// groups are the folders of the control groups around this process, its own first.
-// The root has no limit. m.mu is held.
-func (m *Machine) groups() []string {
-	mounts, err := fs.ReadFile(m.fsys, "proc/self/mountinfo")
-	if err != nil {
-		return nil
-	}
-	own, err := fs.ReadFile(m.fsys, "proc/self/cgroup")
-	if err != nil {
-		return nil
-	}
-	root, point := parseMounts(mounts)
-	below, ok := strings.CutPrefix(parseCgroup(own), strings.TrimSuffix(root, "/"))
-	if point == "" || !ok || below != "" && below[0] != '/' {
-		return nil // version 1 only, or a part of the hierarchy that is not mounted here
-	}
-	var dirs []string
-	for below = path.Clean("/" + below); below != "/"; below = path.Dir(below) {
-		dirs = append(dirs, strings.TrimPrefix(path.Join(point, below), "/"))
-	}
-	if root != "/" {
-		dirs = append(dirs, strings.TrimPrefix(point, "/")) // not the hierarchy's root
-	}
-	return dirs
-}
-
-// tighten lowers a sample to what the control group at dir leaves. m.mu is held.
-func (m *Machine) tighten(s *Sample, dir string) error {
-	limit := int64(math.MaxInt64)
-	for _, name := range []string{"memory.max", "memory.high"} { // above high the kernel reclaims and throttles
-		text, err := fs.ReadFile(m.fsys, path.Join(dir, name))
-		if absent(err) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("limit of the control group: %w", err)
-		}
-		n, err := parseLimit(text)
-		if err != nil {
-			return fmt.Errorf("/%s/%s: %w", dir, name, err)
-		}
-		limit = min(limit, n)
-	}
-	if limit == math.MaxInt64 {
-		return nil
-	}
-	current, err := m.read(dir, "memory.current", func(text []byte) (int64, error) { return parseBytes(string(text)) })
-	if err != nil {
-		return err
-	}
-	reclaimable, err := m.read(dir, "memory.stat", parseReclaimable)
-	if err != nil {
-		return err
-	}
-	used := max(current-reclaimable, 0)
-	s.Available = min(s.Available, max(limit-used, 0))
-	s.Total = min(s.Total, limit)
-	share, err := m.stall(path.Join(dir, "memory.pressure"))
-	s.Stall = max(s.Stall, share)
-	return err
-}
-
-func (m *Machine) read(dir, name string, parse func([]byte) (int64, error)) (int64, error) {
-	text, err := fs.ReadFile(m.fsys, path.Join(dir, name))
-	if err != nil {
-		return 0, fmt.Errorf("memory of the control group: %w", err)
-	}
-	n, err := parse(text)
-	if err != nil {
-		return 0, fmt.Errorf("/%s/%s: %w", dir, name, err)
-	}
-	return n, nil
 }
 
 // stall is the share of the time since the last call that tasks stalled, by a PSI

@@ -58,7 +58,25 @@ func TestSample(t *testing.T) {
 		{"another part", map[string]string{
 			"proc/self/mountinfo": "30 23 0:26 /lend /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", own + "memory.max": "1\n",
 		}, 4 * mib, 8 * mib},
-		{"version 1", map[string]string{"proc/self/cgroup": "4:memory:/lend.slice/donor.service\n", own + "memory.max": "1\n"}, 4 * mib, 8 * mib},
+		{"a container with groups of its own", map[string]string{
+			"proc/self/cgroup":         "0::/\n",
+			"sys/fs/cgroup/memory.max": "2097152\n", "sys/fs/cgroup/memory.current": "1048576\n", "sys/fs/cgroup/memory.stat": "",
+		}, mib, 2 * mib},
+		{"a group inside of a container", map[string]string{
+			own + "memory.max":         "max\n",
+			"sys/fs/cgroup/memory.max": "1048576\n", "sys/fs/cgroup/memory.current": "0\n", "sys/fs/cgroup/memory.stat": "",
+		}, mib, mib},
+		{"beside the container's group", map[string]string{
+			"proc/self/cgroup": "0::/../other\n", "sys/fs/cgroup/other/memory.max": "1\n",
+			"sys/fs/cgroup/memory.max": "1048576\n", "sys/fs/cgroup/memory.current": "0\n", "sys/fs/cgroup/memory.stat": "",
+		}, mib, mib},
+		{"the memory controller of version 1", map[string]string{
+			"proc/self/mountinfo":         "30 23 0:26 / /u rw - cgroup2 cgroup2 rw\n31 23 0:27 / /m rw - cgroup cgroup rw,memory\n",
+			"proc/self/cgroup":            "4:memory:/a/b\n0::/a/b\n",
+			"m/a/b/memory.limit_in_bytes": "9223372036854771712\n", "m/a/memory.limit_in_bytes": "3145728\n", "m/a/memory.usage_in_bytes": "2097152\n",
+			"m/a/memory.stat": "inactive_file 1048576\ntotal_inactive_file 1048576\ntotal_active_file 0\n",
+		}, 2 * mib, 3 * mib},
+		{"version 1, not mounted", map[string]string{"proc/self/cgroup": "4:memory:/lend.slice/donor.service\n", own + "memory.max": "1\n"}, 4 * mib, 8 * mib},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := maps.Clone(host)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -60,31 +61,38 @@ func parsePressure(text []byte) (uint64, error) {
 	return 0, fmt.Errorf("pressure: %w: no total of some", ErrFormat)
 }
 
-// parseCgroup reads /proc/self/cgroup: the path in the hierarchy of version 2,
-// empty if there is none.
-func parseCgroup(text []byte) string {
+// parseCgroup reads /proc/self/cgroup: the path of this process in a hierarchy. It is false if there is
+// none.
+func parseCgroup(text []byte, h *hierarchy) (path string, ok bool) {
 	for line := range bytes.Lines(text) {
-		if path, ok := strings.CutPrefix(string(line), "0::"); ok {
-			return strings.TrimSuffix(path, "\n")
+		// 4:memory,hugetlb:/path, of version 2 0::/path
+		fields := strings.SplitN(strings.TrimSuffix(string(line), "\n"), ":", 3)
+		switch {
+		case len(fields) < 3:
+		case h == version2 && fields[0] == "0" && fields[1] == "", h == version1 && hasMemory(fields[1]):
+			return fields[2], true
 		}
 	}
-	return ""
+	return "", false
 }
 
-// parseMounts reads /proc/self/mountinfo: where the hierarchy of version 2 is
-// mounted, and which part of it. Both are empty if it is not.
-func parseMounts(text []byte) (root, point string) {
+// parseMounts reads /proc/self/mountinfo: where a hierarchy is mounted. It is false if it is not.
+func parseMounts(text []byte, h *hierarchy) (m mount, ok bool) {
 	for line := range bytes.Lines(text) {
 		// 36 35 98:0 /root /point options [optional fields] - type source options
 		before, after, ok := strings.Cut(string(line), " - ")
-		fields := strings.Fields(before)
-		if kind, _, _ := strings.Cut(after, " "); !ok || kind != "cgroup2" || len(fields) < 5 {
-			continue
+		fields, kind := strings.Fields(before), strings.Fields(after)
+		switch {
+		case !ok || len(fields) < 5 || len(kind) < 1:
+		case h == version2 && kind[0] == "cgroup2", h == version1 && kind[0] == "cgroup" && hasMemory(kind[len(kind)-1]):
+			return mount{unescape(fields[3]), unescape(fields[4])}, true
 		}
-		return unescape(fields[3]), unescape(fields[4])
 	}
-	return "", ""
+	return mount{}, false
 }
+
+// hasMemory looks for the memory controller in a list.
+func hasMemory(list string) bool { return slices.Contains(strings.Split(list, ","), "memory") }
 
 // unescape undoes the octal escapes of mountinfo.
 func unescape(s string) string {
@@ -102,15 +110,22 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// parseLimit reads memory.max or memory.high, in bytes; math.MaxInt64 without a
-// limit.
+// parseLimit reads memory.max, memory.high or memory.limit_in_bytes, in bytes; math.MaxInt64
+// without a limit. Version 1 writes the largest number of whole pages then.
 func parseLimit(text []byte) (int64, error) {
 	s := string(bytes.TrimSpace(text))
 	if s == "max" {
 		return math.MaxInt64, nil
 	}
-	return parseBytes(s)
+	n, err := parseBytes(s)
+	if n > math.MaxInt64-largestPage {
+		n = math.MaxInt64
+	}
+	return n, err
 }
+
+// largestPage is that of the kernels that Go runs on, in bytes.
+const largestPage = 64 << 10
 
 // parseBytes reads memory.current.
 func parseBytes(s string) (int64, error) {
@@ -121,15 +136,12 @@ func parseBytes(s string) (int64, error) {
 	return n, nil
 }
 
-// parseReclaimable reads memory.stat: the bytes that the kernel gives up before it
-// would swap or kill. Memory of tmpfs is not among them.
-func parseReclaimable(text []byte) (int64, error) {
+// parseReclaimable reads memory.stat: the sum of the lines with these names, in bytes.
+func parseReclaimable(text []byte, names []string) (int64, error) {
 	var sum int64
 	for line := range bytes.Lines(text) {
 		name, value, _ := strings.Cut(string(line), " ")
-		switch name {
-		case "inactive_file", "active_file", "slab_reclaimable":
-		default:
+		if !slices.Contains(names, name) {
 			continue
 		}
 		n, err := parseBytes(value)

@@ -3,6 +3,7 @@ package memory
 import (
 	"errors"
 	"math"
+	"strings"
 	"testing"
 )
 
@@ -39,35 +40,47 @@ func TestParsePressure(t *testing.T) {
 }
 
 func TestParseCgroup(t *testing.T) {
-	for text, want := range map[string]string{
-		"0::/system.slice/farswap.service\n": "/system.slice/farswap.service",
-		"4:memory:/one\n0::/\n":              "/",
-		"4:memory:/one\n":                    "",
-		"":                                   "",
+	for text, want := range map[string][2]string{ // of version 2, of version 1
+		"0::/system.slice/farswap.service\n":    {"/system.slice/farswap.service", "-"},
+		"4:memory:/one\n0::/\n":                 {"/", "/one"},
+		"4:cpu,memory:/a:b\n1:name=systemd:/\n": {"-", "/a:b"},
+		"0::/../beside\n":                       {"/../beside", "-"},
+		"4:memoryless:/one\n":                   {"-", "-"},
+		"4:memory\n":                            {"-", "-"},
+		"":                                      {"-", "-"},
 	} {
-		if got := parseCgroup([]byte(text)); got != want {
-			t.Errorf("%q: %q", text, got)
+		for i, h := range []*hierarchy{version2, version1} {
+			got, ok := parseCgroup([]byte(text), h)
+			if !ok {
+				got += "-"
+			}
+			if got != want[i] {
+				t.Errorf("%q: %q of hierarchy %d", text, got, i)
+			}
 		}
 	}
 }
 
 func TestParseMounts(t *testing.T) {
-	for text, want := range map[string][2]string{
-		"30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n":                   {"/", "/sys/fs/cgroup"},
-		"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n31 23 0:26 /box /sys/fs/cgroup\\040two rw - cgroup2 none rw\n": {"/box", "/sys/fs/cgroup two"},
-		"30 23 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n":                                  {"", ""},
-		"30 23 0:26 / - cgroup2": {"", ""},
-		"":                       {"", ""},
-		"30 23 0:26 / /a\\04 rw shared:1 master:2 - cgroup2 x rw\n": {"/", "/a\\04"},
+	for text, want := range map[string][2]mount{ // of version 2, of version 1
+		"30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n":                   {{"/", "/sys/fs/cgroup"}, {}},
+		"22 1 8:1 / / rw - ext4 /dev/sda1 rw\n31 23 0:26 /box /sys/fs/cgroup\\040two rw - cgroup2 none rw\n": {{"/box", "/sys/fs/cgroup two"}, {}},
+		"30 23 0:26 /a /m rw - cgroup cgroup rw,hugetlb,memory\n":                                            {{}, {"/a", "/m"}},
+		"30 23 0:26 / /c rw - cgroup cgroup rw,cpu\n31 23 0:27 / /u rw - cgroup2 x rw\n":                     {{"/", "/u"}, {}},
+		"30 23 0:26 / - cgroup2": {},
+		"":                       {},
+		"30 23 0:26 / /a\\04 rw shared:1 master:2 - cgroup2 x rw\n": {{"/", "/a\\04"}, {}},
 	} {
-		if root, point := parseMounts([]byte(text)); root != want[0] || point != want[1] {
-			t.Errorf("%q: %q, %q", text, root, point)
+		for i, h := range []*hierarchy{version2, version1} {
+			if got, ok := parseMounts([]byte(text), h); got != want[i] || ok != (want[i] != mount{}) {
+				t.Errorf("%q: %+v of hierarchy %d", text, got, i)
+			}
 		}
 	}
 }
 
 func TestParseLimit(t *testing.T) {
-	for text, want := range map[string]int64{"max\n": math.MaxInt64, "0\n": 0, "1073741824\n": 1 << 30} {
+	for text, want := range map[string]int64{"max\n": math.MaxInt64, "0\n": 0, "1073741824\n": 1 << 30, "9223372036854771712\n": math.MaxInt64} {
 		if n, err := parseLimit([]byte(text)); err != nil || n != want {
 			t.Errorf("%q: %d, %v", text, n, err)
 		}
@@ -81,14 +94,14 @@ func TestParseLimit(t *testing.T) {
 
 func TestParseReclaimable(t *testing.T) {
 	const text = "anon 1000\nfile 700\nshmem 100\ninactive_file 400\nactive_file 200\nunevictable 9\nslab_reclaimable 30\nslab_unreclaimable 5\n"
-	if n, err := parseReclaimable([]byte(text)); err != nil || n != 630 {
+	if n, err := parseReclaimable([]byte(text), version2.reclaimable); err != nil || n != 630 {
 		t.Errorf("%d, %v", n, err)
 	}
-	if n, err := parseReclaimable(nil); err != nil || n != 0 {
+	if n, err := parseReclaimable(nil, version2.reclaimable); err != nil || n != 0 {
 		t.Errorf("%d, %v", n, err)
 	}
 	for _, text := range []string{"active_file x\n", "active_file -1\n", "active_file 9223372036854775807\ninactive_file 1\n"} {
-		if _, err := parseReclaimable([]byte(text)); !errors.Is(err, ErrFormat) {
+		if _, err := parseReclaimable([]byte(text), version2.reclaimable); !errors.Is(err, ErrFormat) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -109,7 +122,7 @@ func FuzzParsers(f *testing.F) {
 			t.Errorf("%d of %d available", available, total)
 		}
 		limit, limitErr := parseLimit(text)
-		reclaimable, statErr := parseReclaimable(text)
+		reclaimable, statErr := parseReclaimable(text, version2.reclaimable)
 		if limit < 0 || reclaimable < 0 {
 			t.Errorf("limit %d, reclaimable %d", limit, reclaimable)
 		}
@@ -119,7 +132,14 @@ func FuzzParsers(f *testing.F) {
 				t.Errorf("%v", err)
 			}
 		}
-		parseCgroup(text)
-		parseMounts(text)
+		for _, h := range []*hierarchy{version1, version2} {
+			place, _ := parseCgroup(text, h)
+			m, _ := parseMounts(text, h)
+			for _, dir := range m.around(place) {
+				if !strings.HasPrefix(dir, m.point) {
+					t.Errorf("%q of %q in %+v", dir, place, m)
+				}
+			}
+		}
 	})
 }
