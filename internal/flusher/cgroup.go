@@ -23,12 +23,16 @@ func Cgroup(root string) (warnings []string) {
 		return []string{"the memory controller is of cgroup v1: its limits are not checked, a memory limit on this process would be dangerous"}
 	}
 	base := filepath.Join(root, "sys/fs/cgroup")
-	for dir := group; dir != "/" && dir != "."; dir = filepath.Dir(dir) {
+	// Up to the root of what this process sees, which in a container is the container's group.
+	for dir := filepath.Join("/", group); ; dir = filepath.Dir(dir) {
 		for _, name := range []string{"memory.max", "memory.high"} {
 			limit, err := readValue(filepath.Join(base, dir, name))
 			if err == nil && limit != unlimited {
 				warnings = append(warnings, fmt.Sprintf("cgroup %s has %s %s: this process can deadlock with its own reclaim, set it to %s", dir, name, limit, unlimited))
 			}
+		}
+		if dir == "/" {
+			break
 		}
 	}
 	if w := forbidSwap(filepath.Join(base, group), group); w != "" {

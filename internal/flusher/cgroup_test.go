@@ -33,6 +33,10 @@ func TestCgroup(t *testing.T) {
 			"sys/fs/cgroup/a/memory.max":    "1048576\n",
 			"sys/fs/cgroup/a/b/memory.high": "4096\n", "sys/fs/cgroup/a/b/memory.swap.max": "0\n",
 		}, []string{"cgroup /a/b has memory.high 4096", "cgroup /a has memory.max 1048576"}, "0"},
+		"limit of a container": {map[string]string{
+			"proc/self/cgroup":         "0::/\n",
+			"sys/fs/cgroup/memory.max": "1048576\n", "sys/fs/cgroup/memory.swap.max": "0\n",
+		}, []string{"cgroup / has memory.max 1048576"}, ""},
 		"version 1": {map[string]string{"proc/self/cgroup": "4:memory:/x\n0::/\n"}, []string{"cgroup v1"}, ""},
 		"no file":   {nil, []string{"cannot tell"}, ""},
 		"bad file":  {map[string]string{"proc/self/cgroup": "x\n"}, []string{"bad line"}, ""},
