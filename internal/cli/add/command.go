@@ -120,6 +120,7 @@ func (o *options) serve(cmd *cobra.Command, open opener, log zerolog.Logger) err
 		return err
 	}
 	warnTiny(o.total, log)
+	warnBuffers(o.chosenBuffers(), o.total, log)
 	if o.target == targetSwap && o.insecure {
 		addresses, _ := splitDonors(o.donors)
 		log.Warn().Strs("donors", addresses).Msg("insecure: no TLS, no identities; loopback only")

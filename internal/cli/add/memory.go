@@ -3,8 +3,11 @@ package add
 import (
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"github.com/farswap/farswap/internal/cli/flags"
 	"github.com/farswap/farswap/internal/cli/usage"
+	"github.com/farswap/farswap/internal/human"
 	"github.com/farswap/farswap/internal/memory"
 	"github.com/farswap/farswap/slabmap"
 	"github.com/farswap/farswap/swapdev"
@@ -41,5 +44,30 @@ func (o *options) checkMemory() error {
 		return usage.Errorf("--size %v: the device takes %v of memory, and this machine has %v: give a smaller size",
 			o.size, flags.Size(needs), flags.Size(s.Total))
 	}
+	if buffers := o.chosenBuffers(); needs+buffers >= s.Total {
+		return usage.Errorf("--depth %d: the buffers of the queues take %v of memory, and the device %v besides, and this machine has %v: give a smaller depth, or fewer --queues, or a smaller --max-io",
+			o.depth.n, flags.Size(buffers), flags.Size(needs), flags.Size(s.Total))
+	}
 	return nil
+}
+
+// chosenBuffers is what the queues' buffers take, in bytes, if somebody has chosen their depth. What nobody has
+// chosen fits the machine: see fit.
+func (o *options) chosenBuffers() int64 {
+	if !o.depth.chosen {
+		return 0
+	}
+	s := o.spec().WithDefaults()
+	return int64(s.Queues) * int64(s.Depth) * int64(s.MaxIO) * copies
+}
+
+// muchOfMemory is the part of the machine's memory from which on what is locked is told of.
+const muchOfMemory = 8
+
+// warnBuffers tells of queues that take much of the machine's memory.
+func warnBuffers(buffers, total int64, log zerolog.Logger) {
+	if total > 0 && buffers > total/muchOfMemory {
+		log.Warn().Str("buffers", human.Bytes(buffers)).Str("memory", human.Bytes(total)).
+			Msg("the buffers of the queues are locked, and take much of this machine's memory: a smaller depth, fewer queues or smaller requests take less")
+	}
 }
