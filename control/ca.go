@@ -114,7 +114,7 @@ func templateOf(name string, hosts []string, roles []Role) (*x509.Certificate, e
 		}
 	}
 	for _, h := range append([]string{name}, hosts...) {
-		switch ip := net.ParseIP(h); {
+		switch ip := net.ParseIP(withoutZone(h)); {
 		case ip != nil:
 			template.IPAddresses = append(template.IPAddresses, ip)
 		case validHost(h):

@@ -171,7 +171,7 @@ func (id *Identity) Allows(want ...Role) error {
 // HostError otherwise.
 func (id *Identity) Covers(host string) error {
 	cert := id.now.Load().cert.Leaf
-	if cert.VerifyHostname(host) == nil {
+	if cert.VerifyHostname(withoutZone(host)) == nil {
 		return nil
 	}
 	return &HostError{Certificate: fmt.Sprintf("certificate %q", id.Name), Hosts: hostsOf(cert), Host: oneLine(host)}

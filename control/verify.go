@@ -19,7 +19,7 @@ func (id *Identity) ClientConfig(host string, want ...Role) *tls.Config {
 			return &id.now.Load().cert, nil
 		},
 		RootCAs:          id.now.Load().roots,
-		ServerName:       host,
+		ServerName:       withoutZone(host),
 		VerifyConnection: id.verifier(want),
 	}
 }
