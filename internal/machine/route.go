@@ -17,6 +17,9 @@ func lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	if host == "" {
 		return nil, errors.New("no host")
 	}
+	if ip, err := netip.ParseAddr(host); err == nil { // the resolver drops the zone of a link-local one
+		return []netip.Addr{ip}, nil
+	}
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 

@@ -97,8 +97,9 @@ func (w *way) decide(blocks *check) {
 	}
 }
 
-// splitDonor reads HOST, HOST:PORT, ADDRESS, [ADDRESS]:PORT.
+// splitDonor reads HOST, HOST:PORT, ADDRESS, [ADDRESS]:PORT, and dns:HOST:PORT, as `ublk add --donor` does.
 func splitDonor(donor string) (host, port string) {
+	donor = strings.TrimPrefix(donor, "dns:")
 	if _, err := netip.ParseAddr(donor); err == nil {
 		return donor, defaultControlPort
 	}
