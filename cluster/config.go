@@ -38,9 +38,15 @@ func (c Config) Validate() error {
 	if ip, err := netip.ParseAddr(c.Advertise); c.Advertise != "" && (err != nil || ip.IsUnspecified()) {
 		return fmt.Errorf("gossip advertises %q: want an IP address of this machine: %w", c.Advertise, ErrConfig)
 	}
+	if zoned(c.Advertise) {
+		return fmt.Errorf("gossip advertises %q: %w", c.Advertise, errZone)
+	}
 	for _, target := range c.Join {
 		if err := CheckAddress(target); err != nil {
 			return fmt.Errorf("member to join: %w", err)
+		}
+		if host, _, _ := splitAddress(target); zoned(host) {
+			return fmt.Errorf("member to join: address %q: %w", oneLine(target), errZone)
 		}
 	}
 	return nil
@@ -60,7 +66,19 @@ func (c Config) listen() (netip.Addr, int, error) {
 	if err != nil {
 		return netip.Addr{}, 0, fmt.Errorf("gossip listens on %q: want an IP address of this machine, not a name: %w", c.Listen, ErrConfig)
 	}
+	if zoned(host) {
+		return netip.Addr{}, 0, fmt.Errorf("gossip listens on %q: %w", c.Listen, errZone)
+	}
 	return ip, int(port), nil
+}
+
+// errZone is about a link-local address. Members tell each other their addresses, and a zone means nothing to
+// another machine.
+var errZone = fmt.Errorf("a link-local address means nothing to other members: give one without a zone: %w", ErrConfig)
+
+func zoned(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Zone() != ""
 }
 
 func (c Config) withDefaults() Config {

@@ -260,15 +260,18 @@ func TestOpeningFails(t *testing.T) {
 		change func(*Config)
 		want   error
 	}{
-		"no port":       {func(c *Config) { c.Listen = "127.0.0.1" }, ErrConfig},
-		"a host name":   {func(c *Config) { c.Listen = "localhost:0" }, ErrConfig},
-		"a wrong port":  {func(c *Config) { c.Listen = "127.0.0.1:65536" }, ErrConfig},
-		"no key":        {func(c *Config) { c.Key = Key{} }, ErrConfig},
-		"wrong target":  {func(c *Config) { c.Join = []string{"127.0.0.1"} }, ErrConfig},
-		"no target":     {func(c *Config) { c.Join = []string{":1"} }, ErrConfig},
-		"advertise":     {func(c *Config) { c.Advertise = "0.0.0.0" }, ErrConfig},
-		"nobody":        {func(c *Config) { c.Join, c.MustJoin = []string{nobody}, true }, ErrNoMember},
-		"address taken": {func(c *Config) { c.Listen = busy.Address() }, nil},
+		"listen at a link-local address": {func(c *Config) { c.Listen = "[fe80::1%lo]:0" }, errZone},
+		"join a link-local address":      {func(c *Config) { c.Join = []string{"[fe80::1%lo]:1"} }, errZone},
+		"advertise a link-local address": {func(c *Config) { c.Advertise = "fe80::1%lo" }, errZone},
+		"no port":                        {func(c *Config) { c.Listen = "127.0.0.1" }, ErrConfig},
+		"a host name":                    {func(c *Config) { c.Listen = "localhost:0" }, ErrConfig},
+		"a wrong port":                   {func(c *Config) { c.Listen = "127.0.0.1:65536" }, ErrConfig},
+		"no key":                         {func(c *Config) { c.Key = Key{} }, ErrConfig},
+		"wrong target":                   {func(c *Config) { c.Join = []string{"127.0.0.1"} }, ErrConfig},
+		"no target":                      {func(c *Config) { c.Join = []string{":1"} }, ErrConfig},
+		"advertise":                      {func(c *Config) { c.Advertise = "0.0.0.0" }, ErrConfig},
+		"nobody":                         {func(c *Config) { c.Join, c.MustJoin = []string{nobody}, true }, ErrNoMember},
+		"address taken":                  {func(c *Config) { c.Listen = busy.Address() }, nil},
 	} {
 		c, _ := config()
 		test.change(&c)
